@@ -1,0 +1,35 @@
+"""Time as a dependency, so that tests move it by hand."""
+
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Source of wall-clock time. For durations inside one process use ``time.monotonic``."""
+
+    def now_ms(self) -> int:
+        """Unix time in milliseconds."""
+        ...
+
+    def now(self) -> datetime:
+        """The same moment as an aware UTC datetime, to the millisecond."""
+        ...
+
+
+class SystemClock:
+    """The one place that reads the system clock."""
+
+    def now_ms(self) -> int:
+        """Unix time in milliseconds."""
+        return time.time_ns() // 1_000_000
+
+    def now(self) -> datetime:
+        """The same moment as an aware UTC datetime, to the millisecond."""
+        return from_ms(self.now_ms())
+
+
+def from_ms(unix_ms: int) -> datetime:
+    """An aware UTC datetime of a Unix time in milliseconds."""
+    seconds, ms = divmod(unix_ms, 1000)
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=ms * 1000)

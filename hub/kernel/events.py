@@ -1,0 +1,103 @@
+"""Client events: the narrow interface between a feature and the socket server."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import msgspec
+
+from hub.kernel import wire
+from hub.kernel.errors import UnknownEvent
+from hub.kernel.ids import ConnectionId, SessionId, UserId
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who asks: a signed-in person, by REST or by socket."""
+
+    user_id: UserId
+    session_id: SessionId
+
+
+@dataclass(frozen=True, slots=True)
+class Caller(Actor):
+    """Who asks, over which connection."""
+
+    connection_id: ConnectionId
+    device: str = "unknown"
+    """What the client calls its device in the handshake (``auth.device``); shown in presence."""
+
+
+P = TypeVar("P", bound=msgspec.Struct)
+Handler = Callable[[Caller, P], Awaitable[msgspec.Struct | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class EventRoute:
+    """One client event: its payload, and the coroutine that serves it."""
+
+    name: str
+    payload: type[msgspec.Struct]
+    handler: Callable[[Caller, Any], Awaitable[msgspec.Struct | None]]
+    bare: str | None
+    order: Callable[[Any], str] | None
+
+    def decode(self, data: object) -> msgspec.Struct:
+        """The payload struct. Raises InvalidPayload with every violation."""
+        if self.bare is not None and isinstance(data, str):
+            data = {self.bare: data}
+        return wire.decode(data, self.payload)
+
+
+@dataclass
+class EventRouter:
+    """The client events of one feature, and what it does when a connection comes and goes.
+
+    The transport mounts it; unit tests call :meth:`dispatch` directly.
+    """
+
+    routes: dict[str, EventRoute] = field(default_factory=dict)
+    connected: list[Callable[[Caller], Awaitable[None]]] = field(default_factory=list)
+    """Run after the client has its CONNECT packet and before any event of it is handled."""
+    disconnected: list[Callable[[Caller], Awaitable[None]]] = field(default_factory=list)
+    """Run once after the connection is gone. Must be idempotent, and must not fail because Redis does."""
+
+    def on(
+        self,
+        name: str,
+        payload: type[P],
+        handler: Handler[P],
+        *,
+        bare: str | None = None,
+        order: Callable[[P], str] | None = None,
+    ) -> None:
+        """Serve client event ``name``.
+
+        ``bare``: wire name of the field that a bare string fills (the short form of the payload). ``order``: events of
+        one connection with the same key complete in the order they arrived; without it they only start in order.
+        Raises ValueError if the event is served already.
+        """
+        if name in self.routes:
+            raise ValueError(f"event {name!r} is served twice")
+        self.routes[name] = EventRoute(name, payload, handler, bare, order)
+
+    async def dispatch(self, name: str, caller: Caller, data: object) -> Any:
+        """Decode, serve, and return the acknowledgement data as a plain value. Raises HubError."""
+        route = self.routes.get(name)
+        if route is None:
+            raise UnknownEvent(f"There is no event {name[:80]!r}.")
+        reply = await route.handler(caller, route.decode(data))
+        return {} if reply is None else wire.to_wire(reply)
+
+
+def merge(*routers: EventRouter) -> EventRouter:
+    """One router with the events of all. Raises ValueError if two serve the same event."""
+    merged = EventRouter()
+    for router in routers:
+        for name, route in router.routes.items():
+            if name in merged.routes:
+                raise ValueError(f"event {name!r} is served twice")
+            merged.routes[name] = route
+        merged.connected.extend(router.connected)
+        merged.disconnected.extend(router.disconnected)
+    return merged

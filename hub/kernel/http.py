@@ -1,0 +1,138 @@
+"""Declarative REST: a typed function becomes an endpoint; hub.transport binds it to aiohttp and describes it."""
+
+import inspect
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from hub.kernel.events import Actor
+
+T = TypeVar("T")
+Handler = Callable[..., Awaitable[Any]]
+PATH_PARAMETER = re.compile(r"{(\w+)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """The far end of a request: for limits and for the list of sessions, never for access."""
+
+    address: str
+    user_agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply(Generic[T]):
+    """An answer with more than its body. ``version`` becomes the strong ETag that ``If-Match`` is compared with."""
+
+    body: T
+    version: int | None = None
+    location: str | None = None
+    status: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One operation of the REST interface, as read from the handler's signature."""
+
+    method: str
+    path: str
+    handler: Handler
+    status: int
+    tag: str
+    path_parameters: dict[str, Any]
+    """Python name → type, for each ``{camelCase}`` of the path."""
+    query: type[msgspec.Struct] | None
+    body: type[msgspec.Struct] | None
+    response: Any
+    caller: str
+    """``required``, ``optional`` or ``none``."""
+    takes_client: bool
+    takes_if_match: bool
+
+    @property
+    def summary(self) -> str:
+        """First line of the handler's docstring."""
+        return (inspect.getdoc(self.handler) or self.handler.__name__).splitlines()[0]
+
+
+@dataclass
+class RestApi:
+    """The endpoints of one feature.
+
+    A handler is an ``async def`` whose parameters say what it takes:
+
+    - the snake_case name of a ``{pathParameter}``: that part of the path, checked against its annotation;
+    - ``body`` and ``query``: wire structs;
+    - ``actor``: who asks. ``Actor`` refuses strangers with 401, ``Actor | None`` takes them;
+    - ``client``: address and user agent;
+    - ``if_match``: the version in ``If-Match``, or ``None``.
+
+    It returns a struct, a ``Page``, a ``Reply`` around one, or ``None`` for 204. Errors are HubErrors.
+    """
+
+    tag: str
+    endpoints: list[Endpoint] = field(default_factory=list)
+
+    def get(self, path: str, handler: Handler) -> None:
+        """Read something. 200."""
+        self._add("GET", path, handler, 200)
+
+    def post(self, path: str, handler: Handler, *, status: int = 201) -> None:
+        """Create something (201), or act (give the status). Takes ``Idempotency-Key`` where the caller is known."""
+        self._add("POST", path, handler, status)
+
+    def put(self, path: str, handler: Handler) -> None:
+        """Replace something. 200, or 204 without a body."""
+        self._add("PUT", path, handler, 200)
+
+    def patch(self, path: str, handler: Handler) -> None:
+        """Change the fields that are given. 200."""
+        self._add("PATCH", path, handler, 200)
+
+    def delete(self, path: str, handler: Handler) -> None:
+        """Remove something. 204."""
+        self._add("DELETE", path, handler, 204)
+
+    def _add(self, method: str, path: str, handler: Handler, status: int) -> None:
+        hints = get_type_hints(handler, include_extras=True)
+        response = hints.pop("return", None)
+        names = {snake(name) for name in PATH_PARAMETER.findall(path)}
+        known = names | {"body", "query", "actor", "client", "if_match"}
+        if (strange := hints.keys() - known) or (missing := names - hints.keys()):
+            raise TypeError(f"{method} {path}: parameters {strange or missing} do not fit the path")
+        response = unwrap_reply(response)
+        self.endpoints.append(
+            Endpoint(
+                method=method,
+                path=path,
+                handler=handler,
+                status=204 if response in (None, type(None)) else status,
+                tag=self.tag,
+                path_parameters={name: hints[name] for name in names},
+                query=hints.get("query"),
+                body=hints.get("body"),
+                response=response,
+                caller=_caller(hints.get("actor")),
+                takes_client="client" in hints,
+                takes_if_match="if_match" in hints,
+            )
+        )
+
+
+def snake(name: str) -> str:
+    """``userId`` → ``user_id``."""
+    return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", name).lower()
+
+
+def unwrap_reply(annotation: Any) -> Any:
+    """The body's type: of ``Reply[T]``, ``T``."""
+    return get_args(annotation)[0] if get_origin(annotation) is Reply else annotation
+
+
+def _caller(annotation: Any) -> str:
+    if annotation is None:
+        return "none"
+    return "required" if annotation is Actor else "optional"

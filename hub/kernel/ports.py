@@ -1,0 +1,183 @@
+"""What features need of the hub around them, as Protocols; the composition root gives the implementations."""
+
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+from hub.kernel.events import Actor
+from hub.kernel.ids import ConnectionId, NodeId, RoomName, SessionId
+from hub.kernel.wire import ServerEvent
+
+
+class Rooms(Protocol):
+    """Rooms of connections, over all nodes. Implemented in hub.cluster."""
+
+    async def join(self, connection_id: ConnectionId, room: RoomName) -> int:
+        """Put a connection of this node into ``room`` and return the members on all nodes. Idempotent.
+
+        Access is the caller's to check, before. A connection that is gone meanwhile joins nothing.
+        """
+        ...
+
+    async def leave(self, connection_id: ConnectionId, room: RoomName) -> int:
+        """Take a connection of this node out of ``room`` and return the members left on all nodes. Idempotent."""
+        ...
+
+    def is_member(self, connection_id: ConnectionId, room: RoomName) -> bool:
+        """Whether a connection of this node is in ``room``."""
+        ...
+
+    async def member_count(self, room: RoomName) -> int:
+        """Connections in ``room`` on all live nodes."""
+        ...
+
+    async def emit(
+        self,
+        rooms: RoomName | Iterable[RoomName],
+        event: ServerEvent,
+        *,
+        skip: ConnectionId | None = None,
+        volatile: bool = False,
+    ) -> None:
+        """Send ``event`` to every connection in any of ``rooms``, on any node, once each, except ``skip``.
+
+        Members on this node are served before it returns, those on others through Redis, in the order of the calls.
+        Never raises because Redis does not answer: what must not be lost is stored by its owner first.
+        ``volatile`` events may be dropped under pressure.
+        """
+        ...
+
+    async def send(self, connection_id: ConnectionId, event: ServerEvent) -> None:
+        """Send ``event`` to one connection of this node. Nothing happens if it is gone."""
+        ...
+
+    async def disconnect(self, room: RoomName, *, farewell: ServerEvent | None = None) -> None:
+        """Send ``farewell`` to every connection in ``room`` on any node, then close them for good.
+
+        An unmodified client does not reconnect after this by itself.
+        """
+        ...
+
+    async def evict(self, room: RoomName, *, of: RoomName) -> None:
+        """Take every connection that is in ``of`` (a user or session room) out of ``room``, on any node."""
+        ...
+
+
+class Access(Protocol):
+    """The one access rule that sockets, REST and GraphQL share. Implemented in core_api.accounts."""
+
+    async def check(self, actor: Actor | None, action: str, resource: str, resource_id: str) -> None:
+        """Return if ``actor`` may do ``action`` (``read``, ``comment``, ``write``, ``manage``) to the resource.
+
+        ``resource`` is ``room``, ``document`` or ``content``. ``None`` is somebody who is not signed in.
+        Raises NotFound if the actor may not know of it, Forbidden if it may be seen but this not done.
+        """
+        ...
+
+    async def blocked(self, one: str, other: str) -> bool:
+        """Whether either of two users blocks the other."""
+        ...
+
+
+class Roles(Protocol):
+    """What one feature knows of its resources, for the access rule. Each owner of a resource implements it."""
+
+    async def role(self, user_id: str | None, resource_id: str) -> str | None:
+        """The role of a user (``None``: not signed in): ``owner``, ``editor``, ``commenter`` or ``viewer``.
+
+        ``None`` if there is no such resource or the user has no role on it. What everybody may see gives ``viewer``.
+        """
+        ...
+
+
+class Nodes(Protocol):
+    """The nodes of the cluster, by their leases in Redis. Implemented in hub.cluster."""
+
+    @property
+    def node_id(self) -> NodeId:
+        """This node. A new id at every start, so it also serves as the epoch that fences a zombie."""
+        ...
+
+    async def live(self) -> frozenset[NodeId]:
+        """The nodes whose lease has not run out, this one included."""
+        ...
+
+
+class RateLimiter(Protocol):
+    """GCRA over Redis, shared by all nodes. Implemented in hub.gate."""
+
+    async def take(self, key: str, *, per_minute: int, burst: int) -> None:
+        """Take one from the allowance of ``key``. Raises RateLimited, with ``retry_after``, when it is used up.
+
+        Lets through when Redis does not answer: a limiter that fails must not lock everybody out.
+        """
+        ...
+
+
+class Revocations(Protocol):
+    """Sessions that ended before their tokens did. Implemented in hub.gate."""
+
+    async def revoke(self, session_id: SessionId, reason: str) -> None:
+        """Refuse the session's access tokens from now on, on all nodes, and close its connections."""
+        ...
+
+    async def is_revoked(self, session_id: SessionId) -> bool:
+        """Whether the session was revoked within the life of an access token."""
+        ...
+
+
+class Authenticator(Protocol):
+    """Turns an access token into who it speaks for. Implemented in core_api.accounts."""
+
+    async def authenticate(self, access_token: str) -> "Credentials":
+        """Verify a token. Raises Unauthorized, TokenExpired or Suspended."""
+        ...
+
+
+class Credentials(Protocol):
+    """What a verified token says."""
+
+    @property
+    def actor(self) -> Actor:
+        """Who it speaks for."""
+        ...
+
+    @property
+    def expires_at_ms(self) -> int:
+        """When it runs out, Unix time in milliseconds."""
+        ...
+
+
+class Answers(Protocol):
+    """Answers kept for ``Idempotency-Key``. Implemented in hub.storage."""
+
+    async def begin(self, user_id: str, key: str, fingerprint: bytes) -> "StoredAnswer | None":
+        """Claim ``key`` for a request with this fingerprint, or give the answer of the request that had it first.
+
+        Raises Conflict while the first one is in flight, InvalidPayload if it was another request.
+        """
+        ...
+
+    async def finish(self, user_id: str, key: str, answer: "StoredAnswer | None") -> None:
+        """Keep the answer for a day; ``None`` gives the key back, since the request failed and may be repeated."""
+        ...
+
+
+class StoredAnswer(Protocol):
+    """A kept HTTP answer."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class Probe(Protocol):
+    """Something readiness depends on."""
+
+    name: str
+
+    async def check(self) -> None:
+        """Return if it works. Raises anything if not."""
+        ...
+
+
+Payload = dict[str, Any]

@@ -1,0 +1,109 @@
+"""Structs of the wire, and checking what comes in against them with every violation named."""
+
+import re
+from typing import Annotated, Any, ClassVar, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from hub.kernel.errors import InvalidPayload
+
+UUID_PATTERN = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+Uuid = Annotated[str, Meta(pattern=UUID_PATTERN, description="UUID, lower case")]
+Ulid = Annotated[str, Meta(pattern="^[0-7][0-9A-HJKMNP-TV-Z]{25}$", description="ULID, upper case")]
+RoomNameText = Annotated[str, Meta(min_length=3, max_length=80, pattern="^(user|content|doc|call|room):[0-9A-Za-z-]+$")]
+
+T = TypeVar("T")
+MAX_VIOLATIONS = 20
+"""Violations reported of one payload: enough for any form, and a hostile payload cannot ask for a long answer."""
+
+
+class Wire(msgspec.Struct, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """Base of every struct on the wire: camelCase names, unknown fields refused."""
+
+
+class ServerEvent(Wire):
+    """An event that the hub sends; ``event`` is its name."""
+
+    event: ClassVar[str] = ""
+
+
+class Nothing(Wire):
+    """An empty object: the acknowledgement data of an event that has none."""
+
+
+def to_wire(value: Any) -> Any:
+    """The plain value (dicts, lists, strings, numbers, bytes) that the packet encoders of both parsers take."""
+    return msgspec.to_builtins(value, builtin_types=(bytes,), str_keys=True)
+
+
+def decode(data: object, shape: type[T], *, strict: bool = True) -> T:
+    """Check a decoded payload against ``shape``.
+
+    ``strict=False`` also takes numbers and booleans written as strings, as a query string has them.
+    Raises InvalidPayload whose ``errors`` are ``{pointer, detail}`` (RFC 6901) for every field that does not fit.
+    """
+    try:
+        return msgspec.convert(data, shape, strict=strict, builtin_types=(bytes,))
+    except msgspec.ValidationError as error:
+        # msgspec stops at the first violation; people who fill in a form want all of them.
+        found = violations(data, shape, strict=strict) or [_violation("", str(error))]
+        first = found[0]
+        where = first["pointer"] or "the payload"
+        raise InvalidPayload(f"{first['detail']} (at {where})", errors=found) from None
+
+
+def violations(data: object, shape: Any, *, strict: bool = True) -> list[dict[str, str]]:
+    """Every violation in ``data``, at most MAX_VIOLATIONS, in the order of the struct's fields."""
+    found: list[dict[str, str]] = []
+    _collect(data, shape, "", strict, found)
+    return found[:MAX_VIOLATIONS]
+
+
+def _collect(data: object, shape: Any, pointer: str, strict: bool, found: list[dict[str, str]]) -> None:
+    if len(found) >= MAX_VIOLATIONS:
+        return
+    try:
+        msgspec.convert(data, shape, strict=strict, builtin_types=(bytes,))
+    except msgspec.ValidationError as error:
+        before = len(found)
+        if isinstance(data, dict) and (struct := _struct_in(shape)) is not None:
+            _collect_fields(data, struct, pointer, strict, found)
+        if len(found) == before:  # a rule of this value itself, or of a nesting that we do not descend into
+            found.append(_violation(pointer, str(error)))
+
+
+def _collect_fields(
+    data: dict[Any, Any],
+    struct: type[msgspec.Struct],
+    pointer: str,
+    strict: bool,
+    found: list[dict[str, str]],
+) -> None:
+    fields = {field.encode_name: field for field in msgspec.structs.fields(struct)}
+    for name, field in fields.items():
+        if name in data:
+            _collect(data[name], field.type, f"{pointer}/{name}", strict, found)
+        elif field.required:
+            found.append(_violation(f"{pointer}/{name}", "This field is required"))
+    found.extend(
+        _violation(f"{pointer}/{_escape(str(name))}", "There is no such field") for name in data if name not in fields
+    )
+
+
+def _struct_in(shape: Any) -> type[msgspec.Struct] | None:
+    """The one struct type in ``shape`` (itself, or in ``X | None``), if there is exactly one."""
+    candidates = [part for part in (shape, *getattr(shape, "__args__", ())) if isinstance(part, type)]
+    structs = [part for part in candidates if issubclass(part, msgspec.Struct)]
+    return structs[0] if len(structs) == 1 else None
+
+
+def _violation(pointer: str, message: str) -> dict[str, str]:
+    """One violation. msgspec puts the place at the end of its message; the pointer says it instead."""
+    text, _, place = message.partition(" - at `$")
+    deeper = re.sub(r"\[(\w+|\.\.\.)\]", r"/\1", place.rstrip("`")).replace(".", "/")
+    return {"pointer": pointer + deeper, "detail": text}
+
+
+def _escape(name: str) -> str:
+    return name[:80].replace("~", "~0").replace("/", "~1")

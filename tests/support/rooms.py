@@ -1,0 +1,56 @@
+"""A Rooms that remembers: for unit tests of services, without sockets and Redis."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from hub.kernel.ids import ConnectionId, RoomName
+from hub.kernel.wire import ServerEvent
+
+
+@dataclass
+class RecordedRooms:
+    """Implements hub.kernel.ports.Rooms in memory and records what was sent."""
+
+    members: dict[RoomName, set[ConnectionId]] = field(default_factory=dict)
+    emitted: list[tuple[list[RoomName], ServerEvent]] = field(default_factory=list)
+    sent: list[tuple[ConnectionId, ServerEvent]] = field(default_factory=list)
+    skipped: list[ConnectionId | None] = field(default_factory=list)
+    disconnected: list[RoomName] = field(default_factory=list)
+
+    async def join(self, connection_id: ConnectionId, room: RoomName) -> int:
+        self.members.setdefault(room, set()).add(connection_id)
+        return len(self.members[room])
+
+    async def leave(self, connection_id: ConnectionId, room: RoomName) -> int:
+        self.members.get(room, set()).discard(connection_id)
+        return len(self.members.get(room, ()))
+
+    def is_member(self, connection_id: ConnectionId, room: RoomName) -> bool:
+        return connection_id in self.members.get(room, ())
+
+    async def member_count(self, room: RoomName) -> int:
+        return len(self.members.get(room, ()))
+
+    async def emit(
+        self,
+        rooms: RoomName | Iterable[RoomName],
+        event: ServerEvent,
+        *,
+        skip: ConnectionId | None = None,
+        volatile: bool = False,
+    ) -> None:
+        self.emitted.append(([rooms] if isinstance(rooms, str) else list(rooms), event))
+        self.skipped.append(skip)
+
+    async def send(self, connection_id: ConnectionId, event: ServerEvent) -> None:
+        self.sent.append((connection_id, event))
+
+    async def disconnect(self, room: RoomName, *, farewell: ServerEvent | None = None) -> None:
+        self.disconnected.append(room)
+
+    async def evict(self, room: RoomName, *, of: RoomName) -> None:
+        self.members.get(room, set()).difference_update(self.members.get(of, set()))
+
+    def events_to(self, room: RoomName) -> list[ServerEvent]:
+        """What was sent to a room, in order."""
+        return [event for rooms, event in self.emitted if room in rooms]
