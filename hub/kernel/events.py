@@ -1,6 +1,7 @@
 """Client events: the narrow interface between a feature and the socket server."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -29,7 +30,14 @@ class Caller(Actor):
 
 
 P = TypeVar("P", bound=msgspec.Struct)
+InOrder = Callable[[str | None], AbstractAsyncContextManager[None]]
+"""Makes an event wait for the earlier ones of its connection that have the same key."""
 Handler = Callable[[Caller, P], Awaitable[msgspec.Struct | None]]
+
+
+def at_once(_key: str | None) -> AbstractAsyncContextManager[None]:
+    """An order in which nothing waits: for unit tests that send one event at a time."""
+    return nullcontext()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +89,17 @@ class EventRouter:
             raise ValueError(f"event {name!r} is served twice")
         self.routes[name] = EventRoute(name, payload, handler, bare, order)
 
-    async def dispatch(self, name: str, caller: Caller, data: object) -> Any:
-        """Decode, serve, and return the acknowledgement data as a plain value. Raises HubError."""
+    async def dispatch(self, name: str, caller: Caller, data: object, in_order: InOrder = at_once) -> Any:
+        """Decode, serve, and return the acknowledgement data as a plain value. Raises HubError.
+
+        ``in_order`` is entered with the event's order key before its handler runs.
+        """
         route = self.routes.get(name)
         if route is None:
             raise UnknownEvent(f"There is no event {name[:80]!r}.")
-        reply = await route.handler(caller, route.decode(data))
+        payload = route.decode(data)
+        async with in_order(None if route.order is None else route.order(payload)):
+            reply = await route.handler(caller, payload)
         return {} if reply is None else wire.to_wire(reply)
 
 

@@ -1,7 +1,8 @@
 """What features need of the hub around them, as Protocols; the composition root gives the implementations."""
 
 from collections.abc import Iterable
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Protocol
 
 from hub.kernel.events import Actor
 from hub.kernel.ids import ConnectionId, NodeId, RoomName, SessionId
@@ -43,6 +44,15 @@ class Rooms(Protocol):
         Members on this node are served before it returns, those on others through Redis, in the order of the calls.
         Never raises because Redis does not answer: what must not be lost is stored by its owner first.
         ``volatile`` events may be dropped under pressure.
+        """
+        ...
+
+    async def emit_local(
+        self, rooms: RoomName | Iterable[RoomName], event: ServerEvent, *, skip: ConnectionId | None = None
+    ) -> None:
+        """Send ``event`` to the members on this node only, once each, except ``skip``, in the order of the calls.
+
+        For a feature that brings its events to the other nodes itself, as documents do.
         """
         ...
 
@@ -147,27 +157,28 @@ class Credentials(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class StoredAnswer:
+    """A kept HTTP answer."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
 class Answers(Protocol):
     """Answers kept for ``Idempotency-Key``. Implemented in hub.storage."""
 
-    async def begin(self, user_id: str, key: str, fingerprint: bytes) -> "StoredAnswer | None":
+    async def begin(self, user_id: str, key: str, fingerprint: bytes) -> StoredAnswer | None:
         """Claim ``key`` for a request with this fingerprint, or give the answer of the request that had it first.
 
         Raises Conflict while the first one is in flight, InvalidPayload if it was another request.
         """
         ...
 
-    async def finish(self, user_id: str, key: str, answer: "StoredAnswer | None") -> None:
+    async def finish(self, user_id: str, key: str, answer: StoredAnswer | None) -> None:
         """Keep the answer for a day; ``None`` gives the key back, since the request failed and may be repeated."""
         ...
-
-
-class StoredAnswer(Protocol):
-    """A kept HTTP answer."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
 
 
 class Probe(Protocol):
@@ -178,6 +189,3 @@ class Probe(Protocol):
     async def check(self) -> None:
         """Return if it works. Raises anything if not."""
         ...
-
-
-Payload = dict[str, Any]

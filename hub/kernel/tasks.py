@@ -3,9 +3,20 @@
 import asyncio
 import logging
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, Protocol
 
 log = logging.getLogger(__name__)
+
+CANCEL_AGAIN_S = 0.2
+"""redis-py swallows a cancellation that meets it in the middle of a pipeline (seen with 8.1): so it is repeated."""
+
+
+class Running(Protocol):
+    """A background task, as its owner sees it: something that can be stopped, and need not be awaited."""
+
+    def cancel(self) -> object:
+        """Stop it. Harmless if it has ended."""
+        ...
 
 
 class Tasks:
@@ -14,7 +25,7 @@ class Tasks:
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()
 
-    def start(self, coroutine: Coroutine[Any, Any, Any], *, name: str) -> asyncio.Task[Any]:
+    def start(self, coroutine: Coroutine[Any, Any, Any], *, name: str) -> Running:
         """Run ``coroutine`` until it ends or until :meth:`close`. An exception is logged under ``name``."""
         # The loop holds tasks weakly: without this set one could be collected in the middle of its work.
         task = asyncio.get_running_loop().create_task(coroutine, name=name)
@@ -28,7 +39,9 @@ class Tasks:
             tasks = list(self._tasks)
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            _, deaf = await asyncio.wait(tasks, timeout=CANCEL_AGAIN_S)
+            for task in deaf:
+                log.debug("task %s went on after it was cancelled", task.get_name())
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)

@@ -42,6 +42,11 @@ class RecordedRooms:
         self.emitted.append(([rooms] if isinstance(rooms, str) else list(rooms), event))
         self.skipped.append(skip)
 
+    async def emit_local(
+        self, rooms: RoomName | Iterable[RoomName], event: ServerEvent, *, skip: ConnectionId | None = None
+    ) -> None:
+        await self.emit(rooms, event, skip=skip)
+
     async def send(self, connection_id: ConnectionId, event: ServerEvent) -> None:
         self.sent.append((connection_id, event))
 

@@ -1,0 +1,143 @@
+"""Console script sparkle-hub: one word a task."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from hub import config
+from hub.config import ConfigError, Settings
+
+DEFAULT_NODES = 2
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run a command and exit with its code: 0 done, 1 failed, 2 wrong usage or wrong settings."""
+    arguments = _parser().parse_args(argv)
+    try:
+        sys.exit(arguments.command(arguments))
+    except ConfigError as error:
+        print(f"sparkle-hub: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="sparkle-hub", description="Real-time presence and collaboration hub.")
+    parser.add_argument("--version", action="version", version=hub_version())
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    run = commands.add_parser("run", help="start the whole hub: the servers that are missing, and the nodes")
+    run.add_argument("--nodes", type=int, default=DEFAULT_NODES, help="nodes on the one port (default: 2)")
+    _listen_flags(run)
+    run.set_defaults(command=_run)
+
+    serve = commands.add_parser("serve", help="start one node; needs DATABASE_URL and REDIS_URL")
+    _listen_flags(serve)
+    serve.add_argument("--own-port", type=int, help="loopback port of this node alone (default: picks one)")
+    serve.add_argument("--peer-ports", type=_ports, help="own ports of the nodes on the same port, comma-separated")
+    serve.add_argument("--reuse-port", action="store_true", default=None, help="share the port with other nodes")
+    serve.add_argument("--node-name", help="what the node is called in logs")
+    serve.set_defaults(command=_serve)
+
+    migrate = commands.add_parser("migrate", help="bring the database of DATABASE_URL up to date")
+    migrate.set_defaults(command=_migrate)
+
+    check = commands.add_parser("check-config", help="read the settings and say what is wrong with them")
+    check.add_argument("--list", action="store_true", help="list every setting with its default")
+    check.set_defaults(command=_check_config)
+
+    schema = commands.add_parser("schema", help="write docs/wire.json and docs/openapi.json")
+    schema.add_argument("--check", action="store_true", help="write nothing; exit 1 if the files are not up to date")
+    schema.add_argument("--folder", type=Path, default=Path("docs"))
+    schema.set_defaults(command=_schema)
+
+    demo = commands.add_parser("demo", help="two people meet in a running hub: a timeline of what each sees")
+    demo.add_argument("--url", help="a running hub; default: start one, on a port that is free")
+    demo.add_argument("--second-url", help="another address of the same hub, for the second person")
+    demo.set_defaults(command=_demo)
+    return parser
+
+
+def _listen_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--host", help="address to listen on (default: 127.0.0.1)")
+    parser.add_argument("--port", type=int, help="port to listen on; 0 picks one (default: 8080)")
+    parser.add_argument("--data", type=Path, help="folder of the embedded servers and keys (default: .sparkle)")
+
+
+def _ports(text: str) -> list[int]:
+    return [int(part) for part in text.split(",") if part]
+
+
+def _settings(arguments: argparse.Namespace) -> Settings:
+    given = {field for field in Settings.__struct_fields__ if getattr(arguments, field, None) is not None}
+    overrides: dict[str, Any] = {field: getattr(arguments, field) for field in given}
+    return config.load(config.environment(), overrides)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from hub.supervisor import run  # noqa: PLC0415 starts faster without what the other commands need
+
+    settings = _settings(arguments)
+    if arguments.nodes < 1:
+        raise ConfigError(f"--nodes: {arguments.nodes} is too few; at least 1")
+    return asyncio.run(run(settings, nodes=arguments.nodes, environment=config.environment()))
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    from hub.node import serve  # noqa: PLC0415
+
+    return uvloop.run(serve(_settings(arguments)))
+
+
+def _migrate(arguments: argparse.Namespace) -> int:
+    from hub.storage.migrate import MigrationError, migrate  # noqa: PLC0415
+
+    settings = _settings(arguments)
+    if settings.database_url is None:
+        raise ConfigError("DATABASE_URL: must be set for `migrate`")
+    try:
+        applied = asyncio.run(migrate(settings.database_url))
+    except (MigrationError, OSError) as error:
+        print(f"sparkle-hub: {error}", file=sys.stderr)
+        return 1
+    print(f"{applied} migrations applied" if applied else "up to date")
+    return 0
+
+
+def _check_config(arguments: argparse.Namespace) -> int:
+    if arguments.list:
+        for variable, default in config.describe():
+            print(f"{variable}={default}")
+        return 0
+    _settings(arguments)
+    print("the settings are fine")
+    return 0
+
+
+def _schema(arguments: argparse.Namespace) -> int:
+    from hub.schema import write  # noqa: PLC0415
+
+    return write(arguments.folder, check=arguments.check)
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    from hub.demo.run import run  # noqa: PLC0415
+
+    return asyncio.run(run(arguments.url, arguments.second_url))
+
+
+def hub_version() -> str:
+    """The version of the installed distribution; of a checkout that is run in place, ``0+checkout``."""
+    try:
+        return version("sparkle-hub")
+    except PackageNotFoundError:
+        return "0+checkout"
+
+
+if __name__ == "__main__":
+    main()

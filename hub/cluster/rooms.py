@@ -1,0 +1,164 @@
+"""Rooms over all nodes: members here are served directly, members elsewhere through the broker."""
+
+import logging
+from collections.abc import Iterable
+from typing import Any, Protocol, cast
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from hub.cluster.broker import RedisBroker
+from hub.kernel.errors import Unavailable
+from hub.kernel.ids import ConnectionId, NodeId, RoomName
+from hub.kernel.ports import Nodes
+from hub.kernel.wire import ServerEvent, to_wire
+
+log = logging.getLogger(__name__)
+
+COUNTED = ("content:", "room:", "doc:")
+"""Rooms whose member count clients are shown. The others (user, session, watch lists) need no count in Redis: a client
+that watches 500 people would cost 500 writes."""
+
+
+class LocalRooms(Protocol):
+    """The connections of this node, by room. Implemented in hub.transport."""
+
+    def join(self, connection_id: ConnectionId, room: RoomName) -> int:
+        """Add a connection and return the members here. A connection that is gone is not added."""
+        ...
+
+    def leave(self, connection_id: ConnectionId, room: RoomName) -> int:
+        """Remove a connection and return the members left here."""
+        ...
+
+    def members(self, room: RoomName) -> frozenset[ConnectionId]:
+        """The connections of this node in ``room``."""
+        ...
+
+    def is_member(self, connection_id: ConnectionId, room: RoomName) -> bool:
+        """Whether the connection is in ``room``."""
+        ...
+
+    async def deliver(self, rooms: list[RoomName], event: str, payload: Any, skip: ConnectionId | None = None) -> None:
+        """Send a named event to every connection here that is in any of ``rooms``, once each, except ``skip``."""
+        ...
+
+    async def send(self, connection_id: ConnectionId, event: str, payload: Any) -> None:
+        """Send a named event to one connection. Nothing happens if it is gone."""
+        ...
+
+    async def disconnect(self, room: RoomName, event: str | None, payload: Any) -> None:
+        """Close the connections in ``room`` for good, after a farewell event if one is given."""
+        ...
+
+
+class ClusterRooms:
+    """Implements hub.kernel.ports.Rooms.
+
+    Member counts: each node keeps its own number in the hash ``hub:members:{room}``, and a reader adds up the numbers
+    of live nodes. The number is absolute, so writing it twice or late does no harm, and a dead node's number stops
+    counting with its lease.
+    """
+
+    def __init__(self, local: LocalRooms, broker: RedisBroker, redis: Redis, nodes: Nodes) -> None:
+        self._local = local
+        self._broker = broker
+        self._redis = redis
+        self._nodes = nodes
+        broker.receive = self._receive
+
+    async def join(self, connection_id: ConnectionId, room: RoomName) -> int:
+        """See hub.kernel.ports.Rooms."""
+        return await self._changed(room, self._local.join(connection_id, room))
+
+    async def leave(self, connection_id: ConnectionId, room: RoomName) -> int:
+        """See hub.kernel.ports.Rooms."""
+        return await self._changed(room, self._local.leave(connection_id, room))
+
+    async def left(self, rooms: Iterable[RoomName]) -> None:
+        """Count anew after a connection went away with its rooms."""
+        for room in rooms:
+            await self._changed(room, len(self._local.members(room)))
+
+    def is_member(self, connection_id: ConnectionId, room: RoomName) -> bool:
+        """See hub.kernel.ports.Rooms."""
+        return self._local.is_member(connection_id, room)
+
+    async def member_count(self, room: RoomName) -> int:
+        """See hub.kernel.ports.Rooms."""
+        return await self._count(room, len(self._local.members(room)))
+
+    async def emit(
+        self,
+        rooms: RoomName | Iterable[RoomName],
+        event: ServerEvent,
+        *,
+        skip: ConnectionId | None = None,
+        volatile: bool = False,
+    ) -> None:
+        """See hub.kernel.ports.Rooms."""
+        names = [rooms] if isinstance(rooms, str) else list(rooms)
+        payload = to_wire(event)
+        # To the others first: publishing only queues, and local delivery may take several turns of the loop.
+        self._broker.publish("emit", names, event.event, payload, skip)
+        await self._local.deliver(names, event.event, payload, skip)
+
+    async def emit_local(
+        self, rooms: RoomName | Iterable[RoomName], event: ServerEvent, *, skip: ConnectionId | None = None
+    ) -> None:
+        """See hub.kernel.ports.Rooms."""
+        names = [rooms] if isinstance(rooms, str) else list(rooms)
+        await self._local.deliver(names, event.event, to_wire(event), skip)
+
+    async def send(self, connection_id: ConnectionId, event: ServerEvent) -> None:
+        """See hub.kernel.ports.Rooms."""
+        await self._local.send(connection_id, event.event, to_wire(event))
+
+    async def disconnect(self, room: RoomName, *, farewell: ServerEvent | None = None) -> None:
+        """See hub.kernel.ports.Rooms."""
+        name, payload = (None, None) if farewell is None else (farewell.event, to_wire(farewell))
+        self._broker.publish("disconnect", room, name, payload)
+        await self._local.disconnect(room, name, payload)
+
+    async def evict(self, room: RoomName, *, of: RoomName) -> None:
+        """See hub.kernel.ports.Rooms."""
+        self._broker.publish("evict", room, of)
+        await self._evict_here(room, of)
+
+    async def _receive(self, kind: str, arguments: list[Any]) -> None:
+        match kind:
+            case "emit":
+                await self._local.deliver(*arguments)
+            case "disconnect":
+                await self._local.disconnect(*arguments)
+            case "evict":
+                await self._evict_here(*arguments)
+            case _:
+                log.warning("unknown message %r from another node: is it of another version?", kind)
+
+    async def _evict_here(self, room: RoomName, of: RoomName) -> None:
+        for connection_id in self._local.members(of):
+            if self._local.is_member(connection_id, room):
+                await self.leave(connection_id, room)
+
+    async def _changed(self, room: RoomName, here: int) -> int:
+        if not room.startswith(COUNTED):
+            return here
+        key, me = f"hub:members:{room}", self._nodes.node_id
+        try:
+            await (self._redis.hset(key, me, str(here)) if here else self._redis.hdel(key, me))
+        except (RedisError, OSError) as error:
+            log.warning("member count of %s not stored: %s", room, error)
+        return await self._count(room, here)
+
+    async def _count(self, room: RoomName, here: int) -> int:
+        """Members on all live nodes. Of this node the number in memory counts, so without Redis it is what we know."""
+        if not room.startswith(COUNTED):
+            return here
+        try:
+            numbers = await self._redis.hgetall(f"hub:members:{room}")
+            live = await self._nodes.live()
+        except (RedisError, OSError, Unavailable):
+            return here
+        others = {NodeId(node.decode()): int(number) for node, number in cast("dict[bytes, bytes]", numbers).items()}
+        return here + sum(number for node, number in others.items() if node in live and node != self._nodes.node_id)

@@ -1,0 +1,160 @@
+"""Settings: read once, at start, from the environment; the only reader of it."""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from collab.settings import CollabSettings
+from core_api.accounts.settings import AccountsSettings
+from hub.gate.settings import GateSettings
+from hub.log import LogFormat
+from presence.settings import PresenceSettings
+from signaling.settings import SignalingSettings
+
+PREFIX = "SPARKLE_"
+NOT_OURS = frozenset({"SPARKLE_TEST_ALL"})
+"""Read by the test script, not by the hub."""
+
+
+class ConfigError(Exception):
+    """A setting is wrong; the message names the variable and the reason."""
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything an operator can set: ``SPARKLE_<NAME>``, nested ones ``SPARKLE_<GROUP>_<NAME>``.
+
+    The addresses of the two servers go by the names that everybody uses, DATABASE_URL and REDIS_URL.
+    """
+
+    database_url: str | None = None
+    """``postgresql://…``. Unset: ``run`` starts an embedded PostgreSQL."""
+    redis_url: str | None = None
+    """``redis://…``, ``rediss://…`` or ``unix://…``. Unset: ``run`` starts an embedded Valkey."""
+    host: str = "127.0.0.1"
+    port: int = 8080
+    """The port that all nodes share. 0 picks one."""
+    own_port: int = 0
+    """The loopback port of this node alone. 0 picks one."""
+    peer_ports: list[int] = []
+    """Own ports of the nodes beside this one, for readiness on the shared port."""
+    reuse_port: bool = False
+    """Whether other nodes listen on the same port (SO_REUSEPORT)."""
+    data: Path = Path(".sparkle")
+    """Folder of the embedded servers and of the signing key."""
+    jwt_key_file: Path | None = None
+    """Ed25519 private key (PEM) that signs access tokens, made if missing. Default: ``jwt-ed25519.pem`` in ``data``.
+    Nodes on several machines need the same file."""
+    postgres_bin: Path | None = None
+    """Folder with ``postgres`` and ``initdb`` to use instead of the packaged ones."""
+    valkey_bin: Path | None = None
+    """A ``valkey-server`` or ``redis-server`` to use instead of the packaged one."""
+    origins: list[str] = []
+    """Browser origins that may connect beside the hub's own: ``https://app.example``; ``*`` allows all."""
+    metrics_token: str | None = None
+    """Bearer token for ``/metrics`` from other machines."""
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: LogFormat = "console"
+    node_name: str = "node"
+    """What this node is called in logs."""
+    postgres_pool: int = 10
+    """Connections to PostgreSQL a node keeps at most, beside the one that writes documents."""
+    redis_pool: int = 50
+    gate: GateSettings = GateSettings()
+    accounts: AccountsSettings = AccountsSettings()
+    presence: PresenceSettings = PresenceSettings()
+    collab: CollabSettings = CollabSettings()
+    signaling: SignalingSettings = SignalingSettings()
+
+    @property
+    def key_file(self) -> Path:
+        """Where the signing key is."""
+        return self.jwt_key_file or self.data / "jwt-ed25519.pem"
+
+
+def environment() -> dict[str, str]:
+    """A copy of this process's environment."""
+    return dict(os.environ)  # noqa: TID251 the one place
+
+
+def load(environ: Mapping[str, str], overrides: Mapping[str, Any] | None = None) -> Settings:
+    """Settings from an environment, with ``overrides`` (of the command line) on top.
+
+    Raises ConfigError that names the variable and the reason. A ``SPARKLE_`` variable that means nothing is an error
+    too: it is a typing mistake, and would otherwise be found in production.
+    """
+    known = dict(_variables(Settings, PREFIX))
+    known["DATABASE_URL"] = known.pop("SPARKLE_DATABASE_URL")
+    known["REDIS_URL"] = known.pop("SPARKLE_REDIS_URL")
+    values: dict[str, Any] = {}
+    for variable, text in environ.items():
+        if variable in known and text != "":
+            path, shape = known[variable]
+            _put(values, path, _convert(variable, text, shape))
+        elif variable.startswith(PREFIX) and variable not in known and variable not in NOT_OURS:
+            raise ConfigError(f"{variable}: there is no such setting (see: sparkle-hub check-config --list)")
+    settings = msgspec.convert(values | dict(overrides or {}), Settings, dec_hook=_decode_path)
+    _check(settings)
+    return settings
+
+
+def describe() -> Iterator[tuple[str, str]]:
+    """Every variable with its default, for ``check-config --list``."""
+    for variable, (path, _) in _variables(Settings, PREFIX):
+        value: Any = Settings()
+        for name in path:
+            value = getattr(value, name)
+        yield (
+            {f"{PREFIX}DATABASE_URL": "DATABASE_URL", f"{PREFIX}REDIS_URL": "REDIS_URL"}.get(variable, variable),
+            str(value),
+        )
+
+
+def _variables(shape: type[msgspec.Struct], prefix: str, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
+    for field in msgspec.structs.fields(shape):
+        if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct):
+            yield from _variables(field.type, f"{prefix}{field.name.upper()}_", (*path, field.name))
+        else:
+            yield f"{prefix}{field.name.upper()}", ((*path, field.name), field.type)
+
+
+def _convert(variable: str, text: str, shape: Any) -> Any:
+    listed = getattr(shape, "__origin__", None) is list
+    value: Any = [part.strip() for part in text.split(",") if part.strip()] if listed else text
+    try:
+        return msgspec.convert(value, shape, strict=False, dec_hook=_decode_path)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{variable}: {error} (given: {text!r})") from None
+
+
+def _put(values: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
+    for name in path[:-1]:
+        values = values.setdefault(name, {})
+    values[path[-1]] = value
+
+
+def _decode_path(shape: type[Any], value: Any) -> Any:
+    if shape is Path:
+        return Path(value)
+    raise NotImplementedError(shape)
+
+
+def _check(settings: Settings) -> None:
+    schemes = {
+        "DATABASE_URL": (settings.database_url, ("postgresql://", "postgres://")),
+        "REDIS_URL": (settings.redis_url, ("redis://", "rediss://", "unix://")),
+    }
+    for variable, (url, allowed) in schemes.items():
+        if url is not None and not url.startswith(allowed):
+            raise ConfigError(f"{variable}: must begin with {' or '.join(allowed)}")
+    for variable, port in (("SPARKLE_PORT", settings.port), ("SPARKLE_OWN_PORT", settings.own_port)):
+        if not 0 <= port <= 65_535:
+            raise ConfigError(f"{variable}: {port} is no port number (0 to 65535)")
+    for variable, size in (
+        ("SPARKLE_POSTGRES_POOL", settings.postgres_pool),
+        ("SPARKLE_REDIS_POOL", settings.redis_pool),
+    ):
+        if size < 2:
+            raise ConfigError(f"{variable}: {size} is too few; at least 2")

@@ -1,0 +1,46 @@
+"""Sessions that ended before their tokens did: refused on every node, their live connections closed."""
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from hub.kernel.errors import Unavailable
+from hub.kernel.ids import SessionId, session_room
+from hub.kernel.ports import Rooms
+from hub.kernel.wire import ServerEvent
+
+
+class SessionRevoked(ServerEvent):
+    """The session has ended. The hub closes the connection after this; signing in again is the only way back."""
+
+    event = "session:revoked"
+    reason: str
+
+
+class RedisRevocations:
+    """Implements hub.kernel.ports.Revocations: one key a revoked session, for as long as its access tokens could
+    live.
+    """
+
+    def __init__(self, redis: Redis, rooms: Rooms, *, token_life_s: int) -> None:
+        self._redis = redis
+        self._rooms = rooms
+        self._token_life_s = token_life_s
+
+    async def revoke(self, session_id: SessionId, reason: str) -> None:
+        """Refuse the session's tokens and close its connections. Raises Unavailable if Redis does not answer."""
+        try:
+            await self._redis.set(_key(session_id), reason, ex=self._token_life_s)
+        except (RedisError, OSError) as error:
+            raise Unavailable("The session could not be ended on all nodes. Try again.") from error
+        await self._rooms.disconnect(session_room(session_id), farewell=SessionRevoked(reason=reason))
+
+    async def is_revoked(self, session_id: SessionId) -> bool:
+        """Raises Unavailable if Redis does not answer: an outage is neither a refusal nor a pass."""
+        try:
+            return bool(await self._redis.exists(_key(session_id)))
+        except (RedisError, OSError) as error:
+            raise Unavailable from error
+
+
+def _key(session_id: SessionId) -> str:
+    return f"hub:revoked:{session_id}"

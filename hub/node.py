@@ -1,0 +1,109 @@
+"""A node: one process, one event loop, its two listeners, from start to drain."""
+
+import asyncio
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Callable
+
+from aiohttp import web
+
+from hub import log as logs
+from hub.app import Hub, build
+from hub.config import ConfigError, Settings
+from hub.kernel.errors import HubError
+from hub.storage.migrate import MigrationError, migrate
+from hub.storage.postgres import create_pool
+from hub.storage.redis import connect
+
+log = logging.getLogger(__name__)
+
+BACKLOG = 1024
+"""Connections that wait to be accepted: a mass reconnect after a drain comes within one second."""
+LOOPBACK = "127.0.0.1"
+
+
+async def serve(settings: Settings) -> int:
+    """Run a node until SIGTERM or SIGINT. Returns the exit code: 0, 1 if it could not start, 2 for wrong settings.
+
+    Starting is: migrate, listen on the own port, connect everything, listen on the shared port. Stopping is the reverse,
+    with what is under way finished first.
+    """
+    logs.configure(level=settings.log_level, style=settings.log_format, node=settings.node_name)
+    if settings.database_url is None or settings.redis_url is None:
+        return _fail("`serve` needs DATABASE_URL and REDIS_URL; `sparkle-hub run` starts both servers itself", 2)
+    try:
+        shared = _bind(settings.host, settings.port, reuse=settings.reuse_port)
+        own = _bind(LOOPBACK, settings.own_port, reuse=settings.reuse_port)
+    except OSError as error:
+        return _fail(f"port {settings.port} of {settings.host} cannot be used: {error.strerror}", 1)
+    stop = _stop_signal()
+    try:
+        applied = await migrate(settings.database_url)
+        pool = await create_pool(settings.database_url, size=settings.postgres_pool)
+    except (MigrationError, OSError) as error:
+        return _fail(f"PostgreSQL: {error}", 1)
+    if applied:
+        log.info("applied %d migrations", applied)
+    redis = connect(settings.redis_url, size=settings.redis_pool)
+    try:
+        hub = build(settings, pool=pool, redis=redis)
+    except ConfigError as error:
+        return _fail(str(error), 2)
+    hub.listens(shared_port=shared.getsockname()[1], own_port=own.getsockname()[1])
+    try:
+        return await _run(hub, shared, own, stop)
+    finally:
+        await redis.aclose()
+        await pool.close()
+
+
+async def _run(hub: Hub, shared: socket.socket, own: socket.socket, stop: asyncio.Event) -> int:
+    runner = web.AppRunner(hub.web, access_log=None, handle_signals=False, shutdown_timeout=2)
+    await runner.setup()
+    # The own port answers first, so that whoever waits for this node can read why it is not ready yet.
+    await web.SockSite(runner, own, backlog=BACKLOG).start()
+    try:
+        await hub.start()
+    except (HubError, OSError) as error:
+        await runner.cleanup()
+        return _fail(f"the node cannot start: {error}", 1)
+    entrance = web.SockSite(runner, shared, backlog=BACKLOG)
+    await entrance.start()
+    host, port = shared.getsockname()[:2]
+    log.info("node %s listens on http://%s:%d, alone on http://%s:%d", hub.node_id, host, port, *own.getsockname()[:2])
+    await stop.wait()
+    log.info("shutting down")
+    # Readiness alone diverts nobody from a port that nodes share: closing the listener does.
+    await entrance.stop()
+    await hub.drain()
+    await runner.cleanup()
+    await hub.close()
+    return 0
+
+
+def _bind(host: str, port: int, *, reuse: bool) -> socket.socket:
+    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if reuse:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    try:
+        bound.bind((host, port))
+    except OSError:
+        bound.close()
+        raise
+    return bound
+
+
+def _stop_signal() -> asyncio.Event:
+    stop = asyncio.Event()
+    set_stop: Callable[[], None] = stop.set
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, set_stop)
+    return stop
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"sparkle-hub: {message}", file=sys.stderr)
+    return code

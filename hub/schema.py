@@ -1,0 +1,78 @@
+"""The generated descriptions of the wire: docs/wire.json (socket events, errors) and docs/openapi.json (REST)."""
+
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from hub.kernel.errors import CATALOGUE
+from hub.kernel.events import EventRouter
+from hub.kernel.http import RestApi
+from hub.kernel.wire import ServerEvent
+from hub.transport import openapi
+
+REFERENCE = "#/structs/{name}"
+
+
+def documents(router: EventRouter, apis: Iterable[RestApi], *, version: str) -> dict[str, str]:
+    """File name → text, the same for the same code, so that a difference is a change of the wire."""
+    files = {"wire.json": wire_document(router), "openapi.json": openapi.document(apis, version=version)}
+    return {name: json.dumps(content, indent=1, ensure_ascii=False) + "\n" for name, content in files.items()}
+
+
+def wire_document(router: EventRouter) -> dict[str, Any]:
+    """Client events with payloads, server events with theirs, and every error with its advice."""
+    routes = sorted(router.routes.values(), key=lambda route: route.name)
+    server_events = sorted(_server_events(), key=lambda event: event.event)
+    types = [*(route.payload for route in routes), *server_events]
+    schemas, components = msgspec.json.schema_components(types, ref_template=REFERENCE)
+    return {
+        "clientEvents": {
+            route.name: {"payload": schema} | ({"bareString": route.bare} if route.bare else {})
+            for route, schema in zip(routes, schemas, strict=False)
+        },
+        "serverEvents": {
+            event.event: schema for event, schema in zip(server_events, schemas[len(routes) :], strict=True)
+        },
+        "errors": {
+            code: {
+                "meaning": " ".join((error.__doc__ or "").split()),
+                "temporary": error.temporary,
+                "httpStatus": error.http_status,
+            }
+            for code, error in sorted(CATALOGUE.items())
+        },
+        "structs": dict(sorted(components.items())),
+    }
+
+
+def write(files: dict[str, str], folder: Path, *, check: bool) -> int:
+    """Write the files, or with ``check`` only compare. Returns 1 if a file is not up to date, else 0."""
+    stale = [name for name, text in files.items() if not _same(folder / name, text)]
+    if check:
+        for name in stale:
+            print(f"{folder / name} is not up to date: run `sparkle-hub schema`", file=sys.stderr)
+        return 1 if stale else 0
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in stale:
+        (folder / name).write_text(files[name], encoding="utf-8")
+        print(f"wrote {folder / name}")
+    return 0
+
+
+def _same(path: Path, text: str) -> bool:
+    return path.is_file() and path.read_text(encoding="utf-8") == text
+
+
+def _server_events() -> set[type[ServerEvent]]:
+    found, open_classes = set(), [ServerEvent]
+    while open_classes:
+        for event in open_classes.pop().__subclasses__():
+            open_classes.append(event)
+            # Classes of tests stand in the same registry when a test asks for the documents.
+            if event.event and not event.__module__.startswith("tests"):
+                found.add(event)
+    return found

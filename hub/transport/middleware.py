@@ -1,0 +1,105 @@
+"""What happens to every HTTP request: its id, its log line, its metrics, and errors as problem documents."""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+
+import structlog
+from aiohttp import web
+from prometheus_client import Histogram
+
+from hub.kernel.errors import HubError, PayloadTooLarge, Unavailable
+from hub.kernel.ids import new_ulid
+from hub.transport.outages import as_hub_error
+from hub.transport.problems import problem, problem_of
+
+log = logging.getLogger(__name__)
+
+SLOW_S = 1.0
+"""Requests that took longer are logged; aiohttp's own access log is off, it costs as much CPU as the request."""
+SECONDS = Histogram(
+    "hub_http_request_seconds",
+    "HTTP requests by method, route template and status",
+    ["method", "route", "status"],
+    buckets=(0.005, 0.02, 0.1, 0.5, 2.5),
+)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@web.middleware
+async def scope(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Give the request an id, bind it to the log lines, measure it, and turn whatever it raises into an answer."""
+    request_id = new_ulid()
+    started = time.perf_counter()
+    with structlog.contextvars.bound_contextvars(request_id=request_id):
+        try:
+            response = await handler(request)
+        except Exception as error:  # the outermost frame of a request
+            response = _answer(request, error)
+        seconds = time.perf_counter() - started
+        if seconds > SLOW_S and not _is_socket(request):
+            log.warning("slow request: %s %s took %.1f s", request.method, _route(request), seconds)
+    if not _is_socket(request):
+        SECONDS.labels(request.method, _route(request), response.status).observe(seconds)
+    if not response.prepared:
+        response.headers["X-Request-Id"] = request_id
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["Referrer-Policy"] = "no-referrer"
+        if request.path.startswith("/api/"):
+            response.headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
+def _answer(request: web.Request, error: Exception) -> web.Response:
+    if isinstance(error, web.HTTPRequestEntityTooLarge):
+        return problem_of(PayloadTooLarge("The body is larger than the limit of one megabyte."))
+    if isinstance(error, web.HTTPException):
+        return _of_aiohttp(error)
+    known = as_hub_error(error)
+    if known is None:
+        log.exception("%s %s failed", request.method, _route(request), exc_info=error)
+        return problem_of(HubError())
+    if isinstance(known, Unavailable):
+        log.warning("%s %s: %r", request.method, _route(request), error)
+    return problem_of(known)
+
+
+def _of_aiohttp(error: web.HTTPException) -> web.Response:
+    """What the router says: no such path, or not by this method."""
+    if isinstance(error, web.HTTPNotFound):
+        return problem(404, "not_found", "There is nothing at this address.", temporary=False)
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        allowed = ", ".join(sorted(error.allowed_methods))
+        detail = f"This address takes {allowed}."
+        return problem(405, "method_not_allowed", detail, headers={"Allow": allowed}, temporary=False)
+    return problem(error.status, "bad_request", error.reason, temporary=error.status >= 500)
+
+
+def _route(request: web.Request) -> str:
+    """The route template: paths themselves are without number, and metrics must not be."""
+    resource = request.match_info.route.resource
+    return "(none)" if resource is None else resource.canonical
+
+
+def _is_socket(request: web.Request) -> bool:
+    return request.path.startswith("/socket.io")
+
+
+def origins(allowed: frozenset[str]) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+    """A middleware that refuses socket handshakes from foreign origins, before Engine.IO sees them.
+
+    Browsers send Origin with every WebSocket handshake and do not apply CORS to it, so without this any page could open
+    a socket with its visitor's cookies. ``allowed`` is beside the hub's own origin; ``*`` allows all.
+    """
+
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        origin = request.headers.get("Origin")
+        if origin is not None and _is_socket(request) and "*" not in allowed:
+            own = {f"http://{request.host}", f"https://{request.host}"}
+            if origin not in own and origin not in allowed:
+                return problem(403, "forbidden_origin", "This origin may not connect.", temporary=False)
+        return await handler(request)
+
+    return check

@@ -1,0 +1,174 @@
+"""REST endpoints on aiohttp: credentials, input, idempotency, ETags, answers."""
+
+import hashlib
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from hub.kernel import wire
+from hub.kernel.errors import InvalidPayload, MalformedBody, PreconditionFailed, Unauthorized
+from hub.kernel.events import Actor
+from hub.kernel.http import Client, Endpoint, Reply, RestApi
+from hub.kernel.ports import Answers, Authenticator, StoredAnswer
+
+BASE = "/api/v1"
+MAX_BODY_BYTES = 1_000_000
+MAX_KEY_LENGTH = 200
+"""Of an Idempotency-Key; a UUID has 36."""
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def add_endpoints(
+    app: web.Application, apis: Iterable[RestApi], authenticator: Authenticator, answers: Answers
+) -> None:
+    """Route every endpoint of ``apis`` below BASE."""
+    for api in apis:
+        for endpoint in api.endpoints:
+            handler = bind(endpoint, authenticator, answers)
+            app.router.add_route(endpoint.method, BASE + endpoint.path, handler)
+
+
+def bind(endpoint: Endpoint, authenticator: Authenticator, answers: Answers) -> Handler:
+    """The aiohttp handler of one endpoint. HubErrors pass through it to the error middleware."""
+    read_input = _input_reader(endpoint)
+
+    async def handle(request: web.Request) -> web.Response:
+        actor = await _actor(request, endpoint, authenticator)
+        body = await request.read() if endpoint.body is not None or request.can_read_body else b""
+        arguments = read_input(request, body, actor)
+        key = request.headers.get("Idempotency-Key")
+        if endpoint.method != "POST" or key is None or actor is None:
+            return _response(endpoint, request, await endpoint.handler(**arguments))
+        return await _once(endpoint, request, body, arguments, actor, key, answers)
+
+    return handle
+
+
+async def _actor(request: web.Request, endpoint: Endpoint, authenticator: Authenticator) -> Actor | None:
+    if endpoint.caller == "none":
+        return None
+    header = request.headers.get("Authorization")
+    if header is None:
+        if endpoint.caller == "required":
+            raise Unauthorized
+        return None
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise Unauthorized("The Authorization header must be: Bearer <access token>.")
+    return (await authenticator.authenticate(token.strip())).actor
+
+
+def _input_reader(endpoint: Endpoint) -> Callable[[web.Request, bytes, Actor | None], dict[str, Any]]:
+    """A function from the request to the handler's keyword arguments, all decided beforehand that can be."""
+    names = {name: _camel(name) for name in endpoint.path_parameters}
+    decoder = None if endpoint.body is None else msgspec.json.Decoder(endpoint.body)
+
+    def read(request: web.Request, body: bytes, actor: Actor | None) -> dict[str, Any]:
+        arguments: dict[str, Any] = {}
+        for name, shape in endpoint.path_parameters.items():
+            arguments[name] = _path_value(names[name], request.match_info[names[name]], shape)
+        if endpoint.query is not None:
+            arguments["query"] = wire.decode(_query(request), endpoint.query, strict=False)
+        if decoder is not None and endpoint.body is not None:
+            arguments["body"] = _body(request, body, decoder, endpoint.body)
+        if endpoint.caller != "none":
+            arguments["actor"] = actor
+        if endpoint.takes_client:
+            arguments["client"] = Client(request.remote or "", request.headers.get("User-Agent", "")[:300])
+        if endpoint.takes_if_match:
+            arguments["if_match"] = _if_match(request)
+        return arguments
+
+    return read
+
+
+def _path_value(name: str, text: str, shape: Any) -> Any:
+    try:
+        return wire.decode(text, shape, strict=False)
+    except InvalidPayload as error:
+        detail = error.details["errors"][0]["detail"]
+        raise InvalidPayload(f"{detail} (in the path: {name})", errors=[{"pointer": name, "detail": detail}]) from None
+
+
+def _query(request: web.Request) -> dict[str, str]:
+    repeated = [name for name in request.query if len(request.query.getall(name)) > 1]
+    if repeated:  # which of two values counts is a question that proxies and servers answer differently
+        errors = [{"pointer": f"/{name}", "detail": "Given more than once"} for name in sorted(set(repeated))]
+        raise InvalidPayload("A query parameter is given more than once.", errors=errors)
+    return dict(request.query)
+
+
+def _body(request: web.Request, body: bytes, decoder: msgspec.json.Decoder[Any], shape: type[Any]) -> Any:
+    if request.content_type != "application/json":
+        raise MalformedBody("Send the body as application/json.")
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError:
+        return wire.decode(msgspec.json.decode(body), shape)  # raises, with every violation listed
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedBody(f"The body is not valid JSON: {error}") from None
+
+
+def _if_match(request: web.Request) -> int | None:
+    header = request.headers.get("If-Match")
+    if header is None or header == "*":
+        return None
+    tag = header.strip('"')
+    if f'"{tag}"' != header or not tag.isascii() or not tag.isdigit():
+        raise PreconditionFailed("If-Match is none of our ETags.")
+    return int(tag)
+
+
+def _response(endpoint: Endpoint, request: web.Request, result: Any) -> web.Response:
+    reply: Reply[Any] = result if isinstance(result, Reply) else Reply(result)
+    headers = {}
+    if reply.version is not None:
+        headers["ETag"] = f'"{reply.version}"'
+        if request.method == "GET" and headers["ETag"] in request.headers.get("If-None-Match", ""):
+            return web.Response(status=304, headers=headers)
+    if reply.location is not None:
+        headers["Location"] = BASE + reply.location
+    if reply.body is None:
+        return web.Response(status=204, headers=headers)
+    status = reply.status or endpoint.status
+    return web.Response(
+        body=msgspec.json.encode(reply.body), status=status, headers=headers, content_type="application/json"
+    )
+
+
+async def _once(
+    endpoint: Endpoint,
+    request: web.Request,
+    body: bytes,
+    arguments: dict[str, Any],
+    actor: Actor,
+    key: str,
+    answers: Answers,
+) -> web.Response:
+    """Run the handler at most once for a key, and give its first answer again (the IETF Idempotency-Key draft)."""
+    if not key.strip() or len(key) > MAX_KEY_LENGTH:
+        raise InvalidPayload(f"Idempotency-Key must have 1 to {MAX_KEY_LENGTH} characters.", errors=[])
+    fingerprint = hashlib.sha256(b"\0".join([request.method.encode(), request.path_qs.encode(), body])).digest()
+    kept = await answers.begin(actor.user_id, key, fingerprint)
+    if kept is not None:
+        headers = kept.headers | {"Idempotency-Replayed": "true"}
+        return web.Response(body=kept.body, status=kept.status, headers=headers)
+    try:
+        response = _response(endpoint, request, await endpoint.handler(**arguments))
+    except BaseException:
+        await answers.finish(actor.user_id, key, None)
+        raise
+    content = response.body if isinstance(response.body, bytes) else b""
+    kept_headers = {
+        name: response.headers[name] for name in ("Content-Type", "ETag", "Location") if name in response.headers
+    }
+    await answers.finish(actor.user_id, key, StoredAnswer(response.status, kept_headers, content))
+    return response
+
+
+def _camel(name: str) -> str:
+    head, *rest = name.split("_")
+    return head + "".join(part.capitalize() for part in rest)

@@ -1,0 +1,137 @@
+"""python-socketio as we use it: the one file that knows its private names (pinned version, see the contract test)."""
+
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+import orjson
+import socketio
+from aiohttp import web
+from socketio import packet
+
+from hub.kernel.errors import HubError
+from hub.kernel.ids import ConnectionId
+
+NAMESPACE = "/"
+RESERVED = frozenset({"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"})
+"""Names that a client may not send: stock python-socketio would run the application's own handlers for them."""
+PING_INTERVAL_S = 25
+PING_TIMEOUT_S = 20
+MAX_PACKET_BYTES = 1_000_000
+
+
+class OrJson:
+    """orjson behind the interface that python-socketio wants of a json module."""
+
+    @staticmethod
+    def dumps(value: Any, **_: Any) -> str:
+        """Compact JSON text."""
+        return orjson.dumps(value).decode()
+
+    @staticmethod
+    def loads(text: str | bytes, **_: Any) -> Any:
+        """The value of a JSON text. Raises ValueError."""
+        return orjson.loads(text)
+
+
+class Endpoint(Protocol):
+    """What the server calls for one connection's life. Implemented by hub.transport.sockets."""
+
+    async def admit(self, server: "HubSocketServer", connection_id: ConnectionId, auth: object, address: str) -> None:
+        """Check the handshake of a connection to ``server``. Raises HubError to refuse it."""
+        ...
+
+    async def connected(self, connection_id: ConnectionId) -> None:
+        """The client has its CONNECT packet."""
+        ...
+
+    async def event(self, connection_id: ConnectionId, name: str, arguments: list[Any], ack_id: int | None) -> None:
+        """An event came in. Returns when the next one may be read."""
+        ...
+
+    async def disconnected(self, connection_id: ConnectionId) -> None:
+        """The connection is gone. Called once for each that was admitted."""
+        ...
+
+
+class HubSocketServer(socketio.AsyncServer):
+    """One Socket.IO endpoint: stock protocol and Engine.IO, our dispatch, our rooms.
+
+    Rooms, emits and acknowledgements do not go through python-socketio's manager: its emit makes a task for every
+    recipient, and its rooms are another copy of what we keep anyway.
+    """
+
+    def __init__(self, endpoint: Endpoint, *, serializer: str, origins: list[str] | None) -> None:
+        super().__init__(
+            async_mode="aiohttp",
+            serializer=serializer,
+            json=OrJson,
+            cors_allowed_origins=origins,
+            ping_interval=PING_INTERVAL_S,
+            ping_timeout=PING_TIMEOUT_S,
+            max_http_buffer_size=MAX_PACKET_BYTES,
+            monitor_clients=True,
+        )
+        self._endpoint = endpoint
+        self.on("connect", self._on_connect)
+        self.on("disconnect", self._on_disconnect)
+
+    async def send(self, connections: Iterable[ConnectionId], event: str, payload: Any) -> None:
+        """Send an event to connections of this server, encoded once. Who is gone is passed over."""
+        encoded = self.packet_class(packet.EVENT, namespace=NAMESPACE, data=[event, payload]).encode()
+        parts = encoded if isinstance(encoded, list) else [encoded]
+        for connection_id in connections:
+            eio_sid = self.manager.eio_sid_from_sid(connection_id, NAMESPACE)
+            if eio_sid is not None:
+                for part in parts:  # nothing is awaited for in between: Engine.IO's queues take without waiting
+                    await self.eio.send(eio_sid, part)
+
+    async def acknowledge(self, connection_id: ConnectionId, ack_id: int, answer: Any) -> None:
+        """Send the acknowledgement of an event."""
+        eio_sid = self.manager.eio_sid_from_sid(connection_id, NAMESPACE)
+        if eio_sid is not None:
+            ack = self.packet_class(packet.ACK, namespace=NAMESPACE, id=ack_id, data=[answer])
+            await self._send_packet(eio_sid, ack)
+
+    async def dismiss(self, connection_id: ConnectionId) -> None:
+        """Close for good: the DISCONNECT packet ends an unmodified client's reconnecting."""
+        await self.disconnect(connection_id)
+
+    async def cut(self, connection_id: ConnectionId) -> None:
+        """Close the transport: the client comes back by itself."""
+        eio_sid = self.manager.eio_sid_from_sid(connection_id, NAMESPACE)
+        if eio_sid is not None:
+            await self.eio.disconnect(eio_sid)
+
+    async def _on_connect(self, sid: str, environ: dict[str, Any], auth: object = None) -> None:
+        request: web.Request = environ["aiohttp.request"]
+        try:
+            await self._endpoint.admit(self, ConnectionId(sid), auth, request.remote or "")
+        except HubError as error:
+            refusal = error.to_wire()
+            raise socketio.exceptions.ConnectionRefusedError(refusal.pop("message"), refusal) from None
+
+    async def _on_disconnect(self, sid: str, _reason: str) -> None:
+        await self._endpoint.disconnected(ConnectionId(sid))
+
+    async def _handle_connect(self, eio_sid: str, namespace: str | None, data: Any) -> None:
+        if self.manager.sid_from_eio_sid(eio_sid, NAMESPACE) is not None:
+            raise ValueError("a second CONNECT on one connection")
+        await super()._handle_connect(eio_sid, namespace, data)
+        sid = self.manager.sid_from_eio_sid(eio_sid, NAMESPACE)
+        if sid is not None and (namespace or "/") == NAMESPACE:
+            await self._endpoint.connected(ConnectionId(sid))
+
+    async def _handle_event(self, eio_sid: str, namespace: str | None, id: int | None, data: Any) -> None:
+        sid = self.manager.sid_from_eio_sid(eio_sid, namespace or NAMESPACE)
+        if sid is None or not self.manager.is_connected(sid, NAMESPACE):
+            raise ValueError("an event before CONNECT")
+        if not isinstance(data, list) or not data or not isinstance(data[0], str) or data[0] in RESERVED:
+            raise ValueError("no event name, or a reserved one")
+        await self._endpoint.event(ConnectionId(sid), data[0], data[1:], id)
+
+    async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
+        try:
+            await super()._handle_eio_message(eio_sid, data)
+        except Exception as error:  # whatever a hostile packet does to the parser ends that one connection
+            self.logger.debug("protocol error of %s: %s", eio_sid, error)
+            await self.eio.disconnect(eio_sid)

@@ -1,0 +1,169 @@
+"""hub.cluster on a real Valkey: leases, the broker's order, member counts over nodes."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from hub.cluster.broker import RedisBroker
+from hub.cluster.leases import KEY, RedisNodes
+from hub.cluster.rooms import ClusterRooms
+from hub.kernel.ids import ConnectionId, NodeId, RoomName
+from hub.kernel.tasks import Tasks
+from hub.kernel.wire import ServerEvent
+from hub.storage.redis import connect
+from tests.support.local_rooms import MemoryLocalRooms
+from tests.support.wait import until
+
+LOBBY = RoomName("room:lobby")
+
+
+class Said(ServerEvent):
+    event = "test:said"
+    text: str
+
+
+class Node:
+    """What a node has of the cluster."""
+
+    def __init__(self, redis: Redis, name: str, tasks: Tasks) -> None:
+        self.nodes = RedisNodes(redis, NodeId(name), tasks)
+        self.broker = RedisBroker(redis, NodeId(name), tasks)
+        self.local = MemoryLocalRooms()
+        self.rooms = ClusterRooms(self.local, self.broker, redis, self.nodes)
+
+    async def start(self) -> "Node":
+        await self.nodes.start()
+        await self.broker.start()
+        return self
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    client = connect(redis_url, size=20)
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture
+async def tasks() -> AsyncIterator[Tasks]:
+    started = Tasks()
+    yield started
+    await started.close()
+
+
+@pytest.fixture
+async def pair(redis: Redis, tasks: Tasks) -> tuple[Node, Node]:
+    return await Node(redis, "one", tasks).start(), await Node(redis, "two", tasks).start()
+
+
+async def test_nodes_see_each_other_until_one_gives_its_lease_back(pair: tuple[Node, Node]) -> None:
+    one, two = pair
+    await until(lambda: one.nodes.live())
+    assert await two.nodes.live() == {"one", "two"}
+    await one.nodes.release()
+
+    async def gone() -> bool:
+        return await two.nodes.live() == {"two"}
+
+    await until(gone)
+
+
+async def test_a_node_whose_lease_ran_out_is_told_so(pair: tuple[Node, Node], redis: Redis) -> None:
+    lapsed: list[bool] = []
+
+    async def note() -> None:
+        lapsed.append(True)
+
+    pair[0].nodes.lapsed = note
+    await redis.zadd(KEY, {"one": 1})
+    await until(lambda: lapsed)
+
+
+async def test_events_reach_members_on_other_nodes_once_and_in_order(pair: tuple[Node, Node]) -> None:
+    one, two = pair
+    await one.rooms.join(ConnectionId("a"), LOBBY)
+    await two.rooms.join(ConnectionId("b"), LOBBY)
+    for number in range(500):
+        await one.rooms.emit([LOBBY, RoomName("user:b")], Said(text=str(number)))
+    expected = [str(number) for number in range(500)]
+    assert [payload["text"] for payload in one.local.received("a")] == expected
+    await until(lambda: len(two.local.received("b")) >= 500)
+    assert [payload["text"] for payload in two.local.received("b")] == expected
+
+
+async def test_the_skipped_connection_hears_nothing_wherever_it_is(pair: tuple[Node, Node]) -> None:
+    one, two = pair
+    await two.rooms.join(ConnectionId("b"), LOBBY)
+    await two.rooms.join(ConnectionId("c"), LOBBY)
+    await one.rooms.emit(LOBBY, Said(text="hi"), skip=ConnectionId("b"))
+    await until(lambda: two.local.received("c"))
+    assert two.local.received("b") == []
+
+
+async def test_bytes_cross_nodes_as_bytes(pair: tuple[Node, Node]) -> None:
+    class Picture(ServerEvent):
+        event = "test:picture"
+        data: bytes
+
+    one, two = pair
+    await two.rooms.join(ConnectionId("b"), LOBBY)
+    await one.rooms.emit(LOBBY, Picture(data=b"\x00\xff"))
+    await until(lambda: two.local.received("b"))
+    assert two.local.received("b") == [{"data": b"\x00\xff"}]
+
+
+async def test_member_counts_add_up_over_live_nodes_only(pair: tuple[Node, Node], redis: Redis) -> None:
+    one, two = pair
+    assert await one.rooms.join(ConnectionId("a"), LOBBY) == 1
+    assert await two.rooms.join(ConnectionId("b"), LOBBY) == 2
+    assert await two.rooms.join(ConnectionId("b"), LOBBY) == 2, "joining twice counts once"
+    await redis.hset("hub:members:room:lobby", "dead-node", "40")
+    assert await one.rooms.member_count(LOBBY) == 2
+    assert await two.rooms.leave(ConnectionId("b"), LOBBY) == 1
+    assert await one.rooms.leave(ConnectionId("a"), LOBBY) == 0
+
+
+async def test_eviction_and_disconnection_reach_connections_on_other_nodes(pair: tuple[Node, Node]) -> None:
+    one, two = pair
+    user = RoomName("user:bob")
+    for room in (user, LOBBY):
+        await two.rooms.join(ConnectionId("b"), room)
+    await one.rooms.evict(LOBBY, of=user)
+    await until(lambda: not two.rooms.is_member(ConnectionId("b"), LOBBY))
+    assert two.rooms.is_member(ConnectionId("b"), user)
+    await one.rooms.disconnect(user, farewell=Said(text="bye"))
+    await until(lambda: two.local.disconnected)
+    assert two.local.received("b")[-1] == {"text": "bye"}
+
+
+async def test_a_node_whose_subscription_was_killed_hears_again(pair: tuple[Node, Node], redis: Redis) -> None:
+    one, two = pair
+    await two.rooms.join(ConnectionId("b"), LOBBY)
+    await redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+
+    async def heard() -> list[Any]:
+        await one.rooms.emit(LOBBY, Said(text="again"))
+        return two.local.received("b")
+
+    await until(heard)
+
+
+async def test_a_deaf_node_is_not_ready(redis: Redis, tasks: Tasks, monkeypatch: pytest.MonkeyPatch) -> None:
+    broker = RedisBroker(redis, NodeId("deaf"), tasks)
+    with pytest.raises(ConnectionError):
+        await broker.check()
+    await broker.start()
+    await broker.check()
+    monkeypatch.setattr("hub.cluster.broker.DEAF_S", -1.0)
+    with pytest.raises(ConnectionError):
+        await broker.check()
+
+
+async def test_without_redis_members_here_are_still_served(tasks: Tasks) -> None:
+    nowhere = connect("unix:///nowhere/v.sock", size=5)
+    node = Node(nowhere, "alone", tasks)
+    assert await node.rooms.join(ConnectionId("a"), LOBBY) == 1
+    await node.rooms.emit(LOBBY, Said(text="hi"))
+    assert node.local.received("a") == [{"text": "hi"}]

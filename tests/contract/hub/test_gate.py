@@ -1,0 +1,108 @@
+"""hub.gate on a real Valkey: limits, tickets, revocations."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from redis.asyncio import Redis
+
+from hub.gate.handshake import Handshake
+from hub.gate.rate_limits import RedisRateLimiter
+from hub.gate.revocations import RedisRevocations
+from hub.gate.settings import GateSettings
+from hub.gate.tickets import TicketOffice
+from hub.kernel.errors import RateLimited, TokenExpired, Unauthorized, Unavailable
+from hub.kernel.events import Actor
+from hub.kernel.ids import ConnectionId, SessionId, UserId
+from hub.storage.redis import connect
+from tests.support.clock import FrozenClock
+from tests.support.rooms import RecordedRooms
+
+ADA = Actor(UserId("ada"), SessionId("s1"))
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    client = connect(redis_url, size=5)
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture
+def revocations(redis: Redis) -> RedisRevocations:
+    return RedisRevocations(redis, RecordedRooms(), token_life_s=600)
+
+
+@pytest.fixture
+def office(redis: Redis, revocations: RedisRevocations) -> TicketOffice:
+    return TicketOffice(redis, FrozenClock(), RedisRateLimiter(redis), revocations)
+
+
+async def test_the_burst_passes_and_the_next_one_is_told_how_long_to_wait(redis: Redis) -> None:
+    limiter = RedisRateLimiter(redis)
+    for _ in range(5):
+        await limiter.take("ada", per_minute=60, burst=5)
+    with pytest.raises(RateLimited) as caught:
+        await limiter.take("ada", per_minute=60, burst=5)
+    assert caught.value.retry_after is not None
+    assert 0 < caught.value.retry_after <= 1
+    await limiter.take("bob", per_minute=60, burst=5)
+
+
+async def test_a_limiter_without_redis_lets_through() -> None:
+    await RedisRateLimiter(connect("unix:///nowhere/v.sock", size=2)).take("ada", per_minute=1, burst=1)
+
+
+async def test_a_ticket_works_once(office: TicketOffice) -> None:
+    ticket = await office.issue(ADA)
+    assert await office.take(ticket.ticket) == ADA
+    with pytest.raises(Unauthorized):
+        await office.take(ticket.ticket)
+
+
+async def test_a_ticket_of_a_revoked_session_lets_nobody_in(
+    office: TicketOffice, revocations: RedisRevocations
+) -> None:
+    ticket = await office.issue(ADA)
+    await revocations.revoke(ADA.session_id, "signed_out")
+    with pytest.raises(Unauthorized):
+        await office.take(ticket.ticket)
+
+
+async def test_revoking_closes_the_sessions_connections(redis: Redis) -> None:
+    rooms = RecordedRooms()
+    revocations = RedisRevocations(redis, rooms, token_life_s=600)
+    assert not await revocations.is_revoked(ADA.session_id)
+    await revocations.revoke(ADA.session_id, "signed_out")
+    assert await revocations.is_revoked(ADA.session_id)
+    assert rooms.disconnected == ["session:s1"]
+
+
+async def test_an_outage_is_neither_a_refusal_nor_a_pass() -> None:
+    revocations = RedisRevocations(connect("unix:///nowhere/v.sock", size=2), RecordedRooms(), token_life_s=600)
+    with pytest.raises(Unavailable):
+        await revocations.is_revoked(ADA.session_id)
+
+
+class ExpiredTokens:
+    async def authenticate(self, access_token: str) -> None:
+        raise TokenExpired
+
+
+@pytest.mark.parametrize("auth", [None, {}, [], "text", {"token": 1}, {"token": None}, {"ticket": "x" * 500}])
+async def test_a_handshake_without_credentials_is_unauthorized(
+    auth: object, redis: Redis, office: TicketOffice
+) -> None:
+    clock, limiter = FrozenClock(), RedisRateLimiter(redis)
+    handshake = Handshake(ExpiredTokens(), office, limiter, clock, GateSettings())  # type: ignore[arg-type]
+    with pytest.raises(Unauthorized):
+        await handshake.admit(ConnectionId("c1"), auth, "127.0.0.1")
+
+
+async def test_an_address_that_connects_too_often_waits(redis: Redis, office: TicketOffice) -> None:
+    settings = GateSettings(connects_per_minute=3)
+    handshake = Handshake(ExpiredTokens(), office, RedisRateLimiter(redis), FrozenClock(), settings)  # type: ignore[arg-type]
+    for _ in range(3):
+        with pytest.raises(TokenExpired):
+            await handshake.admit(ConnectionId("c1"), {"token": "t"}, "10.0.0.1")
+    with pytest.raises(RateLimited):
+        await handshake.admit(ConnectionId("c1"), {"token": "t"}, "10.0.0.1")

@@ -1,0 +1,46 @@
+"""The connections of a node, in memory: for tests of the cluster without sockets."""
+
+from typing import Any
+
+from hub.kernel.ids import ConnectionId, RoomName
+
+
+class MemoryLocalRooms:
+    """Implements hub.cluster.rooms.LocalRooms and keeps what each connection was sent."""
+
+    def __init__(self) -> None:
+        self._members: dict[RoomName, set[ConnectionId]] = {}
+        self._inbox: dict[str, list[Any]] = {}
+        self.disconnected: list[ConnectionId] = []
+
+    def received(self, connection_id: str) -> list[Any]:
+        """Payloads sent to a connection, in order."""
+        return self._inbox.get(connection_id, [])
+
+    def join(self, connection_id: ConnectionId, room: RoomName) -> int:
+        self._members.setdefault(room, set()).add(connection_id)
+        return len(self._members[room])
+
+    def leave(self, connection_id: ConnectionId, room: RoomName) -> int:
+        self._members.get(room, set()).discard(connection_id)
+        return len(self._members.get(room, ()))
+
+    def members(self, room: RoomName) -> frozenset[ConnectionId]:
+        return frozenset(self._members.get(room, ()))
+
+    def is_member(self, connection_id: ConnectionId, room: RoomName) -> bool:
+        return connection_id in self._members.get(room, ())
+
+    async def deliver(self, rooms: list[RoomName], event: str, payload: Any, skip: ConnectionId | None = None) -> None:
+        recipients: set[ConnectionId] = set().union(*(self.members(room) for room in rooms))
+        for connection_id in recipients - {skip}:
+            await self.send(connection_id, event, payload)
+
+    async def send(self, connection_id: ConnectionId, event: str, payload: Any) -> None:
+        self._inbox.setdefault(connection_id, []).append(payload)
+
+    async def disconnect(self, room: RoomName, event: str | None, payload: Any) -> None:
+        for connection_id in self.members(room):
+            if event is not None:
+                await self.send(connection_id, event, payload)
+            self.disconnected.append(connection_id)

@@ -1,0 +1,43 @@
+"""Stand-ins for what presence gets from the hub around it, and short ways to its values."""
+
+import uuid
+from dataclasses import dataclass, field
+
+from hub.kernel.errors import Unavailable
+from hub.kernel.events import Actor, Caller
+from hub.kernel.ids import ConnectionId, NodeId, SessionId, UserId
+
+
+def some_user() -> UserId:
+    return UserId(str(uuid.uuid4()))
+
+
+def caller(user_id: UserId, connection: str, device: str = "web") -> Caller:
+    return Caller(user_id, SessionId(f"session of {connection}"), ConnectionId(connection), device)
+
+
+@dataclass
+class KnownNodes:
+    """Implements hub.kernel.ports.Nodes: this node, and those said to live."""
+
+    node_id: NodeId
+    alive: set[NodeId] = field(default_factory=set)
+    away: bool = False
+
+    async def live(self) -> frozenset[NodeId]:
+        if self.away:
+            raise Unavailable
+        return frozenset(self.alive | {self.node_id})
+
+
+@dataclass
+class BlockList:
+    """Implements hub.kernel.ports.Access: everything is allowed, and some are blocked."""
+
+    blocks: set[frozenset[str]] = field(default_factory=set)
+
+    async def check(self, actor: Actor | None, action: str, resource: str, resource_id: str) -> None:
+        """Allowed."""
+
+    async def blocked(self, one: str, other: str) -> bool:
+        return frozenset((one, other)) in self.blocks
