@@ -1,5 +1,6 @@
 """Accounts on a real PostgreSQL, with everything else in memory and argon2 at its cheapest."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from core_api.accounts.people import People
 from core_api.accounts.refresh import RefreshTokens
 from core_api.accounts.schema import SignedIn, SignIn, SignUp
 from core_api.accounts.service import Accounts
-from core_api.accounts.settings import AccountSettings
+from core_api.accounts.settings import AccountsSettings
 from core_api.accounts.signing_key import SigningKey, new_key
 from core_api.accounts.store_postgres import PostgresAccounts
 from core_api.accounts.store_postgres_people import PostgresPeople
@@ -26,8 +27,11 @@ from hub.kernel.ids import SessionId, UserId
 from hub.storage.postgres import create_pool
 from tests.support.clock import FrozenClock
 
-CHEAP = AccountSettings(argon2_memory_kib=8, argon2_passes=1)
+CHEAP = AccountsSettings(argon2_memory_kib=8, argon2_passes=1)
 PASSWORD = "correct horse battery"
+WAITING_QUERIES = """
+SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()
+"""
 CLIENT = Client("192.0.2.7", "Firefox")
 
 
@@ -67,7 +71,7 @@ class AccountsStack:
 
     pool: asyncpg.Pool
     clock: FrozenClock
-    settings: AccountSettings = CHEAP
+    settings: AccountsSettings = CHEAP
     key: SigningKey = field(default_factory=new_key)
     revocations: RecordedRevocations = field(default_factory=RecordedRevocations)
     limiter: CountingLimiter = field(default_factory=CountingLimiter)
@@ -130,13 +134,11 @@ def user_id_of(signed_in: SignedIn) -> UserId:
     return UserId(signed_in.user.id)
 
 
-async def waits_for_a_lock(pool: asyncpg.Pool) -> bool:
-    """Whether some query of this database waits for another one.
+async def until_a_query_waits(pool: asyncpg.Pool) -> None:
+    """Return when some query of this database waits for a lock.
 
-    Ask on a connection of its own: within one transaction pg_stat_activity shows one and the same moment.
+    Asks on a connection of its own: within one transaction pg_stat_activity shows one and the same moment.
     """
-    return bool(
-        await pool.fetchval(
-            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-        )
-    )
+    async with asyncio.timeout(10):
+        while not await pool.fetchval(WAITING_QUERIES):
+            pass  # a round trip each time: the loop runs on
