@@ -9,8 +9,9 @@ from msgspec import Meta
 from hub.kernel.errors import InvalidPayload
 
 UUID_PATTERN = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
-Uuid = Annotated[str, Meta(pattern=UUID_PATTERN, description="UUID, lower case")]
-Ulid = Annotated[str, Meta(pattern="^[0-7][0-9A-HJKMNP-TV-Z]{25}$", description="ULID, upper case")]
+# The lengths, because `$` also matches before a last line feed, and a database takes no "…\n" for an id.
+Uuid = Annotated[str, Meta(pattern=UUID_PATTERN, max_length=36, description="UUID, lower case")]
+Ulid = Annotated[str, Meta(pattern="^[0-7][0-9A-HJKMNP-TV-Z]{25}$", max_length=26, description="ULID, upper case")]
 RoomNameText = Annotated[str, Meta(min_length=3, max_length=80, pattern="^(user|content|doc|call|room):[0-9A-Za-z-]+$")]
 
 T = TypeVar("T")

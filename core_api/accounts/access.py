@@ -1,0 +1,41 @@
+"""The access rule applied: asks the owner of a resource for the role, and the policy for the rest."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from core_api.accounts.policy import may
+from hub.kernel.errors import Forbidden, NotFound
+from hub.kernel.events import Actor
+from hub.kernel.ports import Roles
+
+
+class Blocks(Protocol):
+    """Who blocks whom."""
+
+    async def blocked(self, one: str, other: str) -> bool:
+        """Whether either blocks the other."""
+        ...
+
+
+class AccessRule:
+    """Implements hub.kernel.ports.Access.
+
+    ``roles`` maps ``room``, ``document`` and ``content`` to whoever owns them. It is read at each check, so that the
+    owners, which need the rule themselves, can be put in after it was made.
+    """
+
+    def __init__(self, roles: Mapping[str, Roles], blocks: Blocks) -> None:
+        self._roles = roles
+        self._blocks = blocks
+
+    async def check(self, actor: Actor | None, action: str, resource: str, resource_id: str) -> None:
+        """Return if it is allowed. Raises NotFound without any role, Forbidden if the role does not suffice."""
+        role = await self._roles[resource].role(None if actor is None else actor.user_id, resource_id)
+        if role is None:
+            raise NotFound
+        if not may(role, action):
+            raise Forbidden("Sign in to do this." if actor is None else None)
+
+    async def blocked(self, one: str, other: str) -> bool:
+        """Whether either of two users blocks the other."""
+        return one != other and await self._blocks.blocked(one, other)

@@ -1,0 +1,97 @@
+"""People: profiles, who follows whom, who blocks whom. Somebody who is blocked sees absence, never the block."""
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from msgspec import UNSET, UnsetType
+
+from core_api.accounts.model import Account
+from core_api.accounts.schema import Position, ProfileChanges
+from core_api.accounts.store import FollowRow, PeopleStore
+from core_api.ports import UserBrief
+from hub.kernel.clock import Clock
+from hub.kernel.errors import Conflict, Forbidden, NotFound, PreconditionFailed
+from hub.kernel.events import Actor
+from hub.kernel.ids import UserId
+from hub.kernel.pages import Page, PageQuery, decode_cursor, page
+
+FollowList = Callable[[UserId, UserId | None, int | None, int], Awaitable[Sequence[FollowRow]]]
+
+
+class People:
+    """The use cases under /users."""
+
+    def __init__(self, store: PeopleStore, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def profile(self, user_id: UserId, viewer: Actor | None) -> Account:
+        """A person whom ``viewer`` may see. Raises NotFound."""
+        account = await self._store.account(user_id)
+        if account is None or (viewer is not None and await self._store.blocks(user_id, viewer.user_id)):
+            raise NotFound
+        return account
+
+    async def change_profile(
+        self, user_id: UserId, changes: ProfileChanges, actor: Actor, version: int | None
+    ) -> Account:
+        """Change one's own profile, if it is still at ``version`` (``None``: whatever it is at).
+
+        Raises NotFound or Forbidden for somebody else's, PreconditionFailed if it has changed meanwhile.
+        """
+        account = await self.profile(user_id, actor)
+        if user_id != actor.user_id:
+            raise Forbidden("This is not your profile.")
+        if version not in (None, account.version):
+            raise PreconditionFailed
+        if changes == ProfileChanges():
+            return account
+        changed = await self._store.change_profile(
+            user_id, display_name=_given(changes.display_name), bio=_given(changes.bio), version=version
+        )
+        if changed is None:
+            raise PreconditionFailed
+        return changed
+
+    async def follow(self, user_id: UserId, actor: Actor) -> None:
+        """Follow somebody. Idempotent. Raises NotFound, Forbidden (oneself), Conflict (somebody one blocks)."""
+        if user_id == actor.user_id:
+            raise Forbidden("You cannot follow yourself.")
+        await self.profile(user_id, actor)
+        if not await self._store.follow(actor.user_id, user_id, self._clock.now()):
+            await self.profile(user_id, actor)  # NotFound if it is they who block, since a moment ago
+            raise Conflict("You block this person. Take the block back first.")
+
+    async def unfollow(self, user_id: UserId, actor: Actor) -> None:
+        """Stop following somebody. Idempotent."""
+        await self._store.unfollow(actor.user_id, user_id)
+
+    async def block(self, user_id: UserId, actor: Actor) -> None:
+        """Block somebody, and end the follows between the two. Idempotent. Raises NotFound, Forbidden (oneself)."""
+        if user_id == actor.user_id:
+            raise Forbidden("You cannot block yourself.")
+        await self.profile(user_id, actor)
+        await self._store.block(actor.user_id, user_id, self._clock.now())
+
+    async def unblock(self, user_id: UserId, actor: Actor) -> None:
+        """Take a block back. Idempotent."""
+        await self._store.unblock(actor.user_id, user_id)
+
+    async def followers(self, user_id: UserId, viewer: Actor | None, query: PageQuery) -> Page[UserBrief]:
+        """Who follows somebody, latest first. Raises NotFound."""
+        return await self._follow_page(self._store.followers, user_id, viewer, query)
+
+    async def following(self, user_id: UserId, viewer: Actor | None, query: PageQuery) -> Page[UserBrief]:
+        """Whom somebody follows, latest first. Raises NotFound."""
+        return await self._follow_page(self._store.following, user_id, viewer, query)
+
+    async def _follow_page(
+        self, fetch: FollowList, user_id: UserId, viewer: Actor | None, query: PageQuery
+    ) -> Page[UserBrief]:
+        await self.profile(user_id, viewer)
+        before = None if query.cursor is None else decode_cursor(query.cursor, tuple[Position])[0]
+        rows = await fetch(user_id, None if viewer is None else viewer.user_id, before, query.limit + 1)
+        return page(rows, query.limit, lambda row: row.user, lambda row: (row.number,))
+
+
+def _given(value: str | UnsetType) -> str | None:
+    return None if value is UNSET else value

@@ -1,0 +1,89 @@
+"""The REST side of accounts: /auth and /users."""
+
+from core_api.accounts.people import People
+from core_api.accounts.schema import ProfileChanges, SignedIn, SignUp, User
+from core_api.accounts.service import Accounts
+from core_api.accounts.views import user_view
+from core_api.ports import UserBrief
+from hub.kernel.events import Actor
+from hub.kernel.http import Client, Reply, RestApi
+from hub.kernel.ids import SessionId, UserId
+from hub.kernel.pages import Page, PageQuery
+from hub.kernel.wire import Uuid
+
+
+def accounts_api(accounts: Accounts) -> RestApi:
+    """Signing up, in and out, refreshing, sessions."""
+    api = RestApi("accounts")
+
+    async def sign_up(body: SignUp, client: Client) -> Reply[SignedIn]:
+        """Create an account and sign in to it."""
+        signed_in = await accounts.sign_up(body, client)
+        return Reply(signed_in, location=f"/users/{signed_in.user.id}")
+
+    async def end_session(session_id: Uuid, actor: Actor) -> None:
+        """End one of one's own sessions: its tokens are refused and its connections closed."""
+        await accounts.end_session(actor, SessionId(session_id))
+
+    api.post("/auth/signup", sign_up)
+    api.post("/auth/signin", accounts.sign_in, status=200)
+    api.post("/auth/refresh", accounts.refresh, status=200)
+    api.post("/auth/logout", accounts.sign_out)
+    api.get("/auth/sessions", accounts.sessions)
+    api.delete("/auth/sessions/{sessionId}", end_session)
+    return api
+
+
+def people_api(people: People) -> RestApi:
+    """Profiles, follows and blocks."""
+    api = RestApi("users")
+
+    async def get_me(actor: Actor) -> Reply[User]:
+        """Get one's own profile."""
+        account = await people.profile(actor.user_id, actor)
+        return Reply(user_view(account, actor), version=account.version)
+
+    async def get_user(user_id: Uuid, actor: Actor | None) -> Reply[User]:
+        """Get a person's profile; one's own has the email address."""
+        account = await people.profile(UserId(user_id), actor)
+        return Reply(user_view(account, actor), version=account.version)
+
+    async def change_user(user_id: Uuid, body: ProfileChanges, actor: Actor, if_match: int | None) -> Reply[User]:
+        """Change one's own profile."""
+        account = await people.change_profile(UserId(user_id), body, actor, if_match)
+        return Reply(user_view(account, actor), version=account.version)
+
+    async def follow(user_id: Uuid, actor: Actor) -> None:
+        """Follow a person."""
+        await people.follow(UserId(user_id), actor)
+
+    async def unfollow(user_id: Uuid, actor: Actor) -> None:
+        """Stop following a person."""
+        await people.unfollow(UserId(user_id), actor)
+
+    async def block(user_id: Uuid, actor: Actor) -> None:
+        """Block a person: neither follows the other any more, and they see no trace of you."""
+        await people.block(UserId(user_id), actor)
+
+    async def unblock(user_id: Uuid, actor: Actor) -> None:
+        """Take a block back."""
+        await people.unblock(UserId(user_id), actor)
+
+    async def followers(user_id: Uuid, query: PageQuery, actor: Actor | None) -> Page[UserBrief]:
+        """List who follows a person, the latest first."""
+        return await people.followers(UserId(user_id), actor, query)
+
+    async def following(user_id: Uuid, query: PageQuery, actor: Actor | None) -> Page[UserBrief]:
+        """List whom a person follows, the latest first."""
+        return await people.following(UserId(user_id), actor, query)
+
+    api.get("/users/me", get_me)
+    api.get("/users/{userId}", get_user)
+    api.patch("/users/{userId}", change_user)
+    api.post("/users/{userId}/follow", follow)
+    api.delete("/users/{userId}/follow", unfollow)
+    api.post("/users/{userId}/block", block)
+    api.delete("/users/{userId}/block", unblock)
+    api.get("/users/{userId}/followers", followers)
+    api.get("/users/{userId}/following", following)
+    return api

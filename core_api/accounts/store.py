@@ -1,0 +1,159 @@
+"""What accounts keep, as Protocols. A method is one transaction; ids are UUID strings; times come from the caller."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from core_api.accounts.model import Account, Session, Status
+from core_api.ports import UserBrief
+from hub.kernel.ids import SessionId, UserId
+
+
+@dataclass(frozen=True, slots=True)
+class FollowRow:
+    """One entry of a list of followers or followed; ``number`` is its place, later ones are higher."""
+
+    user: UserBrief
+    number: int
+
+
+class AccountStore(Protocol):
+    """Accounts and sessions. Nothing expires by itself: the rules of refresh.py are applied when a token comes."""
+
+    async def create(
+        self, account: Account, password_hash: str, referral_code: str | None, session: Session
+    ) -> frozenset[str]:
+        """Add an account as it stands, and its first session, both or neither.
+
+        Returns the fields (``email``, ``username``) that somebody else has; then nothing was added. Of several at
+        once with the same name exactly one is added.
+        """
+        ...
+
+    async def taken(self, email: str, username: str) -> frozenset[str]:
+        """Which of the two (``email``, ``username``) an account that is not deleted has already."""
+        ...
+
+    async def account(self, user_id: UserId) -> Account | None:
+        """The account, unless it is deleted."""
+        ...
+
+    async def credentials(self, *, email: str | None, username: str | None) -> tuple[Account, str] | None:
+        """The account with this address (or else this username) and its password hash."""
+        ...
+
+    async def status(self, user_id: UserId) -> Status | None:
+        """Whether the account may be used; ``None`` if it is deleted."""
+        ...
+
+    async def replace_hash(self, user_id: UserId, old: str, new: str) -> None:
+        """Put ``new`` in the place of ``old``; nothing happens if the password was changed meanwhile."""
+        ...
+
+    async def start_session(self, session: Session) -> bool:
+        """Add a session. False, and nothing added, if the account is suspended or deleted by then."""
+        ...
+
+    async def session(self, session_id: SessionId) -> Session | None:
+        """A session, live or ended."""
+        ...
+
+    async def rotate(self, session_id: SessionId, generation: int, now: datetime) -> bool:
+        """Go from refresh token ``generation`` to the next one; False if that is not the live session's current one.
+
+        Compare and set: of several at once exactly one gets True.
+        """
+        ...
+
+    async def end_session(self, session_id: SessionId, user_id: UserId, reason: str, now: datetime) -> bool:
+        """End a session of this user; False if they never had it. Ending it again changes nothing and gives True."""
+        ...
+
+    async def live_sessions(
+        self, user_id: UserId, *, created_after: datetime, refreshed_after: datetime, before: int | None, limit: int
+    ) -> list[Session]:
+        """Sessions that have not ended, are young enough and have a number below ``before``, newest first."""
+        ...
+
+    async def suspend(
+        self, user_id: UserId, reason: str, now: datetime, *, ended_after: datetime
+    ) -> list[SessionId] | None:
+        """Suspend an account and end its sessions. ``None`` if there is no such account.
+
+        Returns every session that ended after ``ended_after``, so that a repeat also gives those of the first time.
+        No session starts beside it: :meth:`start_session` comes before, and is ended, or after, and is refused.
+        """
+        ...
+
+    async def reinstate(self, user_id: UserId) -> bool:
+        """Let a suspended account be used again. False if there is no such account."""
+        ...
+
+
+class PeopleStore(Protocol):
+    """Profiles, follows and blocks."""
+
+    async def account(self, user_id: UserId) -> Account | None:
+        """The account, unless it is deleted."""
+        ...
+
+    async def change_profile(
+        self, user_id: UserId, *, display_name: str | None, bio: str | None, version: int | None
+    ) -> Account | None:
+        """Change what is not ``None``, raise the version, and give the new state.
+
+        ``None``, and nothing changed, if there is no such account or it is not at ``version`` (``None``: any).
+        """
+        ...
+
+    async def follow(self, follower_id: UserId, followee_id: UserId, now: datetime) -> bool:
+        """Follow; False, and nothing changed, if either blocks the other. Idempotent.
+
+        Never interleaves with :meth:`block` of the same two.
+        """
+        ...
+
+    async def unfollow(self, follower_id: UserId, followee_id: UserId) -> None:
+        """Stop following. Idempotent."""
+        ...
+
+    async def block(self, blocker_id: UserId, blocked_id: UserId, now: datetime) -> None:
+        """Block, and remove the follows between the two, both ways. Idempotent."""
+        ...
+
+    async def unblock(self, blocker_id: UserId, blocked_id: UserId) -> None:
+        """Take a block back. Follows do not come back. Idempotent."""
+        ...
+
+    async def blocks(self, blocker_id: str, blocked_id: str) -> bool:
+        """Whether the first blocks the second."""
+        ...
+
+    async def blocked(self, one: str, other: str) -> bool:
+        """Whether either blocks the other."""
+        ...
+
+    async def followers(
+        self, user_id: UserId, viewer_id: UserId | None, before: int | None, limit: int
+    ) -> Sequence[FollowRow]:
+        """Who follows a user, latest first, numbers below ``before``, without those with a block to the viewer."""
+        ...
+
+    async def following(
+        self, user_id: UserId, viewer_id: UserId | None, before: int | None, limit: int
+    ) -> Sequence[FollowRow]:
+        """Whom a user follows, in the same way."""
+        ...
+
+    async def follower_ids(self, author_id: str, after: str | None, limit: int) -> list[str]:
+        """See core_api.ports.Follows."""
+        ...
+
+    async def briefs(self, user_ids: Iterable[str]) -> dict[str, UserBrief]:
+        """See core_api.ports.Profiles."""
+        ...
+
+    async def exists(self, user_id: str) -> bool:
+        """See core_api.ports.Profiles."""
+        ...

@@ -1,0 +1,32 @@
+"""Accounts and sessions as they go out on the wire."""
+
+from core_api.accounts.model import Account, Session
+from core_api.accounts.schema import SessionInfo, User
+from hub.kernel.events import Actor
+
+
+def user_view(account: Account, viewer: Actor | None) -> User:
+    """A person as ``viewer`` sees them. Address and role are the owner's alone."""
+    user = User(
+        id=account.id,
+        username=account.username,
+        display_name=account.display_name,
+        bio=account.bio,
+        created_at=account.created_at,
+    )
+    if viewer is not None and viewer.user_id == account.id:
+        user.email = account.email
+        user.role = account.role
+    return user
+
+
+def session_view(session: Session, viewer: Actor) -> SessionInfo:
+    """One sign-in, as its owner sees it. A session in use is refreshed, hence seen, every ten minutes."""
+    return SessionInfo(
+        id=session.id,
+        user_agent=session.user_agent,
+        address_prefix=session.address_prefix,
+        created_at=session.created_at,
+        last_seen_at=session.refreshed_at,
+        current=session.id == viewer.session_id,
+    )

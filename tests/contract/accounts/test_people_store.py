@@ -1,0 +1,187 @@
+"""What PeopleStore promises, on PostgreSQL."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+from core_api.accounts.store import PeopleStore
+from core_api.accounts.store_postgres_people import BLOCK, LOCK_PAIR, PostgresPeople
+from core_api.ports import Follows, Profiles, UserBrief
+from hub.kernel.clock import from_ms
+from hub.kernel.ids import UserId, new_uuid
+from hub.storage.postgres import create_pool
+from tests.support.accounts import until_a_query_waits
+
+NOW = from_ms(1_800_000_000_123)
+
+
+@pytest.fixture
+async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
+    pool = await create_pool(database_url, size=8)
+    yield pool
+    await pool.close()
+
+
+@pytest.fixture
+def store(pool: asyncpg.Pool) -> PeopleStore:
+    return PostgresPeople(pool)
+
+
+@pytest.fixture
+def follows(pool: asyncpg.Pool) -> Follows:
+    return PostgresPeople(pool)
+
+
+@pytest.fixture
+def profiles(pool: asyncpg.Pool) -> Profiles:
+    return PostgresPeople(pool)
+
+
+async def people(pool: asyncpg.Pool, *names: str) -> list[UserId]:
+    ids = [UserId(new_uuid()) for _ in names]
+    await pool.executemany(
+        "INSERT INTO account_user (id, email, email_key, username, username_key, password_hash, created_at)"
+        " VALUES ($1, $2, $2, $2, $2, '', $3)",
+        [(user_id, name, NOW) for user_id, name in zip(ids, names, strict=True)],
+    )
+    return ids
+
+
+async def names(store: PeopleStore, user_id: UserId, viewer_id: UserId | None = None) -> list[str]:
+    return [row.user.username for row in await store.followers(user_id, viewer_id, None, 100)]
+
+
+async def test_a_profile_changes_where_something_is_given_and_counts_its_versions(
+    store: PeopleStore, pool: asyncpg.Pool
+) -> None:
+    (ada,) = await people(pool, "ada")
+    first = await store.change_profile(ada, display_name="Ada L.", bio=None, version=None)
+    second = await store.change_profile(ada, display_name=None, bio="Numbers", version=2)
+    assert first is not None
+    assert second is not None
+    assert (first.display_name, first.bio, first.version) == ("Ada L.", "", 2)
+    assert (second.display_name, second.bio, second.version) == ("Ada L.", "Numbers", 3)
+    assert await store.account(ada) == second
+    cleared = await store.change_profile(ada, display_name="", bio=None, version=None)
+    assert cleared is not None
+    assert cleared.display_name == ""
+
+
+async def test_of_many_changes_to_one_version_exactly_one_is_made(store: PeopleStore, pool: asyncpg.Pool) -> None:
+    (ada,) = await people(pool, "ada")
+    changes = (store.change_profile(ada, display_name=str(n), bio=None, version=1) for n in range(6))
+    made = [change for change in await asyncio.gather(*changes) if change is not None]
+    assert [change.version for change in made] == [2]
+    assert await store.account(ada) == made[0]
+
+
+async def test_nobody_is_changed_who_is_not_there(store: PeopleStore) -> None:
+    assert await store.change_profile(UserId(new_uuid()), display_name="x", bio=None, version=None) is None
+
+
+async def test_following_twice_is_following_and_unfollowing_twice_is_not(
+    store: PeopleStore, pool: asyncpg.Pool
+) -> None:
+    ada, bob = await people(pool, "ada", "bob")
+    assert await store.follow(ada, bob, NOW)
+    assert await store.follow(ada, bob, NOW)
+    assert await names(store, bob) == ["ada"]
+    await store.unfollow(ada, bob)
+    await store.unfollow(ada, bob)
+    assert await names(store, bob) == []
+
+
+async def test_a_block_ends_follows_both_ways_and_is_seen_from_both_sides(
+    store: PeopleStore, pool: asyncpg.Pool
+) -> None:
+    ada, bob, eve = await people(pool, "ada", "bob", "eve")
+    for one, other in ((ada, bob), (bob, ada), (eve, ada)):
+        await store.follow(one, other, NOW)
+    await store.block(ada, bob, NOW)
+    await store.block(ada, bob, NOW)
+    assert await names(store, ada) == ["eve"]
+    assert await names(store, bob) == []
+    assert await store.blocks(ada, bob)
+    assert not await store.blocks(bob, ada)
+    assert await store.blocked(ada, bob)
+    assert await store.blocked(bob, ada)
+    assert not await store.blocked(ada, eve)
+    assert not await store.follow(ada, bob, NOW)
+    assert not await store.follow(bob, ada, NOW)
+    await store.unblock(bob, ada)
+    assert await store.blocked(bob, ada)
+    await store.unblock(ada, bob)
+    await store.unblock(ada, bob)
+    assert await store.follow(bob, ada, NOW)
+
+
+async def test_no_follow_survives_a_block_that_comes_at_the_same_moment(store: PeopleStore, pool: asyncpg.Pool) -> None:
+    ada, bob = await people(pool, "ada", "bob")
+    for _ in range(20):
+        await asyncio.gather(
+            store.follow(ada, bob, NOW),
+            store.follow(bob, ada, NOW),
+            store.block(ada, bob, NOW),
+            store.follow(bob, ada, NOW),
+            store.follow(ada, bob, NOW),
+        )
+        assert await pool.fetchval("SELECT count(*) FROM account_follow") == 0
+        await store.unblock(ada, bob)
+
+
+async def test_a_follow_waits_for_a_block_that_has_not_committed(store: PeopleStore, pool: asyncpg.Pool) -> None:
+    ada, bob = await people(pool, "ada", "bob")
+    async with pool.acquire() as connection:
+        async with connection.transaction():
+            # block(), held open in the middle.
+            await connection.execute(LOCK_PAIR, ada, bob)
+            await connection.execute(BLOCK, ada, bob, NOW)
+            following = asyncio.gather(store.follow(bob, ada, NOW))
+            await until_a_query_waits(pool)
+        (followed,) = await following
+    assert not followed
+
+
+async def test_lists_page_from_the_latest_and_hide_who_has_a_block_with_the_viewer(
+    store: PeopleStore, pool: asyncpg.Pool
+) -> None:
+    star, viewer, *fans = await people(pool, "star", "viewer", "a", "b", "c", "d", "e")
+    for fan in fans:
+        await store.follow(fan, star, NOW)
+        await store.follow(star, fan, NOW)
+    await store.block(viewer, fans[1], NOW)
+    await store.block(fans[3], viewer, NOW)
+    await pool.execute("UPDATE account_user SET deleted_at = $1 WHERE username = 'e'", NOW)
+    for page_of in (store.followers, store.following):
+        assert [row.user.username for row in await page_of(star, None, None, 100)] == ["d", "c", "b", "a"]
+        first = await page_of(star, viewer, None, 1)
+        rest = await page_of(star, viewer, first[-1].number, 100)
+        assert [row.user.username for row in (*first, *rest)] == ["c", "a"]
+
+
+async def test_a_fan_out_pages_through_every_follower_once_without_those_with_a_block(
+    store: PeopleStore, follows: Follows, pool: asyncpg.Pool
+) -> None:
+    star, *fans = await people(pool, "star", *"abcdefg")
+    for fan in fans:
+        await store.follow(fan, star, NOW)
+    # Rows as an older version may have left them: a follow beside a block.
+    await pool.execute("INSERT INTO account_block VALUES ($1, $2, $3), ($4, $1, $3)", star, fans[0], NOW, fans[1])
+    seen: list[str] = []
+    while page := await follows.follower_ids(star, seen[-1] if seen else None, 2):
+        assert len(page) <= 2
+        seen += page
+    assert seen == sorted(fans[2:])
+    assert await follows.follower_ids(new_uuid(), None, 2) == []
+
+
+async def test_briefs_are_of_those_who_are_there(profiles: Profiles, store: PeopleStore, pool: asyncpg.Pool) -> None:
+    ada, gone = await people(pool, "ada", "gone")
+    await store.change_profile(ada, display_name="Ada L.", bio=None, version=None)
+    await pool.execute("UPDATE account_user SET deleted_at = $1 WHERE id = $2", NOW, gone)
+    found = await profiles.briefs([ada, gone, new_uuid(), ada])
+    assert found == {ada: UserBrief(id=ada, username="ada", display_name="Ada L.")}
+    assert await profiles.briefs([]) == {}
+    assert [await profiles.exists(user_id) for user_id in (ada, gone, new_uuid())] == [True, False, False]
