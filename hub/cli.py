@@ -4,7 +4,6 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import uvloop
 
 from hub import config
 from hub.config import ConfigError, Settings
+from hub.version import __version__
 
 DEFAULT_NODES = 2
 
@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="sparkle-hub", description="Real-time presence and collaboration hub.")
-    parser.add_argument("--version", action="version", version=hub_version())
+    parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="command")
 
     run = commands.add_parser("run", help="start the whole hub: the servers that are missing, and the nodes")
@@ -80,7 +80,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from hub.supervisor import run  # noqa: PLC0415 starts faster without what the other commands need
+    from hub.supervisor.run import run  # noqa: PLC0415 starts faster without what the other commands need
 
     settings = _settings(arguments)
     if arguments.nodes < 1:
@@ -120,23 +120,16 @@ def _check_config(arguments: argparse.Namespace) -> int:
 
 
 def _schema(arguments: argparse.Namespace) -> int:
+    from hub.app import describe  # noqa: PLC0415
     from hub.schema import write  # noqa: PLC0415
 
-    return write(arguments.folder, check=arguments.check)
+    return write(describe(), arguments.folder, check=arguments.check)
 
 
 def _demo(arguments: argparse.Namespace) -> int:
     from hub.demo.run import run  # noqa: PLC0415
 
     return asyncio.run(run(arguments.url, arguments.second_url))
-
-
-def hub_version() -> str:
-    """The version of the installed distribution; of a checkout that is run in place, ``0+checkout``."""
-    try:
-        return version("sparkle-hub")
-    except PackageNotFoundError:
-        return "0+checkout"
 
 
 if __name__ == "__main__":

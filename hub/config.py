@@ -12,7 +12,7 @@ from core_api.accounts.settings import AccountsSettings
 from hub.gate.settings import GateSettings
 from hub.log import LogFormat
 from presence.settings import PresenceSettings
-from signaling.settings import SignalingSettings
+from signaling.settings import CallSettings, IceSettings
 
 PREFIX = "SPARKLE_"
 NOT_OURS = frozenset({"SPARKLE_TEST_ALL"})
@@ -66,7 +66,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     accounts: AccountsSettings = AccountsSettings()
     presence: PresenceSettings = PresenceSettings()
     collab: CollabSettings = CollabSettings()
-    signaling: SignalingSettings = SignalingSettings()
+    calls: CallSettings = CallSettings()
+    ice: IceSettings = IceSettings()
 
     @property
     def key_file(self) -> Path:
@@ -121,7 +122,7 @@ def _variables(shape: type[msgspec.Struct], prefix: str, path: tuple[str, ...] =
 
 
 def _convert(variable: str, text: str, shape: Any) -> Any:
-    listed = getattr(shape, "__origin__", None) is list
+    listed = getattr(shape, "__origin__", None) in (list, tuple)
     value: Any = [part.strip() for part in text.split(",") if part.strip()] if listed else text
     try:
         return msgspec.convert(value, shape, strict=False, dec_hook=_decode_path)

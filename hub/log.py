@@ -1,4 +1,6 @@
-"""Logging: records of every library through structlog, as JSON lines or for a console, with request and connection ids."""
+"""Logging: records of every library through structlog, as JSON lines or for a console, with request and connection
+ids.
+"""
 
 import logging
 import sys

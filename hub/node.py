@@ -10,9 +10,10 @@ from collections.abc import Callable
 from aiohttp import web
 
 from hub import log as logs
-from hub.app import Hub, build
+from hub.app import build
 from hub.config import ConfigError, Settings
 from hub.kernel.errors import HubError
+from hub.lifecycle import Hub
 from hub.storage.migrate import MigrationError, migrate
 from hub.storage.postgres import create_pool
 from hub.storage.redis import connect
@@ -27,8 +28,8 @@ LOOPBACK = "127.0.0.1"
 async def serve(settings: Settings) -> int:
     """Run a node until SIGTERM or SIGINT. Returns the exit code: 0, 1 if it could not start, 2 for wrong settings.
 
-    Starting is: migrate, listen on the own port, connect everything, listen on the shared port. Stopping is the reverse,
-    with what is under way finished first.
+    Starting is: migrate, listen on the own port, connect everything, listen on the shared port. Stopping is the
+    reverse, with what is under way finished first.
     """
     logs.configure(level=settings.log_level, style=settings.log_format, node=settings.node_name)
     if settings.database_url is None or settings.redis_url is None:
@@ -41,7 +42,8 @@ async def serve(settings: Settings) -> int:
     stop = _stop_signal()
     try:
         applied = await migrate(settings.database_url)
-        pool = await create_pool(settings.database_url, size=settings.postgres_pool)
+        pool = create_pool(settings.database_url, size=settings.postgres_pool)
+        await pool
     except (MigrationError, OSError) as error:
         return _fail(f"PostgreSQL: {error}", 1)
     if applied:

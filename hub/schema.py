@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,7 @@ def wire_document(router: EventRouter) -> dict[str, Any]:
     }
 
 
-def write(files: dict[str, str], folder: Path, *, check: bool) -> int:
+def write(files: Mapping[str, str], folder: Path, *, check: bool) -> int:
     """Write the files, or with ``check`` only compare. Returns 1 if a file is not up to date, else 0."""
     stale = [name for name, text in files.items() if not _same(folder / name, text)]
     if check:

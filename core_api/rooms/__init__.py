@@ -1,0 +1,1 @@
+"""Rooms: who may be in them, what was said in them, and who is there."""

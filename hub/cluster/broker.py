@@ -43,6 +43,7 @@ class RedisBroker:
         self._tasks = tasks
         self._queue: deque[bytes] = deque()
         self._wake = asyncio.Event()
+        self._empty = asyncio.Event()
         self._heard_at = 0.0
         self._connected = asyncio.Event()
         self.receive: Receive | None = None
@@ -74,6 +75,13 @@ class RedisBroker:
         self._queue.append(msgspec.msgpack.encode((self._node_id, kind, arguments)))
         self._wake.set()
 
+    async def flushed(self) -> None:
+        """Wait until what was published is on its way. Raises TimeoutError after a second."""
+        self._empty.clear()
+        self._wake.set()
+        async with asyncio.timeout(1):
+            await self._empty.wait()
+
     async def _publish_for_ever(self) -> None:
         while True:
             await self._wake.wait()
@@ -81,6 +89,7 @@ class RedisBroker:
             while self._queue:
                 batch = [self._queue.popleft() for _ in range(min(len(self._queue), MAX_BATCH))]
                 await self._publish_batch(batch)
+            self._empty.set()
 
     async def _publish_batch(self, batch: list[bytes]) -> None:
         try:

@@ -1,6 +1,5 @@
 """The socket handshake: who connects, by access token or ticket."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from msgspec import Meta
@@ -12,7 +11,7 @@ from hub.kernel.clock import Clock
 from hub.kernel.errors import InvalidPayload, Unauthorized
 from hub.kernel.events import Caller
 from hub.kernel.ids import ConnectionId
-from hub.kernel.ports import Authenticator, RateLimiter
+from hub.kernel.ports import Admission, Authenticator, RateLimiter
 from hub.kernel.wire import Wire
 
 
@@ -24,16 +23,8 @@ class HandshakeAuth(Wire, forbid_unknown_fields=False):
     device: Annotated[str, Meta(max_length=64)] = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class Admission:
-    """A caller who may connect, and until when (Unix ms)."""
-
-    caller: Caller
-    expires_at_ms: int
-
-
 class Handshake:
-    """Checks every CONNECT."""
+    """Checks every CONNECT. Implements hub.kernel.ports.Gate."""
 
     def __init__(
         self,

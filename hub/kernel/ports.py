@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from hub.kernel.events import Actor
+from hub.kernel.events import Actor, Caller
 from hub.kernel.ids import ConnectionId, NodeId, RoomName, SessionId
 from hub.kernel.wire import ServerEvent
 
@@ -164,6 +164,22 @@ class StoredAnswer:
     status: int
     headers: dict[str, str]
     body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """A caller who may connect, and until when (Unix ms)."""
+
+    caller: Caller
+    expires_at_ms: int
+
+
+class Gate(Protocol):
+    """Checks socket handshakes. Implemented in hub.gate."""
+
+    async def admit(self, connection_id: ConnectionId, auth: object, address: str) -> Admission:
+        """Who connects. Raises Unauthorized, TokenExpired, Suspended, RateLimited or Unavailable."""
+        ...
 
 
 class Answers(Protocol):

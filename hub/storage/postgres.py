@@ -15,9 +15,12 @@ class PooledConnection(asyncpg.Connection):
         return ""
 
 
-async def create_pool(dsn: str, *, size: int) -> asyncpg.Pool:
-    """A pool of at most ``size`` connections. Raises OSError or PostgresError if the server does not answer."""
-    return await asyncpg.create_pool(
+def create_pool(dsn: str, *, size: int) -> asyncpg.Pool:
+    """A pool of at most ``size`` connections, to be awaited before its first use.
+
+    Awaiting it raises OSError or PostgresError if the server does not answer.
+    """
+    return asyncpg.create_pool(
         dsn,
         connection_class=PooledConnection,
         min_size=1,

@@ -34,19 +34,19 @@ class Health:
         node_id: NodeId,
         probes: Sequence[Probe],
         *,
-        shared_port: int,
-        own_port: int,
         peer_ports: Sequence[int],
         metrics_token: str | None,
     ) -> None:
         self._node_id = node_id
         self._probes = probes
-        self._shared_port = shared_port
-        self._own_port = own_port
-        self._peer_ports = [port for port in peer_ports if port != own_port]
+        self._peer_ports = peer_ports
         self._metrics_token = metrics_token
+        self.shared_port = 0
+        self.own_port = 0
+        self.started = False
+        """Not ready before everything has started."""
         self.draining = False
-        """Set on shutdown: not ready any more, while what is under way is finished."""
+        """Not ready on shutdown, while what is under way is finished."""
 
     def add_routes(self, app: web.Application) -> None:
         """Serve the three addresses."""
@@ -57,10 +57,12 @@ class Health:
     async def report(self) -> dict[str, Any]:
         """This node's state: ``{nodeId, ready, checks: {name: "ok" | reason}}``."""
         checks = dict(await asyncio.gather(*(self._check(probe) for probe in self._probes)))
+        if not self.started:
+            checks["node"] = "still starting"
         if self.draining:
-            checks["draining"] = "this node is shutting down"
+            checks["node"] = "shutting down"
         ready = all(outcome == "ok" for outcome in checks.values())
-        return {"nodeId": self._node_id, "port": self._own_port, "ready": ready, "checks": checks}
+        return {"nodeId": self._node_id, "port": self.own_port, "ready": ready, "checks": checks}
 
     async def _check(self, probe: Probe) -> tuple[str, str]:
         try:
@@ -79,10 +81,12 @@ class Health:
     async def _ready(self, request: web.Request) -> web.Response:
         nodes = [await self.report()]
         address = request.transport.get_extra_info("sockname") if request.transport else None
-        if self._peer_ports and address is not None and address[1] == self._shared_port:
+        if address is not None and address[1] == self.shared_port:
             timeout = aiohttp.ClientTimeout(total=PEER_TIMEOUT_S)
             async with aiohttp.ClientSession(timeout=timeout) as session:
-                nodes += await asyncio.gather(*(self._ask(session, port) for port in self._peer_ports))
+                nodes += await asyncio.gather(
+                    *(self._ask(session, port) for port in self._peer_ports if port != self.own_port)
+                )
         ready = all(node["ready"] for node in nodes)
         body = {"status": "ready" if ready else "not ready", "nodes": nodes}
         return _json(200 if ready else 503, body)

@@ -5,15 +5,16 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 from prometheus_client import Counter, Gauge
 
 from hub.kernel.clock import from_ms
 from hub.kernel.errors import HubError, Overloaded, Unavailable
-from hub.kernel.events import Caller, EventRouter
+from hub.kernel.events import EventRouter
 from hub.kernel.ids import ConnectionId, NodeId, RoomName, session_room, user_room
+from hub.kernel.ports import Admission, Gate
 from hub.kernel.tasks import Tasks
 from hub.kernel.wire import ServerEvent, to_wire
 from hub.transport.outages import as_hub_error
@@ -41,21 +42,6 @@ class SessionReady(ServerEvent):
     expires_at: datetime
     recovered: bool = False
     unread_notifications: int = 0
-
-
-class Admission(Protocol):
-    """A caller who may connect, and until when (Unix ms)."""
-
-    caller: Caller
-    expires_at_ms: int
-
-
-class Gate(Protocol):
-    """Checks handshakes. Implemented in hub.gate."""
-
-    async def admit(self, connection_id: ConnectionId, auth: object, address: str) -> Admission:
-        """Who connects. Raises HubError to refuse."""
-        ...
 
 
 class Connection:
@@ -94,11 +80,14 @@ class Sockets:
     Implements hub.cluster.rooms.LocalRooms and hub.transport.socketio_server.Endpoint.
     """
 
-    def __init__(self, gate: Gate, router: EventRouter, node_id: NodeId, tasks: Tasks) -> None:
-        self._gate = gate
-        self._router = router
+    def __init__(self, node_id: NodeId, tasks: Tasks) -> None:
         self._node_id = node_id
         self._tasks = tasks
+        self._gate: Gate | None = None
+        self._router = EventRouter()
+        self._in_flight = 0
+        self._settled = asyncio.Event()
+        self._settled.set()
         self._connections: dict[ConnectionId, Connection] = {}
         self._rooms: dict[RoomName, set[ConnectionId]] = {}
         self.left: Callable[[set[RoomName]], Any] | None = None
@@ -106,6 +95,13 @@ class Sockets:
 
     def __len__(self) -> int:
         return len(self._connections)
+
+    def serve(self, gate: Gate, router: EventRouter) -> None:
+        """Let in whom ``gate`` admits, and serve the events of ``router``. Nobody is let in before.
+
+        Not in the constructor, because the features behind the router need the rooms that are kept here.
+        """
+        self._gate, self._router = gate, router
 
     # Rooms of this node
 
@@ -163,6 +159,10 @@ class Sockets:
         for connection_id, connection in list(self._connections.items()):
             await connection.server.cut(connection_id)
 
+    async def settled(self) -> None:
+        """Wait until no event is being handled."""
+        await self._settled.wait()
+
     async def announce(self, event: ServerEvent) -> None:
         """Send an event to every connection of this node."""
         payload = to_wire(event)
@@ -174,6 +174,8 @@ class Sockets:
     async def admit(self, server: HubSocketServer, connection_id: ConnectionId, auth: object, address: str) -> None:
         """Check a handshake. Raises HubError to refuse it."""
         try:
+            if self._gate is None:
+                raise Unavailable
             admission = await self._gate.admit(connection_id, auth, address)
         except Exception as error:
             raise self._client_error(error, "handshake") from None
@@ -230,6 +232,8 @@ class Sockets:
         if connection is None:
             return
         await connection.in_flight.acquire()
+        self._in_flight += 1
+        self._settled.clear()
         self._tasks.start(self._handle(connection, name, arguments, ack_id), name=f"event {name[:40]}")
 
     async def _handle(self, connection: Connection, name: str, arguments: list[Any], ack_id: int | None) -> None:
@@ -244,6 +248,9 @@ class Sockets:
                 answer = {"ok": False, "error": self._client_error(error, name).to_wire()}
             finally:
                 connection.in_flight.release()
+                self._in_flight -= 1
+                if not self._in_flight:
+                    self._settled.set()
         known = name if name in self._router.routes else "(unknown)"
         EVENTS.labels(known, "ok" if answer["ok"] else answer["error"]["code"]).inc()
         if ack_id is not None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from hub.kernel.clock import Clock
 from hub.kernel.errors import Unavailable
 from signaling import model
-from signaling.model import Call, Command, Create, Logged, Outcome, State, Verdict
+from signaling.model import Call, Command, Create, Logged, Outcome, Verdict
 
 
 @dataclass
@@ -80,7 +80,3 @@ def done(outcome: Outcome) -> Call:
     assert outcome.verdict is Verdict.DONE, outcome
     assert outcome.call is not None
     return outcome.call
-
-
-def ended(call: Call | None) -> bool:
-    return call is not None and call.state is State.ENDED

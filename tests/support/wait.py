@@ -4,14 +4,18 @@ import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar, overload
 
 T = TypeVar("T")
 
 POLL_S = 0.01
 
 
-async def until(condition: Callable[[], T | Awaitable[T]], timeout_s: float = 10.0) -> T:
+@overload
+async def until(condition: Callable[[], Awaitable[T]], timeout_s: float = 10.0) -> T: ...
+@overload
+async def until(condition: Callable[[], T], timeout_s: float = 10.0) -> T: ...
+async def until(condition: Callable[[], Any], timeout_s: float = 10.0) -> Any:
     """Call `condition` (a plain or an async function) until its result is true, and give that result.
 
     Raises AssertionError, naming the condition and its last result, after `timeout_s`.

@@ -1,0 +1,22 @@
+"""Settings of documents."""
+
+import msgspec
+
+
+class CollabSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Limits and intervals. The defaults fit a node with 1 GB of memory."""
+
+    probe_s: float = 2.0
+    """How long a change made on another node can stay unnoticed when Redis loses its publication."""
+    idle_s: float = 60.0
+    """A document that nobody has open stays in memory this long: people reload pages."""
+    hot_bytes: int = 256 << 20
+    """Updates held by open documents; past it, documents that nobody has open go at once."""
+    waiting_bytes: int = 32 << 20
+    """Updates that may wait for PostgreSQL: about a minute of a busy node."""
+    document_bytes: int = 64 << 20
+    """Updates of one document: it has to be loaded by whoever joins."""
+    access_s: float = 1.0
+    """How long a checked right to change a document is believed; also how often those who read are checked."""
+    members: int = 200
+    """People that one document may be shared with."""

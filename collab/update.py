@@ -1,0 +1,244 @@
+"""The structure of a Yjs v1 update, read without applying it.
+
+What is malformed, or dishonest about its size, is refused here. Of the rest it is known what it brings and what it
+builds on, so that Yrs never sees an update out of causal order: it loses content then (122 of 300 random documents).
+The format is that of Yjs 13 (`encodeStateAsUpdate`), without what only Yrs has (weak links, moves).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from collab.decoding import MAX_CLIENT_ID, MAX_CLOCK, BadUpdate, Reader
+from collab.state_vector import Clocks
+
+MAX_BYTES: Final = 2 << 20
+"""One update, in bytes: a large paste; a whole document of 260,000 edits is 1.5 MB."""
+MAX_CLIENTS: Final = 20_000
+"""Clients that one update may name: the first sync of an old document names many."""
+MAX_DEPTH: Final = 64
+"""Nesting of values: Yrs decodes them by recursion, and 26,000 levels (52 KB) overflow its stack."""
+
+GC, DELETED, JSON, BINARY, STRING, EMBED, FORMAT, TYPE, ANY, DOC, SKIP = range(11)
+CONTENT_MASK, HAS_ORIGIN, HAS_RIGHT_ORIGIN, HAS_KEY = 31, 128, 64, 32
+NAMED_TYPES = (3, 5)
+"""Shared types that carry a name: XML element and XML hook."""
+LAST_TYPE = 6
+
+
+@dataclass(slots=True)
+class Update:
+    """What an update brings, and what it builds on."""
+
+    brings: list[tuple[int, int, int]] = field(default_factory=list)
+    """(client, first clock, clock past the last): new content."""
+    needs: list[tuple[int, int]] = field(default_factory=list)
+    """(client, clock) of neighbours and parents that the content refers to."""
+    deletes: list[tuple[int, int]] = field(default_factory=list)
+    """(client, clock past the last) of what it deletes."""
+    skips: bool = False
+    """It says itself that it leaves something out."""
+
+    def gap(self, clocks: Clocks) -> bool:
+        """Whether a document with these clocks lacks something that this builds on."""
+        if self.skips:
+            return True
+        after: Clocks = {}
+        for client, first, end in self.brings:
+            have = after.get(client) or clocks.get(client, 0)
+            if first > have:
+                return True
+            after[client] = max(end, have)
+        for client, clock in self.needs:
+            if clock >= (after.get(client) or clocks.get(client, 0)):
+                return True
+        return any(end > (after.get(client) or clocks.get(client, 0)) for client, end in self.deletes)
+
+    def advance(self, clocks: Clocks) -> None:
+        """Count the new content in ``clocks``."""
+        for client, _, end in self.brings:
+            if end > clocks.get(client, 0):
+                clocks[client] = end
+
+
+def parse(data: bytes) -> Update:
+    """Read an update. Raises BadUpdate, and nothing else, whatever the bytes are. About 3 µs for a typed letter."""
+    if len(data) > MAX_BYTES:
+        raise BadUpdate(f"more than {MAX_BYTES} bytes")
+    reader = _UpdateReader(data)
+    try:
+        update = reader.update()
+    except IndexError:
+        raise BadUpdate("truncated") from None
+    except UnicodeDecodeError:
+        raise BadUpdate("a string is not UTF-8") from None
+    reader.end()
+    return update
+
+
+class _UpdateReader(Reader):
+    """The grammar of an update."""
+
+    __slots__ = ()
+
+    def update(self) -> Update:
+        found = Update()
+        clients = self.count(3)
+        if clients > MAX_CLIENTS:
+            raise BadUpdate(f"more than {MAX_CLIENTS} clients")
+        for _ in range(clients):
+            structs = self.count(2)
+            client, first = self.uint(MAX_CLIENT_ID), self.uint()
+            clock = first
+            for _ in range(structs):
+                length = self.struct(found, client, clock)
+                clock += length
+                if length < 1 or clock > MAX_CLOCK:
+                    raise BadUpdate("a clock is out of range")
+            found.brings.append((client, first, clock))
+        self.delete_set(found)
+        return found
+
+    def struct(self, found: Update, client: int, clock: int) -> int:
+        """One struct; returns its length in clock units."""
+        info = self.byte()
+        content = info & CONTENT_MASK
+        if content == GC:
+            return self.uint()
+        if content == SKIP:
+            found.skips = True
+            return self.uint()
+        if info & HAS_ORIGIN:
+            self.reference(found, client, clock)
+        if info & HAS_RIGHT_ORIGIN:
+            self.reference(found, client, clock)
+        if not info & (HAS_ORIGIN | HAS_RIGHT_ORIGIN):
+            self.parent(found, client, clock)
+            if info & HAS_KEY:
+                self.units()
+        if content == STRING:  # first, since it is nearly always this
+            return self.units()
+        read = CONTENT.get(content)
+        if read is None:
+            raise BadUpdate(f"content of kind {content}")
+        return read(self)
+
+    def reference(self, found: Update, client: int, clock: int) -> None:
+        """The id of another item. One of the same client must be older, or Yrs would wait for the item itself."""
+        needed, at = self.uint(MAX_CLIENT_ID), self.uint()
+        if needed == client and at >= clock:
+            raise BadUpdate("an item refers to itself or to a later one")
+        found.needs.append((needed, at))
+
+    def parent(self, found: Update, client: int, clock: int) -> None:
+        by_name = self.uint()
+        if by_name == 1:
+            self.units()
+        elif by_name == 0:
+            self.reference(found, client, clock)
+        else:
+            raise BadUpdate("a parent is neither named nor referred to")
+
+    def deleted(self) -> int:
+        return self.uint()
+
+    def json_values(self) -> int:
+        number = self.count(1)
+        for _ in range(number):
+            self.json()
+        return number
+
+    def any_values(self) -> int:
+        number = self.count(1)
+        for _ in range(number):
+            self.any(0)
+        return number
+
+    def binary(self) -> int:
+        self.raw()
+        return 1
+
+    def embed(self) -> int:
+        self.json()
+        return 1
+
+    def format(self) -> int:
+        self.units()
+        self.json()
+        return 1
+
+    def shared_type(self) -> int:
+        kind = self.uint()
+        if kind > LAST_TYPE:
+            raise BadUpdate(f"shared type {kind}")
+        if kind in NAMED_TYPES:
+            self.units()
+        return 1
+
+    def subdocument(self) -> int:
+        self.units()
+        self.any(0)
+        return 1
+
+    def json(self) -> None:
+        """A JSON text: only its nesting is looked at, and braces in strings count, which refuses nothing honest."""
+        text = self.raw()
+        text.decode()
+        if text.count(b"[") + text.count(b"{") <= MAX_DEPTH:
+            return
+        depth = 0
+        for character in text:
+            if character in b"[{":
+                depth += 1
+                if depth > MAX_DEPTH:
+                    raise BadUpdate("values are nested too deep")
+            elif character in b"]}":
+                depth -= 1
+
+    def any(self, depth: int) -> None:
+        """A value in lib0's own encoding."""
+        if depth > MAX_DEPTH:
+            raise BadUpdate("values are nested too deep")
+        tag = self.byte()
+        if tag == 119:  # string
+            self.units()
+        elif tag == 125:  # integer
+            while self.byte() > 127:
+                pass
+        elif tag in (122, 123):  # bigint, double
+            self.skip(8)
+        elif tag == 124:  # float
+            self.skip(4)
+        elif tag == 118:  # object
+            for _ in range(self.count(2)):
+                self.units()
+                self.any(depth + 1)
+        elif tag == 117:  # array
+            for _ in range(self.count(1)):
+                self.any(depth + 1)
+        elif tag == 116:  # bytes
+            self.raw()
+        elif tag not in (120, 121, 126, 127):  # true, false, null, undefined
+            raise BadUpdate(f"a value of kind {tag}")
+
+    def delete_set(self, found: Update) -> None:
+        for _ in range(self.count(2)):
+            client = self.uint(MAX_CLIENT_ID)
+            end = 0
+            for _ in range(self.count(2)):
+                first = self.uint()
+                end = max(end, first + self.uint())
+            if end:
+                found.deletes.append((client, end))
+
+
+CONTENT: dict[int, Callable[[_UpdateReader], int]] = {
+    DELETED: _UpdateReader.deleted,
+    JSON: _UpdateReader.json_values,
+    BINARY: _UpdateReader.binary,
+    EMBED: _UpdateReader.embed,
+    FORMAT: _UpdateReader.format,
+    TYPE: _UpdateReader.shared_type,
+    ANY: _UpdateReader.any_values,
+    DOC: _UpdateReader.subdocument,
+}

@@ -1,0 +1,95 @@
+"""What rooms keep, as Protocols. Ids are UUID strings; times come from the caller."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from core_api.rooms.model import Member, Message, Room
+from core_api.rooms.schema import Visibility
+from hub.kernel.ids import ConnectionId, UserId
+
+MEMBER_REMOVED = "room.member_removed"
+"""Topic of the outbox: ``{roomId, userId}``. Whoever is told must look whether the person came back meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """A message about to be stored; ``body`` is JSON text."""
+
+    id: str
+    room_id: str
+    sender_id: UserId
+    client_id: str
+    body: str
+    sent_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """Where a message stands. ``repeated``: an earlier one of the same sender with the same client id."""
+
+    id: str
+    seq: int
+    repeated: bool
+
+
+class RoomStore(Protocol):
+    """Rooms, members, messages. A method is one transaction, and durable when it returns. Nothing expires."""
+
+    async def create(
+        self, room_id: str, name: str, visibility: Visibility, owner_id: UserId, now: datetime
+    ) -> Room:
+        """Add a room and its owner's membership, both or neither."""
+        ...
+
+    async def room(self, room_id: str, user_id: str | None) -> Room | None:
+        """A room, with the role of ``user_id`` in it."""
+        ...
+
+    async def rooms(self, user_id: UserId, before: int | None, limit: int) -> list[Room]:
+        """Public rooms and those the person is a member of, numbers below ``before``, newest first."""
+        ...
+
+    async def members(self, room_id: str, after: int | None, limit: int) -> list[Member]:
+        """Members with a number above ``after``, in the order they came."""
+        ...
+
+    async def add_member(self, room_id: str, user_id: UserId, now: datetime) -> Member:
+        """Make somebody a member. Whoever is one already stays what they are."""
+        ...
+
+    async def remove_member(self, room_id: str, user_id: UserId) -> bool:
+        """Take a member (not the owner) out, with MEMBER_REMOVED in the outbox. False if they were none."""
+        ...
+
+    async def post(self, message: NewMessage) -> Posted | None:
+        """Store a message under the room's next number; ``None`` if there is no such room.
+
+        Numbers of a room have no holes, and a message is committed after all with lower ones. Of several with the same
+        room, sender and client id, also at once, the first is stored and the others get its place.
+        """
+        ...
+
+    async def messages(self, room_id: str, before: int | None, limit: int) -> list[Message]:
+        """Messages with a number below ``before``, newest first."""
+        ...
+
+
+class PeopleThere(Protocol):
+    """Which people have a connection in which room, over all nodes.
+
+    One atomic step a method. Connections of a dead node stop counting with its lease; what a person left behind
+    expires a week after their last arrival. Every method raises Unavailable if Redis does not answer.
+    """
+
+    async def arrive(self, room_id: str, user_id: UserId, connection_id: ConnectionId) -> bool:
+        """Note a connection of this node; whether it is the person's first one there. A repeat is not."""
+        ...
+
+    async def depart(self, room_id: str, user_id: UserId, connection_id: ConnectionId) -> bool:
+        """Forget a connection of this node; whether it was the person's last one there. A repeat is not."""
+        ...
+
+    async def expel(self, room_id: str, user_id: UserId) -> bool:
+        """Forget all connections of a person, on any node; whether there were any."""
+        ...

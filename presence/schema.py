@@ -1,0 +1,83 @@
+"""The wire of presence and typing."""
+
+from datetime import datetime
+from typing import Annotated, ClassVar, Literal
+
+from msgspec import UNSET, Meta, UnsetType
+
+from hub.kernel.wire import ServerEvent, Uuid, Wire
+
+MAX_USERS = 500
+"""Users a connection may watch in all, and users of one read."""
+
+ChosenStatus = Literal["online", "away", "busy", "dnd", "invisible"]
+ShownStatus = Literal["online", "away", "busy", "dnd", "invisible", "offline"]
+UserIds = Annotated[list[Uuid], Meta(max_length=MAX_USERS)]
+TypingRoom = Annotated[str, Meta(max_length=80, pattern="^(room|content|doc):[0-9A-Za-z-]+$")]
+
+
+class UpdatePresence(Wire):
+    """Client event ``presence:update``: the status of the device that this connection belongs to."""
+
+    status: ChosenStatus
+    text: Annotated[str, Meta(max_length=140, description="absent: as it was; empty: none")] | None = None
+    device: Annotated[str, Meta(min_length=1, max_length=64, description="a new name for this device")] | None = None
+
+
+class Users(Wire):
+    """Client events ``presence:watch``, ``presence:unwatch`` and ``presence:get``."""
+
+    user_ids: UserIds
+
+
+class PresenceQuery(Wire):
+    """Query of ``GET /presence``."""
+
+    ids: Annotated[str, Meta(description="user ids, separated by commas; 500 at most")]
+
+
+class DevicePresence(Wire):
+    """One device of a user."""
+
+    device: str
+    status: ShownStatus
+    since: datetime
+
+
+class Presence(Wire):
+    """A user's presence. Others see somebody invisible, blocked or unknown as offline."""
+
+    user_id: str
+    status: ShownStatus
+    last_seen: datetime | None
+    devices: list[DevicePresence]
+    version: int
+    text: str | UnsetType = UNSET
+
+
+class Presences(Wire):
+    """The presence of several users, in the order they were asked for."""
+
+    users: list[Presence]
+
+
+class PresenceDiff(ServerEvent):
+    """Full states of users whose presence changed. Keep the highest version of each."""
+
+    event: ClassVar[str] = "presence:diff"
+    users: list[Presence]
+
+
+class Typing(Wire):
+    """Client events ``typing:start`` and ``typing:stop``."""
+
+    room: TypingRoom
+
+
+class TypingUpdate(ServerEvent):
+    """Somebody in a room began to type, still does, or stopped. Forget it after 6 s without another."""
+
+    event: ClassVar[str] = "typing:update"
+    room: str
+    user_id: str
+    typing: bool

@@ -1,0 +1,19 @@
+"""What an operator can set for presence and typing."""
+
+import msgspec
+
+
+class PresenceSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Times, in seconds."""
+
+    hold_s: float = 5.0
+    """How long a lost connection still counts: a reload, a lift or a deploy is no absence. A dead node's connections
+    are not held again, since its lease was the hold."""
+    sweep_s: float = 0.5
+    """Between two sweeps. With leases of 6 s, a dead node's users are offline within 8 s of its death."""
+    coalesce_s: float = 0.2
+    """Changes of one user within this time reach watchers as one diff, the latest state. 0: each at once."""
+    typing_expires_s: float = 6.0
+    """Typing that is not renewed for this long has ended. Fixed by the wire contract; shorter in tests only."""
+    typing_repeat_s: float = 2.0
+    """Renewals are passed on at most this often: often enough for who has just come in or lost a volatile event."""

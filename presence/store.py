@@ -1,0 +1,62 @@
+"""What presence needs of a store, see store_redis.py. Every method raises Unavailable if the store does not answer."""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import Protocol
+
+from hub.kernel.ids import ConnectionId, NodeId, UserId
+from presence.model import Change, Connection, Record
+
+
+class PresenceStore(Protocol):
+    """The connections of all users on all nodes, and the versioned state they add up to.
+
+    Each change of one connection is atomic together with its user's versions and the record of the transition, and
+    exactly one of several rivals is told of a transition. A device is there while it has a connection, live or held.
+    Times are Unix milliseconds of the caller's clock. A user's versions never fall, not even if the store forgets.
+    """
+
+    async def connect(self, connection: Connection, now_ms: int) -> Change:
+        """Register a connection. Idempotent.
+
+        Its status and text count only where the device, or the text, is new. Held connections of the same device end
+        without a transition. A connection that is known under another node moves to this one.
+        """
+        ...
+
+    async def update(self, connection: Connection, now_ms: int) -> Change:
+        """Give the connection's device its status and name, and the user its text. Registers it if need be.
+
+        Idempotent: the same again is no change.
+        """
+        ...
+
+    async def hold(self, connections: Iterable[Connection], now_ms: int) -> None:
+        """Mark connections as lost now. They count until :meth:`expire` takes them.
+
+        Idempotent, the first loss stands. Nothing happens to a connection that has moved to another node.
+        """
+        ...
+
+    async def read(self, user_ids: Sequence[UserId]) -> list[Record]:
+        """The state of users, in that order; of unknown ones the empty record."""
+        ...
+
+    def expire(self, lost_until_ms: int, now_ms: int) -> AsyncIterator[Change]:
+        """Remove connections lost at or before ``lost_until_ms``, and give the transitions that this call made.
+
+        A device that leaves invisible passes that on to those that remain. A call that is abandoned half-way leaves
+        the rest to the next.
+        """
+        ...
+
+    def bury(self, node_id: NodeId, now_ms: int) -> AsyncIterator[Change]:
+        """Remove all connections of a dead node, as :meth:`expire` does. Held ones keep their time."""
+        ...
+
+    async def nodes(self) -> frozenset[NodeId]:
+        """The nodes that have connections registered."""
+        ...
+
+    async def registered(self, node_id: NodeId, part: int) -> dict[ConnectionId, UserId]:
+        """The connections, not the held ones, registered for a node and one part of the users."""
+        ...

@@ -1,0 +1,58 @@
+"""Errors that only calls have."""
+
+from hub.kernel.errors import HubError
+
+
+class UnknownCall(HubError):
+    """There is no such call, or the actor is no party to it. Drop it: a call ends here for whoever cannot see it."""
+
+    code = "unknown_call"
+    http_status = 404
+    temporary = False
+    default_message = "There is no such call."
+
+
+class CallNotAccepted(HubError):
+    """The call still rings. Wait for ``call:accepted`` and send the signal again with the same ``seq``."""
+
+    code = "call_not_accepted"
+    http_status = 409
+    default_message = "The call has not been accepted yet."
+
+
+class CallEnded(HubError):
+    """The call is over; ``reason`` says why. Close the peer connection, place a new call to go on."""
+
+    code = "call_ended"
+    http_status = 409
+    temporary = False
+    default_message = "The call has ended."
+
+
+class SignalGap(HubError):
+    """A signal is missing before this one. Send again from ``expectedSeq`` on, in order."""
+
+    code = "signal_gap"
+    http_status = 409
+    default_message = "A signal before this one is missing."
+
+
+class AnsweredElsewhere(HubError):
+    """The user's part in the call is on another connection. Stop ringing.
+
+    After a reconnect, ``call:sync`` takes it over.
+    """
+
+    code = "answered_elsewhere"
+    http_status = 409
+    temporary = False
+    default_message = "Another of your devices has this call."
+
+
+class CallInProgress(HubError):
+    """The two are in a call already, ``callId``. Go back to it, or hang it up first."""
+
+    code = "call_in_progress"
+    http_status = 409
+    temporary = False
+    default_message = "You are in a call with this person already."

@@ -1,0 +1,57 @@
+"""What is kept of calls, and what of it is atomic."""
+
+from typing import Protocol
+
+from signaling.model import Call, Command, Create, Logged, Outcome
+
+
+class CallStore(Protocol):
+    """Calls, their deadlines, and which two people are in a call with each other.
+
+    A call changes only by :meth:`apply`, which is atomic. Live calls are forgotten 10 minutes after the last renewal of
+    a lease, ended ones after ``CallSettings.ended_kept_s``. Deadlines and pairs are not atomic with the call they
+    belong to (they may live on another server), so they are written in an order in which a crash between two writes
+    leaves nothing stuck:
+
+    - a deadline is written before its call and removed after everything else of the call is; in between it is only
+      moved while it is there. A deadline without a call is dropped when it falls due, and a call whose end nobody was
+      told comes up once more at its deadline;
+    - a pair is claimed for a call that exists, so a pair whose call is gone or over is free for the taking.
+
+    Every method raises Unavailable if Redis does not answer; what was asked may or may not have happened.
+    """
+
+    async def create(self, call_id: str, command: Create) -> Outcome:
+        """Note the first deadline, then create the call (or repeat it, as model.Create says)."""
+        ...
+
+    async def apply(self, call_id: str, command: Command) -> Outcome:
+        """Move a call by one command, as model.transition does. Verdict UNKNOWN if there is no such call."""
+        ...
+
+    async def log(self, call_id: str, since_version: int) -> list[Logged]:
+        """The changes after ``since_version``, oldest first, of the last 256."""
+        ...
+
+    async def claim_pair(self, call: Call, instead_of: str = "") -> str:
+        """Make ``call`` the one call between its two people, unless another has the pair. Returns the id that has it.
+
+        ``instead_of`` names a call that may be replaced, as it is over.
+        """
+        ...
+
+    async def settle(self, call: Call) -> None:
+        """Give back the pair and drop the deadline of an ended call, in this order. Idempotent."""
+        ...
+
+    async def take_due(self) -> list[str]:
+        """Calls with a deadline in the past, at most some hundreds. Nobody else gets them for the next seconds."""
+        ...
+
+    async def reschedule(self, call_id: str, due_ms: int) -> None:
+        """Move the deadline of a call, if it still has one."""
+        ...
+
+    async def forget(self, call_id: str) -> None:
+        """Drop the deadline of a call that is gone."""
+        ...

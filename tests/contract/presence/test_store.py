@@ -1,0 +1,403 @@
+"""What presence.store.PresenceStore promises, against a real Valkey."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from hub.kernel.errors import Unavailable
+from hub.kernel.ids import ConnectionId, NodeId, UserId
+from presence.model import PARTS, Change, Connection, Record, Status, View, part_of
+from presence.store_redis import RedisPresenceStore
+from tests.support.presence import some_user
+
+T0 = 1_800_000_000_000
+N1, N2 = NodeId("01NODE1"), NodeId("01NODE2")
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    async with Redis.from_url(redis_url) as client:
+        yield client
+
+
+@pytest.fixture
+def store(redis: Redis) -> RedisPresenceStore:
+    return RedisPresenceStore(redis)
+
+
+@pytest.fixture
+async def rival(redis_url: str) -> AsyncIterator[RedisPresenceStore]:
+    """The store of another node: a client of its own."""
+    async with Redis.from_url(redis_url) as client:
+        yield RedisPresenceStore(client)
+
+
+def connection(user_id: UserId, name: str, device: str = "web", node_id: NodeId = N1) -> Connection:
+    return Connection(ConnectionId(name), user_id, node_id, device)
+
+
+async def all_of(changes: AsyncIterator[Change]) -> list[Change]:
+    return [change async for change in changes]
+
+
+async def shown(store: RedisPresenceStore, user_id: UserId) -> View:
+    [record] = await store.read([user_id])
+    return record.shown()
+
+
+async def test_the_first_connection_is_a_transition_and_a_second_of_the_device_is_none(
+    store: RedisPresenceStore,
+) -> None:
+    ann = some_user()
+    first = await store.connect(connection(ann, "c1"), T0)
+    assert (first.own, first.shown) == (True, True)
+    view = first.record.shown()
+    assert (view.status, view.version, view.last_seen_ms) == (Status.ONLINE, T0, T0)
+    second = await store.connect(connection(ann, "c2"), T0 + 5)
+    assert (second.own, second.shown, second.record) == (False, False, first.record)
+
+
+async def test_another_device_shows_and_does_not_touch_the_first(store: RedisPresenceStore) -> None:
+    ann = some_user()
+    await store.connect(connection(ann, "c1", "web"), T0)
+    change = await store.connect(connection(ann, "c2", "phone"), T0 + 5)
+    assert change.shown
+    assert [(device.name, device.since_ms) for device in change.record.own().devices] == [
+        ("phone", T0 + 5),
+        ("web", T0),
+    ]
+
+
+async def test_connecting_twice_is_no_change(store: RedisPresenceStore) -> None:
+    ann = some_user()
+    first = await store.connect(connection(ann, "c1"), T0)
+    again = await store.connect(connection(ann, "c1"), T0 + 1)
+    assert (again.own, again.record) == (False, first.record)
+
+
+async def test_a_lost_connection_counts_until_its_hold_is_over(store: RedisPresenceStore) -> None:
+    ann = some_user()
+    one = connection(ann, "c1")
+    await store.connect(one, T0)
+    await store.hold([one], T0 + 1000)
+    await store.hold([one], T0 + 3000)  # the first loss stands
+    assert await all_of(store.expire(T0 + 999, T0 + 5999)) == []
+    assert (await shown(store, ann)).status is Status.ONLINE
+    [change] = await all_of(store.expire(T0 + 1000, T0 + 6000))
+    view = change.record.shown()
+    assert (change.shown, view.status, view.devices) == (True, Status.OFFLINE, ())
+    assert view.last_seen_ms == T0 + 1000
+    assert view.version == T0 + 6000
+    assert await all_of(store.expire(T0 + 1000, T0 + 6000)) == []
+
+
+async def test_ten_reconnects_within_the_hold_are_no_transition_and_leave_one_connection(
+    store: RedisPresenceStore, redis: Redis
+) -> None:
+    ann = some_user()
+    first = await store.connect(connection(ann, "c0"), T0)
+    for number in range(10):
+        now_ms = T0 + 500 * number
+        await store.hold([connection(ann, f"c{number}")], now_ms)
+        assert not (await store.connect(connection(ann, f"c{number + 1}"), now_ms + 100)).own
+    assert await all_of(store.expire(T0 + 60_000, T0 + 65_000)) == []
+    assert await store.read([ann]) == [first.record]
+    assert [key async for key in redis.scan_iter("*:lost")] == []
+
+
+async def test_a_device_that_comes_back_within_the_hold_keeps_its_status(store: RedisPresenceStore) -> None:
+    ann = some_user()
+    busy = replace(connection(ann, "c1"), status=Status.BUSY, text="in a meeting")
+    await store.update(busy, T0)
+    await store.hold([busy], T0 + 1)
+    change = await store.connect(connection(ann, "c2"), T0 + 2)
+    assert (change.own, change.record.own().status, change.record.text) == (False, Status.BUSY, "in a meeting")
+
+
+async def test_the_status_belongs_to_the_device_and_not_to_the_tab(store: RedisPresenceStore) -> None:
+    ann = some_user()
+    tab, other_tab = connection(ann, "c1"), connection(ann, "c2")
+    await store.connect(tab, T0)
+    await store.connect(other_tab, T0)
+    await store.update(replace(tab, status=Status.DND), T0 + 1)
+    change = await store.update(replace(other_tab, status=Status.ONLINE), T0 + 2)
+    assert change.record.own().status is Status.ONLINE
+
+
+async def test_the_same_update_again_is_no_change(store: RedisPresenceStore) -> None:
+    ann = some_user()
+    away = replace(connection(ann, "c1"), status=Status.AWAY, text="lunch")
+    first = await store.update(away, T0)
+    assert await store.update(away, T0 + 1) == Change(first.record, own=False, shown=False)
+
+
+async def test_text_stays_until_it_is_replaced_or_emptied(store: RedisPresenceStore) -> None:
+    ann = some_user()
+    one = connection(ann, "c1")
+    await store.update(replace(one, text="lunch"), T0)
+    assert (await store.update(replace(one, status=Status.AWAY), T0 + 1)).record.text == "lunch"
+    emptied = await store.update(replace(one, status=Status.AWAY, text=""), T0 + 2)
+    assert (emptied.shown, emptied.record.text) == (True, None)
+
+
+async def test_a_renamed_device_replaces_the_old_name_unless_another_tab_has_it(store: RedisPresenceStore) -> None:
+    ann = some_user()
+    tab, other_tab = connection(ann, "c1", "unknown"), connection(ann, "c2", "unknown")
+    await store.connect(tab, T0)
+    await store.connect(other_tab, T0)
+    change = await store.update(replace(tab, device="my laptop"), T0)
+    assert {device.name for device in change.record.devices} == {"unknown", "my laptop"}
+    change = await store.update(replace(other_tab, device="my laptop"), T0)
+    assert {device.name for device in change.record.devices} == {"my laptop"}
+
+
+async def test_nothing_that_an_invisible_user_does_shows(store: RedisPresenceStore) -> None:
+    ann = some_user()
+    web, phone = connection(ann, "c1", "web"), connection(ann, "c2", "phone")
+    await store.connect(web, T0)
+    vanished = await store.update(replace(web, status=Status.INVISIBLE, text="psst"), T0 + 1)
+    assert vanished.shown
+    view = vanished.record.shown()
+    assert (view.status, view.text, view.devices, view.last_seen_ms) == (Status.OFFLINE, None, (), T0 + 1)
+    for change in (
+        await store.connect(phone, T0 + 2),
+        await store.update(replace(phone, status=Status.BUSY, text="hi"), T0 + 3),
+    ):
+        assert (change.own, change.shown) == (True, False)
+        assert change.record.shown() == view
+    await store.hold([web], T0 + 4)
+    [change] = await all_of(store.expire(T0 + 4, T0 + 9000))
+    assert (change.shown, change.record.own().status) == (False, Status.INVISIBLE)  # the phone takes it over
+    await store.hold([phone], T0 + 9001)
+    [change] = await all_of(store.expire(T0 + 9001, T0 + 15_000))
+    assert (change.shown, change.record.own().status, change.record.shown()) == (False, Status.OFFLINE, view)
+    back = await store.connect(web, T0 + 20_000)
+    assert (back.shown, back.record.shown().status, back.record.text) == (True, Status.ONLINE, None)
+
+
+async def test_versions_never_fall_not_even_when_redis_lost_everything(store: RedisPresenceStore, redis: Redis) -> None:
+    ann = some_user()
+    one = connection(ann, "c1")
+    before = await store.connect(one, T0)
+    for number in range(5):  # faster than the clock
+        before = await store.update(replace(one, status=[Status.AWAY, Status.ONLINE][number % 2]), T0)
+    assert before.record.version == before.record.shown_version == T0 + 5
+    await redis.flushall()
+    after = await store.connect(one, T0 + 1000)
+    assert after.record.version > before.record.version
+    assert after.record.shown_version > before.record.shown_version
+
+
+async def test_of_many_at_once_on_two_nodes_one_makes_the_user_online_and_one_offline(
+    store: RedisPresenceStore, rival: RedisPresenceStore
+) -> None:
+    ann = some_user()
+    tabs = [(store, connection(ann, f"s{n}", node_id=N1)) for n in range(8)]
+    tabs += [(rival, connection(ann, f"r{n}", node_id=N2)) for n in range(8)]
+    for period in range(20):
+        now_ms = T0 + 10_000 * period
+        came = await asyncio.gather(*(where.connect(tab, now_ms) for where, tab in tabs))
+        assert sum(change.shown for change in came) == 1
+        await asyncio.gather(*(where.hold([tab], now_ms + 1) for where, tab in tabs))
+        swept = await asyncio.gather(*(all_of(one.expire(now_ms + 1, now_ms + 6000)) for one in (store, rival)))
+        assert [change.record.shown().status for changes in swept for change in changes] == [Status.OFFLINE]
+
+
+async def test_a_return_and_the_end_of_the_hold_at_once_leave_the_user_online(
+    store: RedisPresenceStore, rival: RedisPresenceStore
+) -> None:
+    ann = some_user()
+    now_ms = T0
+    await store.connect(connection(ann, "c0"), now_ms)
+    for number in range(30):
+        now_ms += 10_000
+        await store.hold([connection(ann, f"c{number}")], now_ms)
+        expired, back = await asyncio.gather(
+            all_of(store.expire(now_ms, now_ms + 5000)),
+            rival.connect(connection(ann, f"c{number + 1}"), now_ms + 5000),
+        )
+        assert len(expired) == back.shown  # either nobody saw a thing, or offline and then online
+        assert (await shown(store, ann)).status is Status.ONLINE
+
+
+async def test_two_sweepers_bury_a_node_and_make_each_transition_once(
+    store: RedisPresenceStore, rival: RedisPresenceStore
+) -> None:
+    users = [some_user() for _ in range(250)]
+    for user_id in users:
+        await store.connect(connection(user_id, f"c of {user_id}", node_id=N1), T0)
+    buried = await asyncio.gather(all_of(store.bury(N1, T0 + 7000)), all_of(rival.bury(N1, T0 + 7000)))
+    told = [change.record.user_id for changes in buried for change in changes]
+    assert sorted(told) == sorted(users)
+    assert {record.shown().status for record in await store.read(users)} == {Status.OFFLINE}
+    assert await store.nodes() == frozenset()
+
+
+async def test_what_a_sweeper_leaves_at_its_death_the_next_one_does_and_the_stream_has_all_once(
+    store: RedisPresenceStore, rival: RedisPresenceStore, redis: Redis
+) -> None:
+    users = [some_user() for _ in range(100)]
+    for user_id in users:
+        await store.connect(connection(user_id, f"c of {user_id}", node_id=N1), T0)
+    async with aclosing(store.bury(N1, T0 + 7000)) as changes:  # type: ignore[type-var]  # an async generator
+        told = [(await anext(changes)).record.user_id]
+    told += [change.record.user_id for change in await all_of(rival.bury(N1, T0 + 7000))]
+    assert len(told) == len(set(told))
+    assert {record.shown().status for record in await store.read(users)} == {Status.OFFLINE}
+    entries: list[Any] = []
+    for part in range(PARTS):
+        entries += await redis.xrange(f"hub:presence:{{p{part}}}:transitions") or []
+    offline = [fields[b"user"].decode() for _, fields in entries if fields[b"status"] == b"0"]
+    assert sorted(offline) == sorted(users)
+
+
+async def test_burying_a_node_leaves_those_alone_who_are_elsewhere_too(store: RedisPresenceStore) -> None:
+    ann = some_user()
+    await store.connect(connection(ann, "c1", node_id=N1), T0)
+    await store.connect(connection(ann, "c2", node_id=N2), T0)
+    assert await all_of(store.bury(N1, T0 + 1)) == []
+    assert (await shown(store, ann)).status is Status.ONLINE
+    assert await store.nodes() == {N2}
+
+
+async def test_a_held_connection_of_a_dead_node_keeps_its_hold(store: RedisPresenceStore) -> None:
+    ann = some_user()
+    one = connection(ann, "c1")
+    await store.connect(one, T0)
+    await store.hold([one], T0 + 1000)
+    assert await all_of(store.bury(N1, T0 + 2000)) == []
+    assert (await shown(store, ann)).status is Status.ONLINE
+    assert len(await all_of(store.expire(T0 + 1000, T0 + 6000))) == 1
+
+
+async def test_burying_a_node_leaves_a_connection_that_has_moved(store: RedisPresenceStore) -> None:
+    ann = some_user()
+    await store.connect(connection(ann, "c1", node_id=N1), T0)
+    await store.connect(connection(ann, "c1", node_id=N2), T0 + 1)
+    assert await all_of(store.bury(N1, T0 + 2)) == []
+    assert (await shown(store, ann)).status is Status.ONLINE
+    assert await store.nodes() == {N2}
+
+
+async def test_a_connection_lost_anew_after_the_sweeper_read_it_has_its_full_hold(
+    store: RedisPresenceStore, rival: RedisPresenceStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = connection(some_user(), "c1")
+    await store.connect(one, T0)
+    await store.hold([one], T0)
+    call = store._call
+
+    async def late(*arguments: Any) -> list[Any]:
+        await rival.connect(one, T0 + 5000)
+        await rival.hold([one], T0 + 5001)
+        return await call(*arguments)
+
+    monkeypatch.setattr(store, "_call", late)
+    assert await all_of(store.expire(T0, T0 + 5001)) == []
+    assert (await shown(rival, one.user_id)).status is Status.ONLINE
+    assert len(await all_of(rival.expire(T0 + 5001, T0 + 10_001))) == 1
+
+
+async def test_a_zombie_cannot_touch_a_connection_that_has_moved(store: RedisPresenceStore) -> None:
+    ann = some_user()
+    old, new = connection(ann, "c1", node_id=N1), connection(ann, "c1", node_id=N2)
+    await store.connect(old, T0)
+    await store.connect(new, T0 + 1)
+    await store.hold([old], T0 + 2)
+    assert await all_of(store.expire(T0 + 2, T0 + 60_000)) == []
+    assert await all_of(store.bury(N1, T0 + 3)) == []
+    assert (await shown(store, ann)).status is Status.ONLINE
+    assert await store.nodes() == {N2}
+
+
+async def test_what_a_zombie_writes_after_its_burial_is_buried_with_the_next(store: RedisPresenceStore) -> None:
+    ann = some_user()
+    one = connection(ann, "c1")
+    await store.connect(one, T0)
+    assert len(await all_of(store.bury(N1, T0 + 7000))) == 1
+    await store.hold([one], T0 + 7001)  # nothing left to hold
+    assert await store.nodes() == frozenset()
+    await store.update(replace(one, status=Status.BUSY), T0 + 7002)
+    assert await store.nodes() == {N1}
+    assert len(await all_of(store.bury(N1, T0 + 7500))) == 1
+    assert (await shown(store, ann)).status is Status.OFFLINE
+    assert await all_of(store.expire(T0 + 99_999, T0 + 99_999)) == []
+
+
+async def test_registered_names_the_live_connections_of_one_node_and_part(store: RedisPresenceStore) -> None:
+    ann = some_user()
+    live, held = connection(ann, "c 1"), connection(ann, "c2")
+    await store.connect(live, T0)
+    await store.connect(held, T0)
+    await store.connect(connection(ann, "c3", node_id=N2), T0)
+    await store.hold([held], T0)
+    assert await store.registered(N1, part_of(ann)) == {"c 1": ann}
+    assert await store.registered(N1, (part_of(ann) + 1) % PARTS) == {}
+
+
+async def test_read_keeps_the_order_and_knows_strangers_as_never_seen(store: RedisPresenceStore) -> None:
+    ann, stranger = some_user(), some_user()
+    await store.connect(connection(ann, "c1"), T0)
+    first, second, third = await store.read([stranger, ann, stranger])
+    assert first == third == Record(stranger)
+    assert second.user_id == ann
+    assert await store.read([]) == []
+
+
+async def test_an_online_user_takes_less_than_a_kilobyte_and_an_offline_one_is_forgotten_in_time(
+    store: RedisPresenceStore, redis: Redis
+) -> None:
+    async def used() -> int:
+        info = await redis.info("memory")
+        return int(info["used_memory_dataset"])
+
+    ulid = "01K9Z0000000000000000000"
+    nodes = [NodeId(f"{ulid}N{number}") for number in range(4)]
+    users = [some_user() for _ in range(2000)]
+    for user_id in users[:1000]:  # fills the streams, whose size does not depend on the number of users
+        await store.connect(connection(user_id, f"{ulid}{user_id[:8]}", node_id=nodes[0]), T0)
+    before = await used()
+    tabs = [connection(user_id, f"{ulid}{user_id[:8]}", "unknown", nodes[1]) for user_id in users[1000:]]
+    for tab in tabs:
+        await store.connect(tab, T0)
+    assert (await used() - before) / len(tabs) < 1024
+    key = f"hub:presence:{{p{part_of(tabs[0].user_id)}}}:user:{tabs[0].user_id}"
+    assert await redis.ttl(key) == -1
+    await all_of(store.bury(nodes[1], T0 + 1))
+    assert 0 < await redis.ttl(key) <= 90 * 86_400
+    await store.connect(tabs[0], T0 + 2)
+    assert await redis.ttl(key) == -1
+
+
+async def test_all_keys_of_a_user_share_one_hash_tag(store: RedisPresenceStore, redis: Redis) -> None:
+    ann = some_user()
+    one = connection(ann, "c1")
+    await store.connect(one, T0)
+    await store.connect(connection(ann, "c2", "phone"), T0)
+    await store.hold([one], T0)
+    tag = f"hub:presence:{{p{part_of(ann)}}}:"
+    keys = {key.decode() async for key in redis.scan_iter()}
+    assert keys == {tag + name for name in ("lost", "nodes", "transitions", f"node:{N1}", f"user:{ann}")}
+
+
+async def test_without_redis_every_method_says_unavailable() -> None:
+    async with Redis.from_url("redis://127.0.0.1:1") as nowhere:
+        store = RedisPresenceStore(nowhere)
+        one = connection(some_user(), "c1")
+        for call in (
+            store.connect(one, T0),
+            store.update(one, T0),
+            store.hold([one], T0),
+            store.read([one.user_id]),
+            all_of(store.expire(T0, T0)),
+            all_of(store.bury(N1, T0)),
+            store.nodes(),
+            store.registered(N1, 0),
+        ):
+            with pytest.raises(Unavailable):
+                await call

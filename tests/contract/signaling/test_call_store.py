@@ -1,0 +1,262 @@
+"""The Lua state machine against the model, and what Redis must keep when devices race and nodes die."""
+
+import asyncio
+import itertools
+import random
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from typing import cast
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from redis.asyncio import Redis
+
+from hub.kernel.errors import Unavailable
+from hub.kernel.events import Caller
+from hub.kernel.ids import ConnectionId, SessionId, UserId, new_ulid
+from signaling import model
+from signaling.model import (
+    Accept,
+    Alert,
+    Call,
+    Command,
+    Create,
+    End,
+    Expire,
+    Outcome,
+    Renew,
+    Resume,
+    Signal,
+    State,
+    Verdict,
+)
+from signaling.settings import CallSettings
+from signaling.store_redis import INDEXES, RedisCallStore
+from tests.support.calls import ModelCallStore, done
+from tests.support.clock import FrozenClock
+from tests.support.servers import Servers
+
+SETTINGS = CallSettings()
+LEASE_MS = SETTINGS.leg_lease_s * 1000
+RING_MS = SETTINGS.ring_s * 1000
+
+
+def device(user: str, number: int = 0, session: int | None = None) -> Caller:
+    session_id = SessionId(f"{user}-s{number if session is None else session}")
+    return Caller(UserId(user), session_id, ConnectionId(f"{user}-c{number}"))
+
+
+ALICE, BOB, MALLORY = device("alice"), device("bob"), device("mallory")
+# Bob's third device is the second one after a reconnect: another connection of the same session.
+DEVICES = [ALICE, device("alice", 1, session=0), BOB, device("bob", 1), device("bob", 2, session=1), MALLORY]
+
+actors = st.sampled_from(DEVICES)
+commands = st.one_of(
+    st.builds(Alert, actors),
+    st.builds(Accept, actors),
+    st.builds(End, actors, st.sampled_from(["", "", "user_busy"])),
+    st.builds(Signal, actors, st.integers(1, 4), st.sampled_from(["answer", "other"]), st.sampled_from(["{}", '"é"'])),
+    st.builds(Signal, actors, st.integers(1, 4), st.just("other"), st.just("{}")),
+    st.builds(Resume, actors),
+    st.builds(Renew, actors),
+    st.just(Expire()),
+    st.builds(Create, actors, st.just(UserId("bob")), st.just("audio"), st.just(FrozenClock().now_ms() + RING_MS)),
+)
+steps = st.lists(st.tuples(st.sampled_from([0, 0, 0, 0, 5, 20, 31, 60]), commands), max_size=25)
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    async with Redis.from_url(redis_url) as client:
+        yield client
+
+
+@dataclass
+class Node:
+    clock: FrozenClock
+    store: RedisCallStore
+
+
+@pytest.fixture
+def node(redis: Redis) -> Node:
+    clock = FrozenClock()
+    return Node(clock, RedisCallStore(redis, clock, SETTINGS))
+
+
+def ring(clock: FrozenClock, caller: Caller = ALICE, callee: str = "bob") -> Create:
+    return Create(caller, UserId(callee), "video", clock.now_ms() + RING_MS)
+
+
+def same(real: Outcome, expected: Outcome) -> None:
+    """Outcomes are equal; of a call that the asker may not know only the verdict counts."""
+    assert (real.verdict, real.lapsed) == (expected.verdict, expected.lapsed)
+    assert real.call == expected.call
+    assert real.version == expected.version
+
+
+@given(steps)
+@settings(max_examples=150, deadline=None)
+def test_lua_and_the_model_agree_on_every_sequence(servers_redis_url: str, sequence: list[tuple[int, Command]]) -> None:
+    async def play() -> None:
+        async with Redis.from_url(servers_redis_url) as redis:
+            clock, call_id = FrozenClock(), new_ulid()
+            lua, plain = RedisCallStore(redis, clock, SETTINGS), ModelCallStore(clock, LEASE_MS)
+            same(await lua.create(call_id, ring(clock)), await plain.create(call_id, ring(clock)))
+            for seconds, command in sequence:
+                clock.advance(seconds)
+                same(await lua.apply(call_id, command), await plain.apply(call_id, command))
+            assert await lua.log(call_id, 0) == await plain.log(call_id, 0)
+
+    asyncio.run(play())
+
+
+@pytest.fixture(scope="module")
+def servers_redis_url(servers: Servers) -> str:
+    return servers.redis_url  # not emptied between examples: every one makes a call of its own
+
+
+async def test_of_eight_devices_and_a_cancelling_caller_one_wins_at_most_and_the_call_ends_once(
+    redis_url: str,
+) -> None:
+    clock, dice = FrozenClock(), random.Random(7)
+    clients = [Redis.from_url(redis_url) for _ in range(4)]
+    nodes = [RedisCallStore(client, clock, SETTINGS) for client in clients]
+    outcomes = set()
+    for _ in range(300):
+        call_id = new_ulid()
+        await nodes[0].create(call_id, ring(clock))
+        moves: list[Command] = [*(Accept(device("bob", number)) for number in range(8)), End(ALICE)]
+        dice.shuffle(moves)
+        results = await asyncio.gather(
+            *(node.apply(call_id, move) for node, move in zip(itertools.cycle(nodes), moves, strict=False))
+        )
+        won = [move for move, result in zip(moves, results, strict=True) if result.verdict is Verdict.DONE]
+        log = await nodes[0].log(call_id, 0)
+        assert [change.version for change in log] == list(range(1, len(log) + 1))
+        assert sum(change.kind == "accepted" for change in log) == sum(isinstance(move, Accept) for move in won) <= 1
+        assert sum(change.kind == "ended" for change in log) == 1
+        assert log[-1].kind == "ended"
+        outcomes.add(len(log))
+    assert outcomes == {2, 3}  # both orders came up
+    for client in clients:
+        await client.aclose()
+
+
+async def test_a_ring_deadline_counts_before_any_sweeper_saw_it(node: Node) -> None:
+    call_id = new_ulid()
+    done(await node.store.create(call_id, ring(node.clock)))
+    node.clock.advance(SETTINGS.ring_s)
+    late = await node.store.apply(call_id, Accept(BOB))
+    assert (late.verdict, late.lapsed) == (Verdict.ENDED, True)
+    assert late.call is not None
+    assert late.call.reason == "invite_timeout"
+    assert not (await node.store.apply(call_id, Accept(BOB))).lapsed  # told once
+
+
+async def test_a_deadline_is_taken_by_one_node_and_comes_back_if_that_node_dies(node: Node, redis: Redis) -> None:
+    other, call_id = RedisCallStore(redis, node.clock, SETTINGS), new_ulid()
+    await node.store.create(call_id, ring(node.clock))
+    assert await node.store.take_due() == []
+    node.clock.advance(SETTINGS.leg_lease_s)
+    assert await node.store.take_due() == [call_id]
+    assert await other.take_due() == []
+    node.clock.advance(2)
+    assert await other.take_due() == [call_id]
+
+
+async def test_a_deadline_whose_call_was_never_created_is_found_and_dropped(node: Node, redis: Redis) -> None:
+    call_id = new_ulid()
+    await node.store.create(call_id, ring(node.clock))
+    await redis.delete(f"{{c:{call_id}}}")  # as if the node had died between the two writes
+    node.clock.advance(SETTINGS.leg_lease_s)
+    assert await node.store.take_due() == [call_id]
+    assert (await node.store.apply(call_id, Expire())).verdict is Verdict.UNKNOWN
+    await node.store.forget(call_id)
+    assert await deadlines(redis) == set()
+
+
+async def test_a_call_that_fails_to_be_created_has_its_deadline_already(node: Node, redis: Redis) -> None:
+    call_id = new_ulid()
+    await redis.set(f"{{c:{call_id}}}", "in the way")  # the function fails where a node would have died
+    with pytest.raises(Unavailable):
+        await node.store.create(call_id, ring(node.clock))
+    assert await deadlines(redis) == {call_id}
+
+
+async def test_a_settled_call_comes_up_no_more_even_if_a_sweeper_was_just_looking(node: Node, redis: Redis) -> None:
+    call_id = new_ulid()
+    await node.store.create(call_id, ring(node.clock))
+    call = done(await node.store.apply(call_id, End(ALICE)))
+    await node.store.settle(call)
+    await node.store.reschedule(call_id, node.clock.now_ms() + 1000)
+    await node.store.create(call_id, ring(node.clock))  # a repeat of long ago
+    assert await deadlines(redis) == set()
+
+
+async def test_one_call_has_a_pair_until_it_is_given_back(node: Node) -> None:
+    first = done(await node.store.create(new_ulid(), ring(node.clock)))
+    second = done(await node.store.create(new_ulid(), ring(node.clock, BOB, "alice")))
+    assert await node.store.claim_pair(first) == first.call_id
+    assert await node.store.claim_pair(second) == first.call_id
+    assert await node.store.claim_pair(second, instead_of="another") == first.call_id
+    await node.store.settle(second)  # not its to give back
+    assert await node.store.claim_pair(second) == first.call_id
+    assert await node.store.claim_pair(second, instead_of=first.call_id) == second.call_id
+    await node.store.settle(second)
+    assert await node.store.claim_pair(first) == first.call_id
+
+
+async def test_every_key_of_a_call_expires(node: Node, redis: Redis) -> None:
+    call_id = new_ulid()
+    call = done(await node.store.create(call_id, ring(node.clock)))
+    await node.store.claim_pair(call)
+    done(await node.store.apply(call_id, Accept(BOB)))
+    done(await node.store.apply(call_id, Signal(ALICE, 1, "other", "{}")))
+    keys = [key for key in cast("list[bytes]", await redis.keys("*")) if not key.startswith(b"{callidx:")]
+    assert len(keys) == 4
+    assert [key for key in keys if await redis.pttl(key) < 0] == []
+    done(await node.store.apply(call_id, End(ALICE)))
+    assert await redis.pttl(f"{{c:{call_id}}}") <= SETTINGS.ended_kept_s * 1000
+
+
+async def test_a_repeat_gets_its_first_version_as_long_as_it_is_kept(node: Node) -> None:
+    call_id = new_ulid()
+    await node.store.create(call_id, ring(node.clock))
+    await node.store.apply(call_id, Accept(BOB))
+    first = [(await node.store.apply(call_id, Signal(BOB, seq, "other", "{}"))).version for seq in range(1, 301)]
+    repeats = [await node.store.apply(call_id, Signal(BOB, seq, "other", "{}")) for seq in range(1, 301)]
+    assert [repeat.version for repeat in repeats[-model.SENT_KEPT :]] == first[-model.SENT_KEPT :]
+    assert {repeat.version for repeat in repeats[: -model.SENT_KEPT]} == {first[-1]}
+    assert {repeat.verdict for repeat in repeats} == {Verdict.REPEAT}
+    assert len(await node.store.log(call_id, 0)) == 256
+
+
+async def test_a_redis_that_is_not_there_is_unavailable_in_every_method(unused_tcp_port_url: str) -> None:
+    clock = FrozenClock()
+    async with Redis.from_url(unused_tcp_port_url) as gone:
+        store = RedisCallStore(gone, clock, SETTINGS)
+        call = model.new_call("01", ring(clock), 0, 1).call
+        assert isinstance(call, Call)
+        for attempt in (
+            store.create("01", ring(clock)),
+            store.apply("01", Accept(BOB)),
+            store.log("01", 0),
+            store.claim_pair(call),
+            store.settle(replace(call, state=State.ENDED)),
+            store.take_due(),
+            store.reschedule("01", 1),
+            store.forget("01"),
+        ):
+            with pytest.raises(Unavailable):
+                await attempt
+
+
+@pytest.fixture
+def unused_tcp_port_url() -> str:
+    return "redis://127.0.0.1:1"  # tcpmux: nothing listens there
+
+
+async def deadlines(redis: Redis) -> set[str]:
+    parts = [await redis.zrange(f"{{callidx:{part}}}", 0, -1) for part in range(INDEXES)]
+    return {call_id.decode() for part in cast("list[list[bytes]]", parts) for call_id in part}

@@ -1,0 +1,393 @@
+"""The service over a real Valkey, with rooms that remember what was sent."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from hub.kernel.errors import InvalidPayload, Unavailable
+from hub.kernel.events import Caller
+from hub.kernel.ids import NodeId, RoomName, UserId, user_room
+from hub.kernel.tasks import Tasks
+from presence.diffs import Diffs
+from presence.handlers import presence_events
+from presence.model import PARTS
+from presence.routes import presence_api
+from presence.schema import PresenceDiff, PresenceQuery, Users
+from presence.service import PresenceService
+from presence.settings import PresenceSettings
+from presence.store_redis import RedisPresenceStore
+from presence.sweeper import Sweeper
+from presence.typing_indicator import TypingIndicator
+from tests.support.clock import FrozenClock
+from tests.support.presence import BlockList, KnownNodes, caller, some_user
+from tests.support.rooms import RecordedRooms
+from tests.support.wait import until
+
+N1, N2 = NodeId("01NODE1"), NodeId("01NODE2")
+
+
+class Node:
+    """Presence of one node, put together as the composition root does."""
+
+    def __init__(self, redis: Redis, node_id: NodeId, clock: FrozenClock, settings: PresenceSettings) -> None:
+        self.rooms = RecordedRooms()
+        self.access = BlockList()
+        self.nodes = KnownNodes(node_id, {N1, N2})
+        self.tasks = Tasks()
+        store = RedisPresenceStore(redis)
+        diffs = Diffs(self.rooms, self.tasks, settings.coalesce_s)
+        self.service = PresenceService(store, diffs, self.rooms, self.access, self.nodes, clock)
+        typing = TypingIndicator(self.rooms, clock, settings)
+        self.sweeper = Sweeper(store, self.service, typing, diffs, self.nodes, clock, settings)
+        self.events = presence_events(self.service, typing)
+
+    async def connect(self, who: Caller) -> None:
+        for hook in self.events.connected:
+            await hook(who)
+
+    async def disconnect(self, who: Caller) -> None:
+        for hook in self.events.disconnected:
+            await hook(who)
+
+    async def ask(self, name: str, who: Caller, data: object) -> Any:
+        return await self.events.dispatch(name, who, data)
+
+    async def reconcile(self) -> None:
+        for part in range(PARTS):
+            await self.service.reconcile(part)
+
+    def told(self, room: RoomName) -> list[str]:
+        """The statuses that a room was told of, in order."""
+        events = self.rooms.events_to(room)
+        return [user.status for event in events if isinstance(event, PresenceDiff) for user in event.users]
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    async with Redis.from_url(redis_url) as client:
+        yield client
+
+
+@pytest.fixture
+def clock() -> FrozenClock:
+    return FrozenClock()
+
+
+@pytest.fixture
+def settings() -> PresenceSettings:
+    return PresenceSettings(coalesce_s=0, sweep_s=0.01)
+
+
+@pytest.fixture
+async def node(redis: Redis, clock: FrozenClock, settings: PresenceSettings) -> AsyncIterator[Node]:
+    node = Node(redis, N1, clock, settings)
+    yield node
+    await node.tasks.close()
+
+
+@pytest.fixture
+async def other(redis: Redis, clock: FrozenClock, settings: PresenceSettings) -> AsyncIterator[Node]:
+    node = Node(redis, N2, clock, settings)
+    yield node
+    await node.tasks.close()
+
+
+@pytest.fixture
+async def lonely(clock: FrozenClock, settings: PresenceSettings) -> AsyncIterator[Node]:
+    """A node without Redis."""
+    async with Redis.from_url("redis://127.0.0.1:1") as nowhere:
+        node = Node(nowhere, N1, clock, settings)
+        yield node
+        await node.tasks.close()
+
+
+def watchers(user_id: UserId) -> RoomName:
+    return RoomName(f"presence:{user_id}")
+
+
+async def status(node: Node, of: UserId) -> str:
+    reader = caller(some_user(), "reader")
+    [user] = (await node.ask("presence:get", reader, {"userIds": [of]}))["users"]
+    return str(user["status"])
+
+
+async def test_a_visit_is_told_as_online_and_after_the_hold_as_offline(node: Node, clock: FrozenClock) -> None:
+    ann = caller(some_user(), "c1")
+    await node.connect(ann)
+    await node.disconnect(ann)
+    clock.advance(4.9)
+    await node.sweeper.sweep()
+    assert node.told(watchers(ann.user_id)) == node.told(user_room(ann.user_id)) == ["online"]
+    clock.advance(0.1)
+    await node.sweeper.sweep()
+    await node.sweeper.sweep()
+    assert node.told(watchers(ann.user_id)) == node.told(user_room(ann.user_id)) == ["online", "offline"]
+
+
+async def test_a_second_device_gone_leaves_the_user_online(node: Node, other: Node, clock: FrozenClock) -> None:
+    ann = some_user()
+    await node.connect(caller(ann, "c1", "web"))
+    phone = caller(ann, "c2", "phone")
+    await other.connect(phone)
+    await other.disconnect(phone)
+    clock.advance(5)
+    await node.sweeper.sweep()
+    assert await status(other, ann) == "online"
+
+
+async def test_a_dead_node_takes_its_users_offline_once_though_all_others_sweep(
+    node: Node, other: Node, redis: Redis, clock: FrozenClock, settings: PresenceSettings
+) -> None:
+    ann = caller(some_user(), "c1")
+    await other.connect(ann)
+    node.nodes.alive.remove(N2)
+    witness = Node(redis, NodeId("01NODE3"), clock, settings)
+    witness.nodes.alive.remove(N2)
+    for _ in range(3):
+        await asyncio.gather(node.sweeper.sweep(), witness.sweeper.sweep())
+    assert node.told(watchers(ann.user_id)) + witness.told(watchers(ann.user_id)) == ["offline"]
+
+
+async def test_a_node_whose_lease_is_seen_late_keeps_its_users(node: Node, other: Node) -> None:
+    ann = caller(some_user(), "c1")
+    await other.connect(ann)
+    node.nodes.alive.remove(N2)
+    await node.sweeper.sweep()
+    node.nodes.alive.add(N2)
+    await node.sweeper.sweep()
+    node.nodes.alive.remove(N2)
+    await node.sweeper.sweep()
+    assert await status(node, ann.user_id) == "online"
+
+
+async def test_an_update_answers_the_own_presence_as_the_contract_has_it(node: Node) -> None:
+    ann = caller(some_user(), "c1", "unknown")
+    await node.connect(ann)
+    own = await node.ask("presence:update", ann, {"status": "busy", "text": "in a meeting", "device": "laptop"})
+    moment = "2027-01-15T08:00:00Z"
+    assert own == {
+        "userId": ann.user_id,
+        "status": "busy",
+        "text": "in a meeting",
+        "lastSeen": moment,
+        "devices": [{"device": "laptop", "status": "busy", "since": moment}],
+        "version": 1_800_000_000_001,
+    }
+    bare = await node.ask("presence:update", ann, "away")
+    assert (bare["status"], bare["text"], bare["version"]) == ("away", "in a meeting", own["version"] + 1)
+    assert "text" not in await node.ask("presence:update", ann, {"status": "away", "text": ""})
+
+
+@pytest.mark.parametrize(
+    ("payload", "pointer"),
+    [
+        ("offline", "/status"),
+        ({"status": "busy", "text": "x" * 141}, "/text"),
+        ({"status": "busy", "mood": "good"}, "/mood"),
+        ({"status": "busy", "device": ""}, "/device"),
+        (None, ""),
+    ],
+)
+async def test_an_update_that_does_not_fit_is_refused_by_field(node: Node, payload: object, pointer: str) -> None:
+    ann = caller(some_user(), "c1")
+    await node.connect(ann)
+    with pytest.raises(InvalidPayload) as refusal:
+        await node.ask("presence:update", ann, payload)
+    assert [error["pointer"] for error in refusal.value.details["errors"]] == [pointer]
+
+
+async def test_invisible_is_the_truth_to_oneself_and_offline_to_others(node: Node) -> None:
+    ann, ben = caller(some_user(), "c1"), caller(some_user(), "c2")
+    await node.connect(ann)
+    assert (await node.ask("presence:update", ann, "invisible"))["status"] == "invisible"
+    await node.ask("presence:update", ann, {"status": "invisible", "text": "working"})
+    assert node.told(user_room(ann.user_id)) == ["online", "invisible", "invisible"]
+    assert node.told(watchers(ann.user_id)) == ["online", "offline"]
+    [mine] = (await node.ask("presence:get", ann, {"userIds": [ann.user_id]}))["users"]
+    [theirs] = (await node.ask("presence:get", ben, {"userIds": [ann.user_id]}))["users"]
+    assert (mine["status"], theirs["status"], theirs["devices"]) == ("invisible", "offline", [])
+    assert "text" not in theirs
+
+
+async def test_watching_gives_a_snapshot_and_joins_the_rooms_of_others(node: Node) -> None:
+    ann, ben, stranger = caller(some_user(), "c1"), caller(some_user(), "c2"), some_user()
+    await node.connect(ann)
+    await node.connect(ben)
+    asked = [ann.user_id, stranger, ben.user_id, ann.user_id]
+    snapshot = await node.ask("presence:watch", ben, {"userIds": asked})
+    assert [(user["userId"], user["status"]) for user in snapshot["users"]] == [
+        (ann.user_id, "online"),
+        (stranger, "offline"),
+        (ben.user_id, "online"),
+    ]
+    assert node.rooms.is_member(ben.connection_id, watchers(ann.user_id))
+    assert node.rooms.is_member(ben.connection_id, watchers(stranger))
+    # One's own room of watchers would send the view of others, in versions of another count.
+    assert not node.rooms.is_member(ben.connection_id, watchers(ben.user_id))
+    assert await node.ask("presence:unwatch", ben, {"userIds": [ann.user_id]}) == {"users": []}
+    assert not node.rooms.is_member(ben.connection_id, watchers(ann.user_id))
+
+
+async def test_a_connection_watches_500_users_in_all(node: Node) -> None:
+    ann = caller(some_user(), "c1")
+    await node.connect(ann)
+    first, second = ([some_user() for _ in range(250)] for _ in range(2))
+    await node.ask("presence:watch", ann, {"userIds": first})
+    await node.ask("presence:watch", ann, {"userIds": second})
+    await node.ask("presence:watch", ann, {"userIds": second})
+    one_more = some_user()
+    with pytest.raises(InvalidPayload, match="500"):
+        await node.ask("presence:watch", ann, {"userIds": [one_more]})
+    assert not node.rooms.is_member(ann.connection_id, watchers(one_more))
+    await node.ask("presence:unwatch", ann, {"userIds": first[:1]})
+    await node.ask("presence:watch", ann, {"userIds": [one_more]})
+    with pytest.raises(InvalidPayload, match="500"):
+        await node.ask("presence:get", ann, {"userIds": [some_user() for _ in range(501)]})
+
+
+async def test_somebody_blocked_sees_what_a_stranger_to_the_hub_would_be(node: Node) -> None:
+    ann, ben, stranger = caller(some_user(), "c1"), caller(some_user(), "c2"), some_user()
+    await node.connect(ann)
+    await node.connect(ben)
+    node.access.blocks.add(frozenset((ann.user_id, ben.user_id)))
+    for event in ("presence:watch", "presence:get"):
+        hidden, unknown = (await node.ask(event, ben, {"userIds": [ann.user_id, stranger]}))["users"]
+        assert hidden == unknown | {"userId": ann.user_id}
+    assert not node.rooms.is_member(ben.connection_id, watchers(ann.user_id))
+
+
+async def test_a_block_ends_watching_both_ways_and_shows_offline(node: Node) -> None:
+    ann, ben = caller(some_user(), "c1"), caller(some_user(), "c2")
+    for one, watched in ((ann, ben), (ben, ann)):
+        await node.connect(one)
+        await node.rooms.join(one.connection_id, user_room(one.user_id))
+        await node.ask("presence:watch", one, {"userIds": [watched.user_id]})
+    await node.service.separate(ann.user_id, ben.user_id)
+    for one, watched in ((ann, ben), (ben, ann)):
+        assert not node.rooms.is_member(one.connection_id, watchers(watched.user_id))
+        last = node.rooms.events_to(user_room(one.user_id))[-1]
+        assert isinstance(last, PresenceDiff)
+        assert [(user.user_id, user.status) for user in last.users] == [(watched.user_id, "offline")]
+
+
+async def test_rest_reads_several_users_and_names_the_id_that_does_not_fit(node: Node) -> None:
+    ann, stranger = caller(some_user(), "c1"), some_user()
+    await node.connect(ann)
+    [endpoint] = presence_api(node.service).endpoints
+    assert (endpoint.method, endpoint.path, endpoint.caller) == ("GET", "/presence", "required")
+    read = endpoint.handler
+    answer = await read(actor=ann, query=PresenceQuery(ids=f"{ann.user_id},{stranger}"))
+    assert [user.status for user in answer.users] == ["online", "offline"]
+    with pytest.raises(InvalidPayload) as refusal:
+        await read(actor=ann, query=PresenceQuery(ids=f"{ann.user_id},ben"))
+    assert [error["pointer"] for error in refusal.value.details["errors"]] == ["/ids/1"]
+    with pytest.raises(InvalidPayload, match="500"):
+        await read(actor=ann, query=PresenceQuery(ids=",".join(some_user() for _ in range(501))))
+
+
+async def test_hooks_survive_without_redis_and_updates_say_unavailable(lonely: Node) -> None:
+    ann = caller(some_user(), "c1")
+    await lonely.connect(ann)
+    with pytest.raises(Unavailable):
+        await lonely.ask("presence:update", ann, "busy")
+    await lonely.disconnect(ann)
+    await lonely.disconnect(ann)
+    await lonely.connect(ann)
+    await lonely.service.close()
+
+
+async def test_a_redis_that_lost_its_memory_learns_connections_status_and_text_again(
+    node: Node, redis: Redis, clock: FrozenClock
+) -> None:
+    ann = caller(some_user(), "c1")
+    await node.connect(ann)
+    own = await node.ask("presence:update", ann, {"status": "busy", "text": "in a meeting"})
+    await redis.flushall()
+    clock.advance(1)
+    await node.reconcile()
+    [again] = (await node.service.get(ann, Users(user_ids=[ann.user_id]))).users
+    assert (again.status, again.text) == ("busy", "in a meeting")
+    assert again.version > own["version"]
+
+
+async def test_a_connection_that_only_redis_knows_is_held_and_expires(
+    node: Node, redis: Redis, clock: FrozenClock, settings: PresenceSettings
+) -> None:
+    ann = caller(some_user(), "c1")
+    await node.connect(ann)
+    forgetful = Node(redis, N1, clock, settings)
+    await forgetful.reconcile()
+    assert await status(node, ann.user_id) == "online"
+    clock.advance(5)
+    await forgetful.sweeper.sweep()
+    assert forgetful.told(watchers(ann.user_id)) == ["offline"]
+
+
+async def test_an_update_that_arrives_after_the_disconnect_brings_nobody_back(node: Node, clock: FrozenClock) -> None:
+    ann = caller(some_user(), "c1")
+    await node.connect(ann)
+    await node.disconnect(ann)
+    with pytest.raises(Unavailable):
+        await node.ask("presence:update", ann, "busy")
+    clock.advance(5)
+    await node.sweeper.sweep()
+    await node.reconcile()
+    assert await status(node, ann.user_id) == "offline"
+
+
+async def test_a_drained_node_leaves_its_users_to_the_hold(node: Node, other: Node, clock: FrozenClock) -> None:
+    stays, leaves = caller(some_user(), "c1"), caller(some_user(), "c2")
+    await node.connect(stays)
+    await node.connect(leaves)
+    await node.service.close()
+    other.nodes.alive.remove(N1)
+    for _ in range(2):
+        await other.sweeper.sweep()
+    await other.connect(caller(stays.user_id, "c3"))
+    late = caller(some_user(), "c4")
+    await node.connect(late)
+    await node.disconnect(leaves)
+    await node.reconcile()
+    assert await status(other, late.user_id) == "offline"
+    clock.advance(5)
+    await other.sweeper.sweep()
+    assert other.told(watchers(stays.user_id)) == []
+    assert other.told(watchers(leaves.user_id)) == ["offline"]
+
+
+async def test_the_sweeper_goes_on_after_an_outage_and_after_a_defect(
+    node: Node, clock: FrozenClock, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = caller(some_user(), "c1")
+    await node.connect(ann)
+    await node.disconnect(ann)
+    node.nodes.away = True
+    running = node.sweeper.start(node.tasks)
+    await until(lambda: "Redis does not answer" in caplog.text)
+    with monkeypatch.context() as patch:
+        patch.setattr(node.service, "reconcile", None)
+        node.nodes.away = False
+        await until(lambda: "a sweep of presence failed" in caplog.text)
+    clock.advance(5)
+    await until(lambda: node.told(watchers(ann.user_id)) == ["online", "offline"])
+    running.cancel()
+    assert caplog.text.count("Redis does not answer") == 1
+
+
+async def test_the_sweeper_ends_typing_even_without_redis(lonely: Node, clock: FrozenClock) -> None:
+    ann, room = caller(some_user(), "c1"), RoomName("room:42")
+    await lonely.rooms.join(ann.connection_id, room)
+    await lonely.ask("typing:start", ann, {"room": room})
+    clock.advance(6)
+    with pytest.raises(Unavailable):
+        await lonely.sweeper.sweep()
+    assert [getattr(event, "typing", None) for event in lonely.rooms.events_to(room)] == [True, False]
+
+
+@pytest.mark.parametrize("room", ["user:42", "call:42", "presence:42", "room:", "42"])
+async def test_typing_is_for_rooms_content_and_documents(node: Node, room: str) -> None:
+    with pytest.raises(InvalidPayload):
+        await node.ask("typing:start", caller(some_user(), "c1"), {"room": room})

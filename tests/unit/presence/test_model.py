@@ -1,0 +1,92 @@
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hub.kernel.ids import UserId
+from presence.model import PARTS, Device, Record, Status, merge, part_of
+
+ANN = UserId("ann")
+CHOSEN = [status for status in Status if status is not Status.OFFLINE]
+
+devices = st.lists(
+    st.builds(Device, st.text(max_size=8), st.sampled_from(CHOSEN), st.integers(0, 2**42)),
+    max_size=6,
+    unique_by=lambda device: device.name,
+)
+records = st.builds(
+    Record,
+    st.just(ANN),
+    devices.map(tuple),
+    st.none() | st.text(max_size=20),
+    version=st.integers(1, 2**42),
+    last_seen_ms=st.integers(0, 2**42),
+    shown_version=st.integers(1, 2**42),
+    shown_last_seen_ms=st.integers(0, 2**42),
+)
+
+
+@given(devices, st.randoms())
+def test_the_order_of_devices_does_not_matter(some: list[Device], random: object) -> None:
+    shuffled = list(some)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]  # st.randoms() has no public type
+    one, other = Record(ANN, tuple(some)), Record(ANN, tuple(shuffled))
+    assert one.own() == other.own()
+    assert one.shown() == other.shown()
+
+
+def test_without_devices_a_user_is_offline_and_was_never_seen() -> None:
+    view = Record(ANN).shown()
+    assert (view.status, view.version, view.last_seen_ms) == (Status.OFFLINE, 0, None)
+    assert view == Record(ANN).own()
+
+
+@given(devices.filter(bool))
+def test_with_a_device_a_user_is_not_offline_to_himself(some: list[Device]) -> None:
+    assert merge(some) in {device.status for device in some}
+
+
+@given(devices.filter(bool))
+def test_removing_a_device_never_makes_the_status_stronger(some: list[Device]) -> None:
+    for device in some:
+        assert merge([other for other in some if other is not device]) <= merge(some)
+
+
+def test_do_not_disturb_outweighs_busy_online_and_away() -> None:
+    order = [Status.OFFLINE, Status.AWAY, Status.ONLINE, Status.BUSY, Status.DND, Status.INVISIBLE]
+    for weaker, stronger in pairwise(order[1:]):
+        assert merge([Device("a", weaker, 0), Device("b", stronger, 0)]) is stronger
+    assert sorted(Status) == order
+
+
+@given(records, st.text(max_size=8))
+def test_invisible_on_any_device_looks_exactly_like_offline_to_others(record: Record, name: str) -> None:
+    others = tuple(device for device in record.devices if device.name != name)
+    hidden = Record(
+        ANN,
+        (*others, Device(name, Status.INVISIBLE, 7)),
+        record.text,
+        record.version,
+        record.last_seen_ms,
+        record.shown_version,
+        record.shown_last_seen_ms,
+    )
+    gone = Record(ANN, shown_version=record.shown_version, shown_last_seen_ms=record.shown_last_seen_ms)
+    assert hidden.shown() == gone.shown()
+    assert hidden.own().status is Status.INVISIBLE
+
+
+@given(records)
+def test_the_view_of_others_has_nothing_of_the_own_version_and_last_seen(record: Record) -> None:
+    shown = record.shown()
+    assert (shown.version, shown.last_seen_ms) == (record.shown_version, record.shown_last_seen_ms)
+
+
+@given(st.text())
+def test_every_user_has_one_part(user_id: str) -> None:
+    assert part_of(UserId(user_id)) == part_of(UserId(user_id))
+    assert 0 <= part_of(UserId(user_id)) < PARTS
+
+
+def test_users_spread_over_all_parts() -> None:
+    assert {part_of(UserId(f"user {number}")) for number in range(500)} == set(range(PARTS))
