@@ -59,6 +59,8 @@ def _parser() -> argparse.ArgumentParser:
     demo = commands.add_parser("demo", help="two people meet in a running hub: a timeline of what each sees")
     demo.add_argument("--url", help="a running hub; default: start one, on a port that is free")
     demo.add_argument("--second-url", help="another address of the same hub, for the second person")
+    demo.add_argument("--edits", type=int, default=20, help="edits of each person in the document (default: 20)")
+    demo.add_argument("--pace-ms", type=int, default=0, help="pause of each after an edit, in ms (default: 0)")
     demo.set_defaults(command=_demo)
     return parser
 
@@ -127,9 +129,15 @@ def _schema(arguments: argparse.Namespace) -> int:
 
 
 def _demo(arguments: argparse.Namespace) -> int:
+    from hub.demo.document import MOST_EDITS, Pace  # noqa: PLC0415
     from hub.demo.run import run  # noqa: PLC0415
 
-    return asyncio.run(run(arguments.url, arguments.second_url))
+    if not 1 <= arguments.edits <= MOST_EDITS:
+        raise ConfigError(f"--edits: {arguments.edits} is not between 1 and {MOST_EDITS}")
+    if arguments.pace_ms < 0:
+        raise ConfigError(f"--pace-ms: {arguments.pace_ms} is negative")
+    pace = Pace(arguments.edits, arguments.pace_ms)
+    return asyncio.run(run(arguments.url, arguments.second_url, pace=pace, environment=config.environment()))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from hub.kernel import wire
 from hub.kernel.clock import from_ms
 from hub.kernel.errors import InvalidPayload
 from hub.kernel.events import Caller, EventRouter
@@ -67,7 +68,7 @@ def _by_call(payload: schema.CallRef | schema.SendSignal | schema.Sync) -> str:
 
 
 def _the_one(to: str | list[str]) -> UserId:
-    people = {to} if isinstance(to, str) else set(to)
+    people = {wire.decode({"to": to}, schema.OnePerson).to} if isinstance(to, str) else set(to)
     if len(people) != 1:
         detail = "A call goes to one person"
         raise InvalidPayload(f"{detail} (at /to)", errors=[{"pointer": "/to", "detail": detail}])

@@ -45,6 +45,8 @@ log = logging.getLogger(__name__)
 
 REPLACED = "replaced"
 """Reason of a call that gave way to another between the same two. It never rang."""
+RINGING_VERSION = 1
+"""A call begins with this change, which is what ``call:incoming`` tells."""
 CLAIMS = 3
 """Tries to get the pair: each further one means that a call of the two ended in the very moment."""
 
@@ -215,10 +217,10 @@ class CallService:
             await self._store.settle(call)
             return call
         await self._hold(actor, call.call_id)
-        if call.state is State.RINGING and self._legs.first_time(actor, call.call_id, call.version):
+        if call.state is State.RINGING and self._legs.first_time(actor, call.call_id, RINGING_VERSION):
             event = schema.CallIncoming(
                 call_id=call.call_id,
-                version=call.version,
+                version=RINGING_VERSION,
                 initiator=call.initiator,
                 type=call.type,
                 expires_at=from_ms(call.ring_until_ms),

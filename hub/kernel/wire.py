@@ -1,6 +1,7 @@
 """Structs of the wire, and checking what comes in against them with every violation named."""
 
 import re
+from functools import cache
 from typing import Annotated, Any, ClassVar, TypeVar
 
 import msgspec
@@ -57,21 +58,38 @@ def decode(data: object, shape: type[T], *, strict: bool = True) -> T:
 def violations(data: object, shape: Any, *, strict: bool = True) -> list[dict[str, str]]:
     """Every violation in ``data``, at most MAX_VIOLATIONS, in the order of the struct's fields."""
     found: list[dict[str, str]] = []
-    _collect(data, shape, "", strict, found)
+    if isinstance(data, dict) and (struct := _struct_in(shape)) is not None:
+        _collect_fields(data, struct, "", strict, found)
     return found[:MAX_VIOLATIONS]
 
 
-def _collect(data: object, shape: Any, pointer: str, strict: bool, found: list[dict[str, str]]) -> None:
-    if len(found) >= MAX_VIOLATIONS:
-        return
+def _collect_field(
+    data: object,
+    struct: type[msgspec.Struct],
+    field: msgspec.structs.FieldInfo,
+    pointer: str,
+    strict: bool,
+    found: list[dict[str, str]],
+) -> None:
     try:
-        msgspec.convert(data, shape, strict=strict, builtin_types=(bytes,))
+        msgspec.convert({"value": data}, _alone(struct, field.name), strict=strict, builtin_types=(bytes,))
     except msgspec.ValidationError as error:
         before = len(found)
-        if isinstance(data, dict) and (struct := _struct_in(shape)) is not None:
-            _collect_fields(data, struct, pointer, strict, found)
+        if isinstance(data, dict) and (inner := _struct_in(field.type)) is not None:
+            _collect_fields(data, inner, pointer, strict, found)
         if len(found) == before:  # a rule of this value itself, or of a nesting that we do not descend into
-            found.append(_violation(pointer, str(error)))
+            found.append(_violation(pointer, str(error).replace("`$.value", "`$", 1)))
+
+
+@cache
+def _alone(struct: type[msgspec.Struct], name: str) -> type[msgspec.Struct]:
+    """A struct with this one field.
+
+    Never convert to a field's type by itself: msgspec 0.22.0 frees a pattern too often when a bare union has one
+    (``Uuid | list[Uuid]``), and the process crashes after a few payloads. Inside a struct it does not.
+    """
+    field = next(field for field in msgspec.structs.fields(struct) if field.name == name)
+    return msgspec.defstruct(f"{struct.__name__}_{name}", [("value", field.type)])
 
 
 def _collect_fields(
@@ -83,8 +101,10 @@ def _collect_fields(
 ) -> None:
     fields = {field.encode_name: field for field in msgspec.structs.fields(struct)}
     for name, field in fields.items():
+        if len(found) >= MAX_VIOLATIONS:
+            return
         if name in data:
-            _collect(data[name], field.type, f"{pointer}/{name}", strict, found)
+            _collect_field(data[name], struct, field, f"{pointer}/{name}", strict, found)
         elif field.required:
             found.append(_violation(f"{pointer}/{name}", "This field is required"))
     found.extend(

@@ -34,5 +34,7 @@ def application(
     rest.add_endpoints(app, apis, authenticator, answers)
     # The middleware has checked the origin, against a list that python-socketio need not know.
     for path, serializer in ((JSON_PATH, "default"), (MSGPACK_PATH, "msgpack")):
-        HubSocketServer(sockets, serializer=serializer, origins=sorted(allowed)).attach(app, socketio_path=path)
+        server = HubSocketServer(sockets, serializer=serializer, origins=sorted(allowed))
+        server.attach(app, socketio_path=path)
+        app.on_shutdown.append(server.stop)
     return app

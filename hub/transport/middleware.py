@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 from prometheus_client import Histogram
 
 from hub.kernel.errors import HubError, PayloadTooLarge, Unavailable
@@ -86,7 +87,7 @@ def _is_socket(request: web.Request) -> bool:
     return request.path.startswith("/socket.io")
 
 
-def origins(allowed: frozenset[str]) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+def origins(allowed: frozenset[str]) -> Middleware:
     """A middleware that refuses socket handshakes from foreign origins, before Engine.IO sees them.
 
     Browsers send Origin with every WebSocket handshake and do not apply CORS to it, so without this any page could open

@@ -75,6 +75,10 @@ class HubSocketServer(socketio.AsyncServer):
         self.on("connect", self._on_connect)
         self.on("disconnect", self._on_disconnect)
 
+    async def stop(self, _app: web.Application) -> None:
+        """End the task that looks for dead clients."""
+        await self.shutdown()
+
     async def send(self, connections: Iterable[ConnectionId], event: str, payload: Any) -> None:
         """Send an event to connections of this server, encoded once. Who is gone is passed over."""
         encoded = self.packet_class(packet.EVENT, namespace=NAMESPACE, data=[event, payload]).encode()
@@ -94,13 +98,21 @@ class HubSocketServer(socketio.AsyncServer):
 
     async def dismiss(self, connection_id: ConnectionId) -> None:
         """Close for good: the DISCONNECT packet ends an unmodified client's reconnecting."""
+        eio_sid = self.manager.eio_sid_from_sid(connection_id, NAMESPACE)
         await self.disconnect(connection_id)
+        await self._close_transport(eio_sid)  # a client that is not unmodified would stay otherwise
 
     async def cut(self, connection_id: ConnectionId) -> None:
         """Close the transport: the client comes back by itself."""
-        eio_sid = self.manager.eio_sid_from_sid(connection_id, NAMESPACE)
-        if eio_sid is not None:
-            await self.eio.disconnect(eio_sid)
+        await self._close_transport(self.manager.eio_sid_from_sid(connection_id, NAMESPACE))
+
+    async def _close_transport(self, eio_sid: str | None) -> None:
+        # Not eio.disconnect: it waits until the client has read everything, so for one that is gone, for ever.
+        if (eio_socket := self.eio.sockets.get(eio_sid)) is not None:
+            await eio_socket.close(wait=False, reason=self.reason.SERVER_DISCONNECT)
+            # The CLOSE packet only asks. What ends Engine.IO's writer, and with it the WebSocket, is None in its queue.
+            eio_socket.queue.put_nowait(None)
+            self.eio.sockets.pop(eio_sid, None)
 
     async def _on_connect(self, sid: str, environ: dict[str, Any], auth: object = None) -> None:
         request: web.Request = environ["aiohttp.request"]
@@ -134,4 +146,4 @@ class HubSocketServer(socketio.AsyncServer):
             await super()._handle_eio_message(eio_sid, data)
         except Exception as error:  # whatever a hostile packet does to the parser ends that one connection
             self.logger.debug("protocol error of %s: %s", eio_sid, error)
-            await self.eio.disconnect(eio_sid)
+            await self._close_transport(eio_sid)

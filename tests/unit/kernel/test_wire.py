@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec import Meta
 
 from hub.kernel.errors import InvalidPayload
-from hub.kernel.wire import MAX_VIOLATIONS, Wire, decode, to_wire
+from hub.kernel.wire import MAX_VIOLATIONS, Uuid, Wire, decode, to_wire
 
 
 class Address(Wire):
@@ -83,3 +83,15 @@ def test_whatever_comes_in_is_a_struct_or_an_error_with_at_least_one_violation(d
         assert isinstance(decode(data, Person), msgspec.Struct)
     except InvalidPayload as error:
         assert error.details["errors"]
+
+
+class Choice(Wire):
+    to: Uuid | list[Uuid]
+
+
+def test_a_union_with_a_pattern_survives_any_number_of_bad_payloads() -> None:
+    """msgspec 0.22.0 crashed the process after a few of these, when asked for the field's type by itself."""
+    for _ in range(2_000):
+        for bad in (1, "x", ["x"], None):
+            with pytest.raises(InvalidPayload):
+                decode({"to": bad}, Choice)

@@ -1,0 +1,43 @@
+"""Nodes of one hub: engines on the same PostgreSQL and Valkey."""
+
+import contextlib
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+from redis.asyncio import Redis
+
+from collab.engine import Engine
+from collab.log_postgres import PostgresLog
+from collab.settings import CollabSettings
+from hub.storage.postgres import create_pool
+from hub.storage.redis import connect
+from tests.support.collab import LostHints, Node, StartNode
+
+
+@pytest.fixture
+async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
+    pool = await create_pool(database_url, size=5)
+    yield pool
+    await pool.close()
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    client = connect(redis_url, size=20)
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture
+async def start_node(pool: asyncpg.Pool, database_url: str, redis: Redis) -> AsyncIterator[StartNode]:
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def start(*, redis: Redis = redis, probe_s: float = 0.2, idle_s: float = 60.0) -> Node:
+            log, hints = PostgresLog(pool, database_url), LostHints(redis)
+            engine = Engine(log, hints, CollabSettings(probe_s=probe_s, idle_s=idle_s))
+            engine.start()
+            stack.push_async_callback(engine.close)
+            return Node(engine, hints, log)
+
+        yield start

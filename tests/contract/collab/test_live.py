@@ -1,0 +1,185 @@
+"""``collab:*`` events over a real engine: joining, changing, cursors, and losing the right to."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+import pytest
+
+from collab import awareness
+from collab.awareness import State
+from collab.errors import InvalidUpdate, NotJoined, UpdateGap
+from collab.handlers import collab_events
+from collab.live import LiveDocuments
+from collab.schema import AwarenessUpdated, DocumentUpdated
+from collab.service import DocumentRoles, document_room
+from collab.settings import CollabSettings
+from collab.store_postgres import PostgresDocumentStore
+from hub.kernel.clock import SystemClock
+from hub.kernel.errors import Forbidden, InvalidPayload, NotFound
+from hub.kernel.events import Caller, EventRouter
+from hub.kernel.ids import ConnectionId, SessionId, UserId, new_uuid
+from tests.support.collab import DOCUMENT, RoleAccess, StartNode
+from tests.support.rooms import RecordedRooms
+from tests.support.wait import until
+from tests.support.yjs import Writer, text_of
+
+ROOM = document_room(DOCUMENT)
+
+
+def connection(name: str) -> Caller:
+    return Caller(UserId(new_uuid()), SessionId(new_uuid()), ConnectionId(name))
+
+
+@dataclass
+class World:
+    events: EventRouter
+    live: LiveDocuments
+    rooms: RecordedRooms
+    pool: asyncpg.Pool
+    owner: Caller
+    moment: list[float]
+    """The one reading of the clock, in seconds."""
+
+    async def send(self, caller: Caller, event: str, data: object) -> Any:
+        return await self.events.dispatch(event, caller, data)
+
+    async def share(self, caller: Caller, role: str) -> None:
+        await self.pool.execute(
+            """INSERT INTO document_members VALUES ($1, $2, $3, now())
+               ON CONFLICT (document_id, user_id) DO UPDATE SET role = $3""",
+            DOCUMENT,
+            caller.user_id,
+            role,
+        )
+
+
+@pytest.fixture
+async def world(start_node: StartNode, pool: asyncpg.Pool) -> AsyncIterator[World]:
+    store, rooms, owner = PostgresDocumentStore(pool), RecordedRooms(), connection("owner")
+    await store.create(DOCUMENT, "Plan", owner.user_id, "private", SystemClock().now())
+    node = await start_node()
+    moment = [0.0]
+    live = LiveDocuments(
+        node.engine,
+        store,
+        RoleAccess(DocumentRoles(store)),
+        rooms,
+        CollabSettings(access_s=5),  # the loop does not come to review in a test: it is called by hand
+        monotonic=lambda: moment[0],
+    )
+    world = World(collab_events(live), live, rooms, pool, owner, moment)
+    live.start()
+    yield world
+    await live.close()
+
+
+async def test_a_joiner_gets_the_text_and_a_change_reaches_the_others_only(world: World) -> None:
+    client = Writer()
+    joined = await world.send(world.owner, "collab:join", DOCUMENT)
+    assert (joined["documentId"], joined["access"], text_of(joined["update"])) == (DOCUMENT, "write", "")
+    update = client.write("Hi 😀")
+    answer = await world.send(world.owner, "collab:change", {"documentId": DOCUMENT, "update": update})
+    assert await world.pool.fetchval("SELECT stream || '-' || number FROM collab_update") == answer["seq"]
+    await until(lambda: world.rooms.emitted)
+    assert world.rooms.emitted == [([ROOM], DocumentUpdated(document_id=DOCUMENT, update=update))]
+    assert world.rooms.skipped == ["owner"]
+    again = await world.send(world.owner, "collab:join", {"documentId": DOCUMENT, "stateVector": b"\0"})
+    assert text_of(again["update"]) == "Hi 😀"
+
+
+async def test_strangers_do_not_learn_of_the_document(world: World) -> None:
+    with pytest.raises(NotFound):
+        await world.send(connection("stranger"), "collab:join", DOCUMENT)
+    assert not world.rooms.members.get(ROOM)
+
+
+async def test_changing_without_joining_is_refused(world: World) -> None:
+    data = {"documentId": DOCUMENT, "update": Writer().write("a")}
+    for event in ("collab:change", "collab:awareness"):
+        with pytest.raises(NotJoined):
+            await world.send(world.owner, event, data)
+    await world.send(world.owner, "collab:join", DOCUMENT)
+    await world.send(world.owner, "collab:leave", DOCUMENT)
+    await world.send(world.owner, "collab:leave", {"documentId": DOCUMENT})
+    with pytest.raises(NotJoined):
+        await world.send(world.owner, "collab:change", data)
+
+
+@pytest.mark.parametrize("update", [b"", b"\xff" * 5, b"\0\0\0"])
+async def test_what_is_no_update_is_named_so(world: World, update: bytes) -> None:
+    await world.send(world.owner, "collab:join", DOCUMENT)
+    for event in ("collab:change", "collab:awareness"):
+        with pytest.raises(InvalidUpdate):
+            await world.send(world.owner, event, {"documentId": DOCUMENT, "update": update})
+
+
+async def test_an_invalid_state_vector_leaves_nothing_behind(world: World) -> None:
+    with pytest.raises(InvalidUpdate):
+        await world.send(world.owner, "collab:join", {"documentId": DOCUMENT, "stateVector": b"\5"})
+    assert not world.rooms.is_member(world.owner.connection_id, ROOM)
+
+
+async def test_payloads_that_do_not_fit_are_refused(world: World) -> None:
+    for data in ("not a uuid", {"documentId": DOCUMENT, "more": 1}, None, 7):
+        with pytest.raises(InvalidPayload):
+            await world.send(world.owner, "collab:join", data)
+
+
+async def test_a_gap_answers_with_the_state_vector(world: World) -> None:
+    client = Writer()
+    await world.send(world.owner, "collab:join", DOCUMENT)
+    client.write("a")
+    with pytest.raises(UpdateGap) as gap:
+        await world.send(world.owner, "collab:change", {"documentId": DOCUMENT, "update": client.write("b")})
+    assert gap.value.to_wire()["stateVector"] == b"\0"
+
+
+async def test_a_viewer_reads_and_may_not_write(world: World) -> None:
+    viewer = connection("viewer")
+    await world.share(viewer, "viewer")
+    assert (await world.send(viewer, "collab:join", DOCUMENT))["access"] == "read"
+    with pytest.raises(Forbidden):
+        await world.send(viewer, "collab:change", {"documentId": DOCUMENT, "update": Writer().write("a")})
+
+
+async def test_a_downgraded_editor_is_refused_once_the_check_is_old(world: World) -> None:
+    editor, client = connection("editor"), Writer()
+    await world.share(editor, "editor")
+    await world.send(editor, "collab:join", DOCUMENT)
+    await world.send(editor, "collab:change", {"documentId": DOCUMENT, "update": client.write("a")})
+    await world.share(editor, "viewer")
+    world.moment[0] += 5
+    with pytest.raises(Forbidden):
+        await world.send(editor, "collab:change", {"documentId": DOCUMENT, "update": client.write("b")})
+
+
+async def test_the_review_puts_out_whoever_lost_the_role(world: World) -> None:
+    reader = connection("reader")
+    await world.pool.execute("UPDATE documents SET visibility = 'public'")
+    await world.send(reader, "collab:join", DOCUMENT)
+    await world.send(world.owner, "collab:join", DOCUMENT)
+    await world.live.review()
+    assert world.rooms.members[ROOM] == {"reader", "owner"}
+    await world.pool.execute("UPDATE documents SET visibility = 'private'")
+    await world.live.review()
+    assert world.rooms.members[ROOM] == {"owner"}
+
+
+async def test_cursors_are_relayed_given_to_joiners_and_removed_with_their_connection(world: World) -> None:
+    reader = connection("reader")
+    await world.share(reader, "viewer")
+    await world.send(world.owner, "collab:join", DOCUMENT)
+    cursor = awareness.encode([State(7, 3, b'{"cursor":1}')])
+    await world.send(world.owner, "collab:awareness", {"documentId": DOCUMENT, "update": cursor})
+    shown = AwarenessUpdated(document_id=DOCUMENT, update=cursor)
+    assert (world.rooms.events_to(ROOM), world.rooms.skipped) == ([shown], ["owner"])
+    await world.send(reader, "collab:join", DOCUMENT)
+    assert world.rooms.sent == [(reader.connection_id, shown)]
+    for _ in range(2):
+        for disconnected in world.events.disconnected:
+            await disconnected(world.owner)
+    gone = AwarenessUpdated(document_id=DOCUMENT, update=awareness.encode([State(7, 4, b"null")]))
+    assert world.rooms.events_to(ROOM) == [shown, gone]
+    assert world.rooms.members[ROOM] == {"reader"}

@@ -1,0 +1,69 @@
+"""What the tests of documents share: a subscriber that remembers, hints that get lost, the access rule in little."""
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+
+from collab.engine import Engine
+from collab.hints_redis import RedisHints
+from collab.log import Row
+from collab.log_postgres import PostgresLog
+from hub.kernel.errors import Forbidden, NotFound
+from hub.kernel.events import Actor
+from hub.kernel.ports import Roles
+
+DOCUMENT = "11111111-1111-4111-8111-111111111111"
+OTHER = "22222222-2222-4222-8222-222222222222"
+
+
+@dataclass(eq=False)
+class Audience:
+    """Implements collab.hot.Subscriber and remembers."""
+
+    delivered: list[tuple[bytes, str | None]] = field(default_factory=list)
+
+    def deliver(self, document_id: str, update: bytes, sender: str | None) -> None:
+        self.delivered.append((update, sender))
+
+
+class LostHints(RedisHints):
+    """Loses the publications it is told to."""
+
+    lose: Callable[[Row], bool] = staticmethod(lambda row: False)
+
+    async def publish(self, rows: Iterable[Row]) -> None:
+        await super().publish([row for row in rows if not self.lose(row)])
+
+
+@dataclass
+class Node:
+    engine: Engine
+    hints: LostHints
+    log: PostgresLog
+
+
+StartNode = Callable[..., Awaitable[Node]]
+
+
+MAY = {
+    "owner": {"read", "comment", "write", "manage"},
+    "editor": {"read", "comment", "write"},
+    "commenter": {"read", "comment"},
+    "viewer": {"read"},
+}
+
+
+class RoleAccess:
+    """Implements hub.kernel.ports.Access by roles alone."""
+
+    def __init__(self, roles: Roles) -> None:
+        self._roles = roles
+
+    async def check(self, actor: Actor | None, action: str, resource: str, resource_id: str) -> None:
+        role = await self._roles.role(actor.user_id if actor else None, resource_id)
+        if role is None:
+            raise NotFound
+        if action not in MAY[role]:
+            raise Forbidden
+
+    async def blocked(self, one: str, other: str) -> bool:
+        return False

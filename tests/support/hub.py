@@ -1,0 +1,75 @@
+"""A whole node inside the test's own process, on real servers: for what must be looked at from both sides."""
+
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+
+from core_api.accounts.signing_key import new_key
+from hub.app import build
+from hub.config import Settings, load
+from hub.lifecycle import Hub
+from hub.storage.postgres import create_pool
+from hub.storage.redis import connect
+
+CHEAP = {
+    "SPARKLE_ACCOUNTS_ARGON2_MEMORY_KIB": "8",
+    "SPARKLE_ACCOUNTS_ARGON2_PASSES": "1",
+    "SPARKLE_ACCOUNTS_SIGN_UPS_PER_MINUTE": "10000",
+    "SPARKLE_ACCOUNTS_SIGN_INS_PER_MINUTE": "10000",
+    "SPARKLE_GATE_CONNECTS_PER_MINUTE": "10000",
+}
+"""Settings of every hub in tests: passwords that cost nothing, and no limit that a test would meet by accident."""
+PASSWORD = "correct horse battery staple"
+
+
+@dataclass
+class RunningHub:
+    """A node that listens, and a client for its REST side."""
+
+    hub: Hub
+    url: str
+    http: aiohttp.ClientSession
+
+    async def sign_up(self, name: str) -> dict[str, Any]:
+        """The answer of a sign-up: ``user``, ``accessToken``, …"""
+        body = {"email": f"{name}@example.org", "username": name, "password": PASSWORD}
+        async with self.http.post(f"{self.url}/api/v1/auth/signup", json=body) as response:
+            assert response.status == 201, await response.text()
+            answer: dict[str, Any] = await response.json()
+            return answer
+
+
+def settings(database_url: str, redis_url: str, more: Mapping[str, str] | None = None) -> Settings:
+    """Settings of a hub in a test."""
+    return load({"DATABASE_URL": database_url, "REDIS_URL": redis_url, **CHEAP, **(more or {})})
+
+
+@contextlib.asynccontextmanager
+async def running_hub(chosen: Settings) -> AsyncIterator[RunningHub]:
+    """Start a node on a free port, and stop it in good order."""
+    assert chosen.database_url is not None
+    assert chosen.redis_url is not None
+    pool = create_pool(chosen.database_url, size=5)
+    redis = connect(chosen.redis_url, size=20)
+    await pool
+    hub = build(chosen, pool=pool, redis=redis, key=new_key())
+    runner = web.AppRunner(hub.web, access_log=None, shutdown_timeout=1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    port = runner.addresses[0][1]
+    hub.listens(shared_port=port, own_port=port)
+    try:
+        await hub.start()
+        async with aiohttp.ClientSession() as http:
+            yield RunningHub(hub, f"http://127.0.0.1:{port}", http)
+    finally:
+        await hub.drain()
+        await runner.cleanup()
+        await hub.close()
+        await redis.aclose()
+        await pool.close()
