@@ -1,6 +1,7 @@
 """A hot document: what this node has of it, in memory. Rules only, no I/O."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from pycrdt import Doc
 
@@ -37,7 +38,7 @@ class Document:
         self.broken = False
         self.refused = False
         """The database refused an update that is applied here: nothing that builds on it may be committed."""
-        self._doc: Doc[object] = Doc()
+        self._doc: Doc[Any] = Doc()
 
     def apply(self, data: bytes, update: Update) -> None:
         """Apply an update that has no gap. Raises BrokenDocument."""

@@ -9,14 +9,13 @@ import logging
 import time
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Protocol
 
 from collab import state_vector
-from collab.commits import Commit, GroupCommit, Submission
+from collab.commits import Commit, GroupCommit
 from collab.decoding import BadUpdate
 from collab.document import BrokenDocument, Document
 from collab.hints import Hints
+from collab.hot import Gap, Hot, Joined, Subscriber
 from collab.log import Known, Row, UpdateLog
 from collab.settings import CollabSettings
 from collab.state_vector import Clocks
@@ -32,53 +31,6 @@ ROWS_A_TURN = 50
 """Rows applied before the event loop gets its turn: under 1 ms of typed letters."""
 MAX_UNPUBLISHED = 1000
 """Rows that wait for Redis. Older ones are dropped: the probe of the other nodes finds them."""
-
-
-class Gap(Exception):
-    """An update builds on what is not in the log; ``vector`` says what is."""
-
-    def __init__(self, vector: bytes) -> None:
-        super().__init__("the update has a gap")
-        self.vector = vector
-
-
-class Subscriber(Protocol):
-    """Shows changes to clients, in whatever protocol they speak."""
-
-    def deliver(self, document_id: str, update: bytes, sender: str | None) -> None:
-        """Send a committed update to the clients of this node that have the document open, except ``sender``.
-
-        May come twice (Yjs takes it). Must neither block nor raise.
-        """
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Joined:
-    """What a client that joins is told."""
-
-    update: bytes
-    vector: bytes
-
-
-@dataclass(eq=False, slots=True)
-class Hot:
-    """An open document with what the engine remembers of it."""
-
-    document: Document
-    used_at: float
-    """By the monotonic clock, in seconds."""
-    ready: bool = False
-    """Read from the log once. Until then nobody is shown what is applied."""
-    last: Submission | None = None
-    reading: asyncio.Lock = field(default_factory=asyncio.Lock)
-    asked: int = 0
-    answered: int = 0
-
-    @property
-    def committed(self) -> bool:
-        """Whether everything applied here is in the log."""
-        return self.last is None or self.last.committed.done()
 
 
 class Engine:
@@ -267,7 +219,8 @@ class Engine:
                     self._fill_soon(hot)
 
     def _fill_soon(self, hot: Hot) -> None:
-        if hot.asked == hot.answered or hot.reading.locked():
+        if not hot.queued:
+            hot.queued = True
             self._tasks.start(self._fill_quietly(hot), name=f"read document {hot.document.id}")
 
     async def _fill_quietly(self, hot: Hot) -> None:
@@ -287,6 +240,7 @@ class Engine:
         hot.asked += 1
         mine, document = hot.asked, hot.document
         async with hot.reading:
+            hot.queued = False
             if hot.answered >= mine or document.broken:
                 return
             serves = hot.asked

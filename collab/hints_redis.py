@@ -91,7 +91,8 @@ class RedisHints:
         try:
             async with self._redis.pipeline(transaction=False) as pipeline:
                 for row in rows:
-                    pipeline.publish(PREFIX + row.document_id, HEADER.pack(row.stream, row.number) + row.data)
+                    message = HEADER.pack(row.stream, row.number) + row.data
+                    pipeline.execute_command("PUBLISH", PREFIX + row.document_id, message)
                 await pipeline.execute()
         except LOST as error:
             log.info("other nodes were not told of a commit: %r", error)
@@ -100,7 +101,8 @@ class RedisHints:
         if kind == "subscribe" and channel in self._wanted:
             self._wanted[channel].set()
         elif kind == "message" and isinstance(data, bytes) and len(data) > HEADER.size:
-            self.receive(Row(channel.removeprefix(PREFIX), *HEADER.unpack_from(data), data[HEADER.size :]))
+            stream, number = HEADER.unpack_from(data)
+            self.receive(Row(channel.removeprefix(PREFIX), stream, number, data[HEADER.size :]))
 
 
 async def _close(pubsub: PubSub) -> None:

@@ -6,6 +6,14 @@ from dataclasses import dataclass, field
 import asyncpg
 from redis.asyncio import Redis
 
+from collab.engine import Engine
+from collab.handlers import collab_events
+from collab.hints_redis import RedisHints
+from collab.live import LiveDocuments
+from collab.log_postgres import PostgresLog
+from collab.routes import documents_api
+from collab.service import DocumentRoles, DocumentService
+from collab.store_postgres import PostgresDocumentStore
 from core_api.accounts.access import AccessRule
 from core_api.accounts.authenticator import AccessTokenAuthenticator
 from core_api.accounts.passwords import Passwords
@@ -18,6 +26,13 @@ from core_api.accounts.store_postgres import PostgresAccounts
 from core_api.accounts.store_postgres_people import PostgresPeople
 from core_api.accounts.tokens import TokenSigner, TokenVerifier
 from core_api.outbox_relay import OutboxRelay
+from core_api.rooms.handlers import room_events
+from core_api.rooms.live import LiveRooms
+from core_api.rooms.people_there_redis import RedisPeopleThere
+from core_api.rooms.roles import RoomRoles
+from core_api.rooms.routes import rooms_api
+from core_api.rooms.service import RoomDirectory
+from core_api.rooms.store_postgres import PostgresRooms
 from hub import schema
 from hub.cluster.broker import RedisBroker
 from hub.cluster.leases import RedisNodes
@@ -200,7 +215,7 @@ def _authenticator(core: Core, key: SigningKey) -> AccessTokenAuthenticator:
 
 def _features(core: Core, key: SigningKey) -> list[Feature]:
     """Every feature, in the order in which they start and stop."""
-    return [_accounts(core, key), _presence(core), _calls(core)]
+    return [_accounts(core, key), _rooms(core), _presence(core), _documents(core), _calls(core), _outbox(core)]
 
 
 def _accounts(core: Core, key: SigningKey) -> Feature:
@@ -221,6 +236,44 @@ def _accounts(core: Core, key: SigningKey) -> Feature:
         passwords.close()
 
     return Feature(apis=[accounts_api(accounts), people_api(People(core.people, core.clock))], closes=[close])
+
+
+def _rooms(core: Core) -> Feature:
+    store = PostgresRooms(core.pool)
+    roles = core.roles["room"] = RoomRoles(store, core.access)
+    there = RedisPeopleThere(core.redis, core.nodes)
+    live = LiveRooms(store, there, core.rooms, core.access, roles, core.clock)
+    directory = RoomDirectory(store, core.access, core.people, core.clock, expel=live.expel, nudge=core.outbox.nudge)
+    core.outbox.add(live.sinks())
+    return Feature(apis=[rooms_api(directory)], events=room_events(live))
+
+
+def _documents(core: Core) -> Feature:
+    settings = core.settings.collab
+    store = PostgresDocumentStore(core.pool)
+    core.roles["document"] = DocumentRoles(store)
+    log = PostgresLog(core.pool, core.settings.database_url or "")
+    engine = Engine(log, RedisHints(core.redis), settings)
+    live = LiveDocuments(engine, store, core.access, core.rooms, settings)
+    documents = DocumentService(store, core.access, core.rooms, core.clock, settings)
+
+    async def start() -> None:
+        engine.start()
+        live.start()
+
+    return Feature(
+        apis=[documents_api(documents)],
+        events=collab_events(live),
+        starts=[start],
+        closes=[engine.close, live.close],
+    )
+
+
+def _outbox(core: Core) -> Feature:
+    async def start() -> None:
+        core.tasks.start(core.outbox.run(), name="outbox relay")
+
+    return Feature(starts=[start])
 
 
 def _presence(core: Core) -> Feature:

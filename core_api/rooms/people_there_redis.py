@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from redis.asyncio import Redis
-from redis.asyncio.client import Pipeline
 from redis.exceptions import RedisError
 
 from hub.kernel.errors import Unavailable
@@ -28,27 +27,18 @@ class RedisPeopleThere:
     async def arrive(self, room_id: str, user_id: UserId, connection_id: ConnectionId) -> bool:
         """Note a connection; whether it is the first."""
         key, field = _key(room_id, user_id), self._field(connection_id)
-        step = self._redis.pipeline(transaction=True)
-        step.hset(key, field, "1")
-        step.expire(key, KEPT_S)
-        step.hkeys(key)
-        added, _, fields = await _run(step)
+        added, _, fields = await self._at_once(("HSET", key, field, 1), ("EXPIRE", key, KEPT_S), ("HKEYS", key))
         return added == 1 and not await self._others(fields, field)
 
     async def depart(self, room_id: str, user_id: UserId, connection_id: ConnectionId) -> bool:
         """Forget a connection; whether it was the last."""
         key, field = _key(room_id, user_id), self._field(connection_id)
-        step = self._redis.pipeline(transaction=True)
-        step.hdel(key, field)
-        step.hkeys(key)
-        removed, fields = await _run(step)
+        removed, fields = await self._at_once(("HDEL", key, field), ("HKEYS", key))
         return removed == 1 and not await self._others(fields, field)
 
     async def expel(self, room_id: str, user_id: UserId) -> bool:
         """Forget all connections of a person."""
-        step = self._redis.pipeline(transaction=True)
-        step.delete(_key(room_id, user_id))
-        (removed,) = await _run(step)
+        (removed,) = await self._at_once(("DEL", _key(room_id, user_id)))
         return bool(removed)
 
     def _field(self, connection_id: ConnectionId) -> str:
@@ -59,13 +49,15 @@ class RedisPeopleThere:
         nodes = {NodeId(field.decode().partition("/")[0]) for field in fields if field.decode() != own}
         return bool(nodes) and not nodes.isdisjoint(await self._nodes.live())
 
+    async def _at_once(self, *commands: tuple[str | int, ...]) -> list[Any]:
+        step = self._redis.pipeline(transaction=True)
+        for command in commands:
+            step.execute_command(*command)
+        try:
+            return await step.execute()
+        except (RedisError, OSError) as error:
+            raise Unavailable from error
+
 
 def _key(room_id: str, user_id: UserId) -> str:
     return f"hub:there:{{{room_id}}}:{user_id}"
-
-
-async def _run(step: "Pipeline[bytes]") -> list[Any]:
-    try:
-        return await step.execute()
-    except (RedisError, OSError) as error:
-        raise Unavailable from error

@@ -36,9 +36,7 @@ class Posted:
 class RoomStore(Protocol):
     """Rooms, members, messages. A method is one transaction, and durable when it returns. Nothing expires."""
 
-    async def create(
-        self, room_id: str, name: str, visibility: Visibility, owner_id: UserId, now: datetime
-    ) -> Room:
+    async def create(self, room_id: str, name: str, visibility: Visibility, owner_id: UserId, now: datetime) -> Room:
         """Add a room and its owner's membership, both or neither."""
         ...
 

@@ -1,0 +1,57 @@
+"""What the engine tells and is told: an open document, its subscribers, the answers."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from collab.commits import Submission
+from collab.document import Document
+
+
+class Gap(Exception):
+    """An update builds on what is not in the log; ``vector`` says what is."""
+
+    def __init__(self, vector: bytes) -> None:
+        super().__init__("the update has a gap")
+        self.vector = vector
+
+
+class Subscriber(Protocol):
+    """Shows changes to clients, in whatever protocol they speak."""
+
+    def deliver(self, document_id: str, update: bytes, sender: str | None) -> None:
+        """Send a committed update to the clients of this node that have the document open, except ``sender``.
+
+        May come twice (Yjs takes it). Must neither block nor raise.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """What a client that joins is told."""
+
+    update: bytes
+    vector: bytes
+
+
+@dataclass(eq=False, slots=True)
+class Hot:
+    """An open document with what the engine remembers of it."""
+
+    document: Document
+    used_at: float
+    """By the monotonic clock, in seconds."""
+    ready: bool = False
+    """Read from the log once. Until then nobody is shown what is applied."""
+    last: Submission | None = None
+    reading: asyncio.Lock = field(default_factory=asyncio.Lock)
+    asked: int = 0
+    answered: int = 0
+    queued: bool = False
+    """A read in the background waits to begin."""
+
+    @property
+    def committed(self) -> bool:
+        """Whether everything applied here is in the log."""
+        return self.last is None or self.last.committed.done()

@@ -1,0 +1,60 @@
+"""REST interface of documents."""
+
+from collab.schema import DocumentChanges, DocumentView, MemberRole, MemberView, NewDocument, NewMember
+from collab.service import DocumentService
+from hub.kernel.events import Actor
+from hub.kernel.http import Reply, RestApi
+from hub.kernel.pages import Page, PageQuery
+from hub.kernel.wire import Uuid
+
+
+def documents_api(service: DocumentService) -> RestApi:
+    """Documents and their members."""
+
+    async def create(actor: Actor, body: NewDocument) -> Reply[DocumentView]:
+        """Create a document"""
+        view = await service.create(actor, body)
+        return Reply(view, version=view.version, location=f"/documents/{view.id}")
+
+    async def listing(actor: Actor, query: PageQuery) -> Page[DocumentView]:
+        """Documents of your own, and shared with you"""
+        return await service.list(actor, query)
+
+    async def read(actor: Actor, document_id: Uuid) -> Reply[DocumentView]:
+        """A document, without its text"""
+        view = await service.read(actor, document_id)
+        return Reply(view, version=view.version)
+
+    async def change(
+        actor: Actor, document_id: Uuid, body: DocumentChanges, if_match: int | None
+    ) -> Reply[DocumentView]:
+        """Change title or visibility"""
+        view = await service.change(actor, document_id, body, if_match)
+        return Reply(view, version=view.version)
+
+    async def delete(actor: Actor, document_id: Uuid, if_match: int | None) -> None:
+        """Delete a document"""
+        await service.delete(actor, document_id, if_match)
+
+    async def add_member(actor: Actor, document_id: Uuid, body: NewMember) -> MemberView:
+        """Share a document"""
+        return await service.add_member(actor, document_id, body)
+
+    async def change_member(actor: Actor, document_id: Uuid, user_id: Uuid, body: MemberRole) -> MemberView:
+        """Give a member another role"""
+        return await service.change_member(actor, document_id, user_id, body.role)
+
+    async def remove_member(actor: Actor, document_id: Uuid, user_id: Uuid) -> None:
+        """Stop sharing with a member"""
+        await service.remove_member(actor, document_id, user_id)
+
+    api = RestApi("documents")
+    api.post("/documents", create)
+    api.get("/documents", listing)
+    api.get("/documents/{documentId}", read)
+    api.patch("/documents/{documentId}", change)
+    api.delete("/documents/{documentId}", delete)
+    api.post("/documents/{documentId}/members", add_member)
+    api.patch("/documents/{documentId}/members/{userId}", change_member)
+    api.delete("/documents/{documentId}/members/{userId}", remove_member)
+    return api

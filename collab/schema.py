@@ -1,0 +1,123 @@
+"""Documents on the wire."""
+
+from datetime import datetime
+from typing import Annotated, ClassVar, Literal
+
+from msgspec import UNSET, Meta, UnsetType
+
+from collab import awareness, update
+from hub.kernel.wire import ServerEvent, Uuid, Wire
+
+Title = Annotated[str, Meta(min_length=1, max_length=200)]
+Visibility = Literal["private", "public"]
+Role = Literal["editor", "commenter", "viewer"]
+YjsUpdate = Annotated[bytes, Meta(max_length=update.MAX_BYTES, description="Yjs update v1")]
+AwarenessUpdate = Annotated[bytes, Meta(max_length=awareness.MAX_BYTES, description="y-protocols awareness update")]
+StateVector = Annotated[bytes, Meta(max_length=update.MAX_BYTES, description="Yjs state vector v1")]
+
+
+class JoinDocument(Wire):
+    """``collab:join``: open a document. ``stateVector`` says what the client has of it already."""
+
+    document_id: Uuid
+    state_vector: StateVector | None = None
+
+
+class JoinedDocument(Wire):
+    """``update`` brings the client up to date; it sends what the hub lacks as the difference to ``stateVector``."""
+
+    document_id: str
+    access: Literal["write", "read"]
+    update: bytes
+    state_vector: bytes
+
+
+class ChangeDocument(Wire):
+    """``collab:change``: a Yjs update. Acknowledged when it is stored."""
+
+    document_id: Uuid
+    update: YjsUpdate
+
+
+class ChangedDocument(Wire):
+    """Where the change stands in the log: opaque."""
+
+    seq: str
+
+
+class AnnounceAwareness(Wire):
+    """``collab:awareness``: cursors, names, selections."""
+
+    document_id: Uuid
+    update: AwarenessUpdate
+
+
+class LeaveDocument(Wire):
+    """``collab:leave``."""
+
+    document_id: Uuid
+
+
+class DocumentUpdated(ServerEvent):
+    """A change by somebody else, stored."""
+
+    event: ClassVar[str] = "collab:update"
+    document_id: str
+    update: bytes
+
+
+class AwarenessUpdated(ServerEvent):
+    """Somebody else's cursor moved, or went away."""
+
+    event: ClassVar[str] = "collab:awareness"
+    document_id: str
+    update: bytes
+
+
+class NewDocument(Wire):
+    """A document to create."""
+
+    title: Title
+    visibility: Visibility = "private"
+
+
+class DocumentChanges(Wire):
+    """What to change of a document; what is left out stays. Only the owner changes the visibility."""
+
+    title: Title | UnsetType = UNSET
+    visibility: Visibility | UnsetType = UNSET
+
+
+class DocumentView(Wire):
+    """A document, as one reader sees it."""
+
+    id: str
+    title: str
+    owner_id: str
+    visibility: Visibility
+    role: Literal["owner", "editor", "commenter", "viewer"]
+    version: int
+    created_at: datetime
+    updated_at: datetime
+    members: list["MemberView"] | UnsetType = UNSET
+    """To the owner, when a single document is read."""
+
+
+class NewMember(Wire):
+    """Somebody to share a document with."""
+
+    user_id: Uuid
+    role: Role
+
+
+class MemberRole(Wire):
+    """Another role for a member."""
+
+    role: Role
+
+
+class MemberView(Wire):
+    """Somebody a document is shared with."""
+
+    user_id: str
+    role: Role

@@ -1,0 +1,148 @@
+"""Documents as a library: create, list, share, delete. The text itself is in collab.live."""
+
+import re
+from datetime import datetime
+
+from msgspec import UNSET
+
+from collab.model import DocumentRecord, Member
+from collab.schema import DocumentChanges, DocumentView, MemberView, NewDocument, NewMember
+from collab.settings import CollabSettings
+from collab.store import DocumentStore
+from hub.kernel.clock import Clock
+from hub.kernel.errors import Conflict, NotFound, PreconditionFailed
+from hub.kernel.events import Actor
+from hub.kernel.ids import RoomName, UserId, new_uuid, user_room
+from hub.kernel.pages import Page, PageQuery, decode_cursor, page
+from hub.kernel.ports import Access, Rooms
+from hub.kernel.wire import UUID_PATTERN, Uuid
+
+IS_UUID = re.compile(UUID_PATTERN)
+
+
+def document_room(document_id: str) -> RoomName:
+    """The room of the connections that have a document open."""
+    return RoomName(f"doc:{document_id}")
+
+
+class DocumentRoles:
+    """Implements hub.kernel.ports.Roles for ``document``. Public documents can be read by all who are signed in."""
+
+    def __init__(self, store: DocumentStore) -> None:
+        self._store = store
+
+    async def role(self, user_id: str | None, resource_id: str) -> str | None:
+        """See hub.kernel.ports.Roles."""
+        if user_id is None or not IS_UUID.match(resource_id):
+            return None
+        roles = await self._store.roles([(resource_id, user_id)])
+        return roles.get((resource_id, user_id))
+
+
+class DocumentService:
+    """What people do with whole documents. Raises NotFound for those without a role, Forbidden for too small a role."""
+
+    def __init__(
+        self, store: DocumentStore, access: Access, rooms: Rooms, clock: Clock, settings: CollabSettings
+    ) -> None:
+        self._store = store
+        self._access = access
+        self._rooms = rooms
+        self._clock = clock
+        self._settings = settings
+
+    async def create(self, actor: Actor, new: NewDocument) -> DocumentView:
+        """Create an empty document."""
+        document_id = new_uuid()
+        await self._store.create(document_id, new.title, actor.user_id, new.visibility, self._clock.now())
+        return await self.read(actor, document_id)
+
+    async def list(self, actor: Actor, query: PageQuery) -> Page[DocumentView]:
+        """The actor's own documents and those shared with the actor, newest first."""
+        after = decode_cursor(query.cursor, tuple[datetime, Uuid]) if query.cursor else None
+        rows = await self._store.of_user(actor.user_id, query.limit + 1, after)
+        return page(rows, query.limit, lambda row: _view(row, actor), lambda row: (row.created_at, row.id))
+
+    async def read(self, actor: Actor, document_id: str) -> DocumentView:
+        """One document; its owner also sees the members."""
+        await self._access.check(actor, "read", "document", document_id)
+        record = await self._store.find(document_id, actor.user_id)
+        if record is None:
+            raise NotFound
+        view = _view(record, actor)
+        if view.role == "owner":
+            members = await self._store.members(document_id)
+            view.members = [_member_view(member) for member in members]
+        return view
+
+    async def change(
+        self, actor: Actor, document_id: str, changes: DocumentChanges, if_version: int | None
+    ) -> DocumentView:
+        """Change title or visibility. Raises PreconditionFailed if ``if_version`` is not the present one."""
+        action = "write" if changes.visibility is UNSET else "manage"
+        await self._access.check(actor, action, "document", document_id)
+        title = None if changes.title is UNSET else changes.title
+        visibility = None if changes.visibility is UNSET else changes.visibility
+        if not await self._store.change(document_id, title, visibility, if_version, self._clock.now()):
+            await self._explain(actor, document_id)
+        return await self.read(actor, document_id)
+
+    async def delete(self, actor: Actor, document_id: str, if_version: int | None) -> None:
+        """Delete a document for everybody, and put out whoever has it open. Its log stays."""
+        await self._access.check(actor, "manage", "document", document_id)
+        if not await self._store.delete(document_id, if_version, self._clock.now()):
+            await self._explain(actor, document_id)
+        room = document_room(document_id)
+        await self._rooms.evict(room, of=room)
+
+    async def add_member(self, actor: Actor, document_id: str, new: NewMember) -> MemberView:
+        """Share a document. Doing it twice is harmless; another role than the standing one is a Conflict."""
+        await self._access.check(actor, "manage", "document", document_id)
+        if new.user_id == actor.user_id:
+            raise Conflict("The owner needs no other role.")
+        member = Member(new.user_id, new.role)
+        standing = await self._store.add_member(document_id, member, self._settings.members, self._clock.now())
+        if standing is None:
+            raise Conflict(f"A document can be shared with {self._settings.members} people.")
+        if standing != new.role:
+            raise Conflict(f"This person is {standing} already.")
+        return _member_view(member)
+
+    async def change_member(self, actor: Actor, document_id: str, user_id: str, role: str) -> MemberView:
+        """Give a member another role. Connections that have the document open follow within a second."""
+        await self._access.check(actor, "manage", "document", document_id)
+        member = Member(user_id, role)
+        if not await self._store.change_member(document_id, member, self._clock.now()):
+            raise NotFound
+        return _member_view(member)
+
+    async def remove_member(self, actor: Actor, document_id: str, user_id: str) -> None:
+        """Share it no longer, and put the person's connections out. Members may remove themselves."""
+        action = "read" if user_id == actor.user_id else "manage"
+        await self._access.check(actor, action, "document", document_id)
+        if not await self._store.remove_member(document_id, user_id, self._clock.now()):
+            raise NotFound
+        # A public document stays readable; the client joins again, as a viewer.
+        await self._rooms.evict(document_room(document_id), of=user_room(UserId(user_id)))
+
+    async def _explain(self, actor: Actor, document_id: str) -> None:
+        """Say why nothing was changed: gone meanwhile, or of another version."""
+        await self._access.check(actor, "read", "document", document_id)
+        raise PreconditionFailed
+
+
+def _view(record: DocumentRecord, actor: Actor) -> DocumentView:
+    return DocumentView(
+        id=record.id,
+        title=record.title,
+        owner_id=record.owner_id,
+        visibility=record.visibility,  # type: ignore[arg-type]  # checked by the database
+        role=record.role_of(actor.user_id) or "viewer",  # type: ignore[arg-type]
+        version=record.version,
+        created_at=record.created_at,
+        updated_at=record.updated_at,
+    )
+
+
+def _member_view(member: Member) -> MemberView:
+    return MemberView(user_id=member.user_id, role=member.role)  # type: ignore[arg-type]  # checked by the database

@@ -1,0 +1,116 @@
+"""Documents and members in PostgreSQL."""
+
+from collections.abc import Collection
+from datetime import datetime
+
+import asyncpg
+
+from collab.model import DocumentRecord, Member, role
+
+COLUMNS = """d.id::text, d.title, d.owner_id::text, d.visibility, d.version, d.created_at, d.updated_at,
+m.role AS member_role"""
+CREATE = """
+INSERT INTO documents (id, title, owner_id, visibility, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $5)"""
+FIND = f"""
+SELECT {COLUMNS} FROM documents d LEFT JOIN document_members m ON m.document_id = d.id AND m.user_id = $2
+WHERE d.id = $1 AND d.deleted_at IS NULL"""  # noqa: S608 - a constant
+OF_USER = f"""
+SELECT {COLUMNS} FROM documents d LEFT JOIN document_members m ON m.document_id = d.id AND m.user_id = $1
+WHERE d.deleted_at IS NULL
+AND d.id IN (SELECT id FROM documents WHERE owner_id = $1 UNION ALL
+             SELECT document_id FROM document_members WHERE user_id = $1)
+AND ($3::timestamptz IS NULL OR (d.created_at, d.id) < ($3, $4::uuid))
+ORDER BY d.created_at DESC, d.id DESC LIMIT $2"""  # noqa: S608 - a constant
+CHANGE = """
+UPDATE documents SET title = coalesce($2, title), visibility = coalesce($3, visibility), version = version + 1,
+    updated_at = $5
+WHERE id = $1 AND deleted_at IS NULL AND ($4::integer IS NULL OR version = $4) RETURNING id"""
+DELETE = """
+UPDATE documents SET deleted_at = $3, version = version + 1
+WHERE id = $1 AND deleted_at IS NULL AND ($2::integer IS NULL OR version = $2) RETURNING id"""
+MEMBERS = "SELECT user_id::text, role FROM document_members WHERE document_id = $1 ORDER BY added_at, user_id"
+TOUCH = """
+UPDATE documents SET version = version + 1, updated_at = $2 WHERE id = $1 AND deleted_at IS NULL RETURNING id"""
+LOCK = "SELECT id FROM documents WHERE id = $1 AND deleted_at IS NULL FOR UPDATE"
+MEMBER_ROLE = "SELECT role FROM document_members WHERE document_id = $1 AND user_id = $2"
+COUNT_MEMBERS = "SELECT count(*) FROM document_members WHERE document_id = $1"
+ADD_MEMBER = "INSERT INTO document_members (document_id, user_id, role, added_at) VALUES ($1, $2, $3, $4)"
+CHANGE_MEMBER = "UPDATE document_members SET role = $3 WHERE document_id = $1 AND user_id = $2 RETURNING role"
+REMOVE_MEMBER = "DELETE FROM document_members WHERE document_id = $1 AND user_id = $2 RETURNING role"
+ROLES = """
+SELECT p.document_id::text, p.user_id::text, d.owner_id = p.user_id, m.role, d.visibility
+FROM unnest($1::uuid[], $2::uuid[]) AS p (document_id, user_id)
+JOIN documents d ON d.id = p.document_id AND d.deleted_at IS NULL
+LEFT JOIN document_members m ON m.document_id = p.document_id AND m.user_id = p.user_id"""
+
+
+class PostgresDocumentStore:
+    """Implements collab.store.DocumentStore."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def create(self, document_id: str, title: str, owner_id: str, visibility: str, now: datetime) -> None:
+        """See collab.store.DocumentStore."""
+        await self._pool.execute(CREATE, document_id, title, owner_id, visibility, now)
+
+    async def find(self, document_id: str, reader_id: str) -> DocumentRecord | None:
+        """See collab.store.DocumentStore."""
+        row = await self._pool.fetchrow(FIND, document_id, reader_id)
+        return DocumentRecord(**row) if row else None
+
+    async def of_user(self, user_id: str, limit: int, after: tuple[datetime, str] | None) -> list[DocumentRecord]:
+        """See collab.store.DocumentStore."""
+        rows = await self._pool.fetch(OF_USER, user_id, limit, *(after or (None, None)))
+        return [DocumentRecord(**row) for row in rows]
+
+    async def change(
+        self, document_id: str, title: str | None, visibility: str | None, if_version: int | None, now: datetime
+    ) -> bool:
+        """See collab.store.DocumentStore."""
+        changed = await self._pool.fetchval(CHANGE, document_id, title, visibility, if_version, now)
+        return changed is not None
+
+    async def delete(self, document_id: str, if_version: int | None, now: datetime) -> bool:
+        """See collab.store.DocumentStore."""
+        return await self._pool.fetchval(DELETE, document_id, if_version, now) is not None
+
+    async def members(self, document_id: str) -> list[Member]:
+        """See collab.store.DocumentStore."""
+        return [Member(*row) for row in await self._pool.fetch(MEMBERS, document_id)]
+
+    async def add_member(self, document_id: str, member: Member, at_most: int, now: datetime) -> str | None:
+        """See collab.store.DocumentStore. The document's row is locked: two additions cannot pass the limit."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            if await connection.fetchval(LOCK, document_id) is None:
+                return None
+            standing: str | None = await connection.fetchval(MEMBER_ROLE, document_id, member.user_id)
+            if standing is not None:
+                return standing
+            if await connection.fetchval(COUNT_MEMBERS, document_id) >= at_most:
+                return None
+            await connection.execute(ADD_MEMBER, document_id, member.user_id, member.role, now)
+            await connection.execute(TOUCH, document_id, now)
+            return member.role
+
+    async def change_member(self, document_id: str, member: Member, now: datetime) -> bool:
+        """See collab.store.DocumentStore."""
+        return await self._with_touch(now, CHANGE_MEMBER, document_id, member.user_id, member.role)
+
+    async def remove_member(self, document_id: str, user_id: str, now: datetime) -> bool:
+        """See collab.store.DocumentStore."""
+        return await self._with_touch(now, REMOVE_MEMBER, document_id, user_id)
+
+    async def roles(self, pairs: Collection[tuple[str, str]]) -> dict[tuple[str, str], str]:
+        """See collab.store.DocumentStore."""
+        rows = await self._pool.fetch(ROLES, [pair[0] for pair in pairs], [pair[1] for pair in pairs])
+        found = {(row[0], row[1]): role(row[2], row[3], row[4]) for row in rows}
+        return {pair: name for pair, name in found.items() if name is not None}
+
+    async def _with_touch(self, now: datetime, statement: str, document_id: str, *arguments: str) -> bool:
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.fetchval(LOCK, document_id)
+            done = await connection.fetchval(statement, document_id, *arguments) is not None
+            if done:
+                await connection.execute(TOUCH, document_id, now)
+            return done

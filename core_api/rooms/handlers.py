@@ -1,0 +1,25 @@
+"""The socket side of rooms: the events room:*."""
+
+from core_api.rooms.live import LiveRooms
+from core_api.rooms.schema import Attendance, RoomRef, Send
+from hub.kernel.events import Caller, EventRouter
+
+
+def room_events(live: LiveRooms) -> EventRouter:
+    """Entering, leaving, sending. What one connection does in one room completes in the order it arrived."""
+    router = EventRouter()
+
+    async def enter(caller: Caller, payload: RoomRef) -> Attendance:
+        return await live.enter(caller, payload.room_id)
+
+    async def leave(caller: Caller, payload: RoomRef) -> Attendance:
+        return await live.leave(caller, payload.room_id)
+
+    def by_room(payload: RoomRef | Send) -> str:
+        return f"room:{payload.room_id}"
+
+    router.on("room:join", RoomRef, enter, order=by_room)
+    router.on("room:leave", RoomRef, leave, order=by_room)
+    router.on("room:send", Send, live.send, order=by_room)
+    router.disconnected.append(live.disconnected)
+    return router
