@@ -35,7 +35,6 @@ class Person:
     id: str
     name: str
     token: str
-    session_id: str
 
     def for_scripts(self) -> dict[str, str]:
         """What a Node script needs of them."""
@@ -78,13 +77,12 @@ class Rest:
         """A new account; the name gets a number of its own."""
         name = f"{name}{next(_numbers)}"
         body = {"email": f"{name}@example.org", "username": name, "password": PASSWORD}
-        signed_in = (await self.post("/auth/signup", json=body)).expect(201)
-        return await self._person(signed_in)
+        return _person((await self.post("/auth/signup", json=body)).expect(201))
 
     async def sign_in(self, name: str) -> Person:
         """Another session of somebody who has signed up."""
         answer = await self.post("/auth/signin", json={"username": name, "password": PASSWORD})
-        return await self._person(answer.expect(200))
+        return _person(answer.expect(200))
 
     async def room(self, owner: Person, *, visibility: str = "public") -> str:
         """The id of a new room."""
@@ -106,8 +104,7 @@ class Rest:
         post: dict[str, Any] = answer.expect(201)
         return post
 
-    async def _person(self, signed_in: dict[str, Any]) -> Person:
-        user, token = signed_in["user"], signed_in["accessToken"]
-        sessions = await self.get("/auth/sessions", headers={"Authorization": f"Bearer {token}"})
-        current = next(session for session in sessions.expect(200)["data"] if session["current"])
-        return Person(user["id"], user["username"], token, current["id"])
+
+def _person(signed_in: dict[str, Any]) -> Person:
+    user = signed_in["user"]
+    return Person(user["id"], user["username"], signed_in["accessToken"])
