@@ -17,7 +17,7 @@ from collab.store_postgres import PostgresDocumentStore
 from core_api.accounts.access import AccessRule
 from core_api.accounts.authenticator import AccessTokenAuthenticator
 from core_api.accounts.passwords import Passwords
-from core_api.accounts.people import People
+from core_api.accounts.people import People, Separate
 from core_api.accounts.refresh import RefreshTokens
 from core_api.accounts.routes import accounts_api, people_api
 from core_api.accounts.service import Accounts
@@ -215,10 +215,11 @@ def _authenticator(core: Core, key: SigningKey) -> AccessTokenAuthenticator:
 
 def _features(core: Core, key: SigningKey) -> list[Feature]:
     """Every feature, in the order in which they start and stop."""
-    return [_accounts(core, key), _rooms(core), _presence(core), _documents(core), _calls(core), _outbox(core)]
+    presence, separate = _presence(core)
+    return [_accounts(core, key, separate), _rooms(core), presence, _documents(core), _calls(core), _outbox(core)]
 
 
-def _accounts(core: Core, key: SigningKey) -> Feature:
+def _accounts(core: Core, key: SigningKey, separate: Separate) -> Feature:
     settings = core.settings.accounts
     passwords = Passwords(settings)
     accounts = Accounts(
@@ -235,7 +236,9 @@ def _accounts(core: Core, key: SigningKey) -> Feature:
     async def close() -> None:
         passwords.close()
 
-    return Feature(apis=[accounts_api(accounts), people_api(People(core.people, core.clock))], closes=[close])
+    return Feature(
+        apis=[accounts_api(accounts), people_api(People(core.people, core.clock, separate=separate))], closes=[close]
+    )
 
 
 def _rooms(core: Core) -> Feature:
@@ -276,7 +279,8 @@ def _outbox(core: Core) -> Feature:
     return Feature(starts=[start])
 
 
-def _presence(core: Core) -> Feature:
+def _presence(core: Core) -> tuple[Feature, Separate]:
+    """Presence and typing; and what ends the view that two people have of each other."""
     settings = core.settings.presence
     store = RedisPresenceStore(core.redis)
     diffs = Diffs(core.rooms, core.tasks, settings.coalesce_s)
@@ -287,12 +291,13 @@ def _presence(core: Core) -> Feature:
     async def start() -> None:
         sweeper.start(core.tasks)
 
-    return Feature(
+    feature = Feature(
         apis=[presence_api(service)],
         events=presence_events(service, typing),
         starts=[start],
         closes=[service.close],
     )
+    return feature, service.separate
 
 
 def _calls(core: Core) -> Feature:

@@ -15,14 +15,21 @@ from hub.kernel.ids import UserId
 from hub.kernel.pages import Page, PageQuery, decode_cursor, page
 
 FollowList = Callable[[UserId, UserId | None, int | None, int], Awaitable[Sequence[FollowRow]]]
+Separate = Callable[[UserId, UserId], Awaitable[None]]
+"""Acts on a new block where the two see each other live."""
+
+
+async def nobody_to_tell(_one: UserId, _other: UserId) -> None:
+    """Two who see each other nowhere live."""
 
 
 class People:
-    """The use cases under /users."""
+    """The use cases under /users. ``separate`` is called after each block, repeated ones too."""
 
-    def __init__(self, store: PeopleStore, clock: Clock) -> None:
+    def __init__(self, store: PeopleStore, clock: Clock, *, separate: Separate = nobody_to_tell) -> None:
         self._store = store
         self._clock = clock
+        self._separate = separate
 
     async def profile(self, user_id: UserId, viewer: Actor | None) -> Account:
         """A person whom ``viewer`` may see. Raises NotFound."""
@@ -71,6 +78,7 @@ class People:
             raise Forbidden("You cannot block yourself.")
         await self.profile(user_id, actor)
         await self._store.block(actor.user_id, user_id, self._clock.now())
+        await self._separate(actor.user_id, user_id)
 
     async def unblock(self, user_id: UserId, actor: Actor) -> None:
         """Take a block back. Idempotent."""

@@ -86,7 +86,7 @@ async def document(ada: Person, bob: Person, pace: Pace) -> None:
     await writers[0].join(bare=True)
     await writers[1].join()
     ada.does(f"and bob begin to write, {pace.edits} edits each, both at once")
-    await asyncio.gather(*(_write(writer, pace) for writer in writers))
+    await asyncio.gather(*(_write(person, writer, pace) for person, writer in zip((ada, bob), writers, strict=True)))
     edits = [edit for writer in writers for edit in writer.acknowledged]
     for person, writer in zip((ada, bob), writers, strict=True):
         await person.connection.until(
@@ -103,9 +103,11 @@ async def document(ada: Person, bob: Person, pace: Pace) -> None:
     ada.has_seen(f"the same text on another device: {len(edits)} edits acknowledged, 0 lost")
 
 
-async def _write(writer: Writer, pace: Pace) -> None:
+async def _write(person: Person, writer: Writer, pace: Pace) -> None:
     for number in range(1, pace.edits + 1):
         await writer.write(number)
+        if number == (pace.edits + 1) // 2:
+            person.does(f"has {number} edits acknowledged, and goes on")
         await asyncio.sleep(pace.pause_ms / 1000)
 
 

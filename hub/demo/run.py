@@ -41,9 +41,9 @@ async def run(url: str | None, second_url: str | None, *, pace: Pace, environmen
             seconds = timeline.elapsed_s  # a hub of our own takes some more to stop
     except (DemoError, aiohttp.ClientError, TimeoutError) as error:
         reason = str(error) or "it took too long"
-        timeline.end(f"FAILED: {reason}")
+        timeline.end(f"FAILED: {reason}\nexit code 1")
         return 1
-    timeline.end(f"All {timeline.observations} observations were made, in {seconds:.1f} s.")
+    timeline.end(f"All {timeline.observations} observations were made, in {seconds:.1f} s.\nexit code 0")
     return 0
 
 

@@ -1,0 +1,75 @@
+"""Node scripts with clients from npm, against a hub of two nodes."""
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.hub_process import HubProcess, running_hub_process
+from tests.support.rest import Rest
+from tests.support.servers import Servers
+
+JS = Path(__file__).parent / "js"
+SCRIPT_S = 30.0
+
+Script = Callable[..., Awaitable[dict[str, Any]]]
+
+
+@pytest.fixture(scope="module")
+def npm_clients() -> None:
+    """Skips the module without Node.js or its packages; under SPARKLE_TEST_ALL that is a failure instead."""
+    lacking = next((what for what, there in (
+        ("node is not installed", shutil.which("node")),
+        ("the npm packages are not installed (./sparkle test installs them)", (JS / "node_modules").is_dir()),
+    ) if not there), None)  # fmt: skip
+    if lacking is None:
+        return
+    if os.environ.get("SPARKLE_TEST_ALL"):  # noqa: TID251 about this test run, not about the hub
+        pytest.fail(f"SPARKLE_TEST_ALL is set, and {lacking}")
+    pytest.skip(lacking)
+
+
+@pytest.fixture(scope="module")
+def hub(npm_clients: None, servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
+    with running_hub_process(servers, tmp_path_factory.mktemp("hub")) as running:
+        yield running
+    assert "Traceback" not in running.output, running.output
+
+
+@pytest.fixture
+async def rest(hub: HubProcess) -> AsyncIterator[Rest]:
+    async with Rest(hub.url) as client:
+        yield client
+
+
+@pytest.fixture
+def script(hub: HubProcess) -> Script:
+    """Run a script of the folder js; its input is what is given and the addresses of the nodes."""
+
+    async def run(name: str, **given: Any) -> dict[str, Any]:
+        given["nodes"] = [node.url for node in hub.nodes]
+        process = await asyncio.create_subprocess_exec(
+            "node",
+            f"{name}.mjs",
+            json.dumps(given),
+            cwd=JS,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        try:
+            async with asyncio.timeout(SCRIPT_S):
+                report, complaints = await process.communicate()
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+        assert process.returncode == 0, complaints.decode()
+        answer: dict[str, Any] = json.loads(report)
+        return answer
+
+    return run

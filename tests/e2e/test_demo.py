@@ -1,0 +1,121 @@
+"""`sparkle-hub demo` against real hubs: every chapter is told, also when a node is killed while two people write."""
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.embedded.programs import Program, children_of, running
+from tests.support.wait import until_sync
+
+CHAPTERS = ["Two people", "Two connections", "Presence", "A room", "A post", "A document", "A call"]
+HUB = [sys.executable, "-m", "hub.cli"]
+Starter = Callable[[int], "RunningHub"]
+
+
+class RunningHub:
+    """A `sparkle-hub run` that is ready."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        listens = program.line_with("Sparkle Hub listens on", timeout_s=60)
+        self.url = re.findall(r"http://[^\s,]+", listens)[0]
+        self.own_urls = re.findall(r"^node \S+ alone: (\S+)$", program.output, re.MULTILINE)
+
+    def kill_a_node(self) -> None:
+        """kill -9 the first of them; the servers are not children of this hub."""
+        os.kill(children_of(self.program.pid)[0], signal.SIGKILL)
+
+
+@pytest.fixture
+def hub(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Starter]:
+    """Starts a hub of so many nodes on the session's servers."""
+    with contextlib.ExitStack() as held:
+
+        def start(nodes: int) -> RunningHub:
+            command = [*HUB, "run", "--nodes", str(nodes), "--port", "0", "--data", str(tmp_path / "data")]
+            return RunningHub(held.enter_context(running(command, DATABASE_URL=database_url, REDIS_URL=redis_url)))
+
+        yield start
+
+
+def assert_complete(demo: Program) -> None:
+    code = demo.end(timeout_s=90)
+    assert code == 0, demo.output
+    told = iter(demo.lines)
+    assert all(chapter in told for chapter in CHAPTERS), demo.output  # in this order
+    assert "edits acknowledged, 0 lost" in demo.output
+
+
+def test_the_demo_observes_everything_across_the_two_nodes_behind_one_port(hub: Starter) -> None:
+    with running([*HUB, "demo", "--url", hub(2).url]) as demo:
+        assert_complete(demo)
+    assert "the node is another than ada's" in demo.output
+
+
+def test_on_a_hub_of_one_node_the_demo_works_and_says_what_it_does_not_show(hub: Starter) -> None:
+    with running([*HUB, "demo", "--url", hub(1).url, "--edits", "3"]) as demo:
+        assert_complete(demo)
+    assert "this hub has one node" in demo.output
+
+
+@pytest.mark.parametrize("address", ["shared port", "own ports"])
+def test_no_acknowledged_edit_is_lost_when_a_node_is_killed_while_two_people_write(hub: Starter, address: str) -> None:
+    two = hub(2)
+    first, second = (two.url, two.url) if address == "shared port" else two.own_urls
+    urls = ["--url", first, "--second-url", second]
+    with running([*HUB, "demo", *urls, "--edits", "40", "--pace-ms", "40"]) as demo:
+        demo.line_with("has 20 edits acknowledged", timeout_s=30)
+        two.kill_a_node()
+        assert_complete(demo)
+    assert demo.output.count("is back, on node") == 1, demo.output
+    assert "80 edits acknowledged, 0 lost" in demo.output
+
+
+def test_without_an_address_the_demo_runs_an_embedded_hub_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    for parent in (tmp_path, *tmp_path.parents[:2]):
+        parent.chmod(0o755)  # as root, the servers run as somebody else
+    with running([*HUB, "demo", "--edits", "3"], TMPDIR=str(tmp_path)) as demo:
+        assert_complete(demo)
+    assert not any(is_listening(port) for port in ports_in(demo.output))
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_demos_own_hub_ends_when_the_demo_is_killed(database_url: str, redis_url: str) -> None:
+    with running([*HUB, "demo"], DATABASE_URL=database_url, REDIS_URL=redis_url) as demo:
+        demo.line_with("Presence", timeout_s=60)
+        assert all(is_listening(port) for port in ports_in(demo.output))
+        demo.send(signal.SIGKILL)
+        demo.end()
+    until_sync(lambda: not any(is_listening(port) for port in ports_in(demo.output)), 30)
+
+
+def test_a_hub_that_is_not_there_fails_the_demo_in_a_sentence() -> None:
+    with running([*HUB, "demo", "--url", f"http://127.0.0.1:{unused_port()}"]) as demo:
+        assert demo.end(timeout_s=30) == 1
+    assert "FAILED: Cannot connect to host 127.0.0.1" in demo.output
+    assert "Traceback" not in demo.output
+
+
+def ports_in(output: str) -> list[int]:
+    ports = [int(port) for port in re.findall(r"uses http://127\.0\.0\.1:(\d+)", output)]
+    assert len(ports) == 2, output
+    return ports
+
+
+def is_listening(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+def unused_port() -> int:
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        port: int = holder.getsockname()[1]
+        return port
