@@ -111,15 +111,15 @@ def _deepen_stack() -> None:
 
 
 def _migrate(arguments: argparse.Namespace) -> int:
-    from hub.storage.migrate import MigrationError, migrate  # noqa: PLC0415
+    from hub.storage.migrate import CANNOT_MIGRATE, migrate  # noqa: PLC0415
 
     settings = _settings(arguments)
     if settings.database_url is None:
         raise ConfigError("DATABASE_URL: must be set for `migrate`")
     try:
         applied = asyncio.run(migrate(settings.database_url))
-    except (MigrationError, OSError) as error:
-        print(f"sparkle-hub: {error}", file=sys.stderr)
+    except CANNOT_MIGRATE as error:
+        print(f"sparkle-hub: DATABASE_URL: {error}", file=sys.stderr)
         return 1
     print(f"{applied} migrations applied" if applied else "up to date")
     return 0
@@ -151,7 +151,10 @@ def _demo(arguments: argparse.Namespace) -> int:
     if arguments.pace_ms < 0:
         raise ConfigError(f"--pace-ms: {arguments.pace_ms} is negative")
     pace = Pace(arguments.edits, arguments.pace_ms)
-    return asyncio.run(run(arguments.url, arguments.second_url, pace=pace, environment=config.environment()))
+    try:
+        return asyncio.run(run(arguments.url, arguments.second_url, pace=pace, environment=config.environment()))
+    except KeyboardInterrupt:
+        return 130  # what shells report for SIGINT
 
 
 if __name__ == "__main__":

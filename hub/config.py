@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -148,8 +149,8 @@ def _check(settings: Settings) -> None:
         "REDIS_URL": (settings.redis_url, ("redis://", "rediss://", "unix://")),
     }
     for variable, (url, allowed) in schemes.items():
-        if url is not None and not url.startswith(allowed):
-            raise ConfigError(f"{variable}: must begin with {' or '.join(allowed)}")
+        if url is not None:
+            _check_url(variable, url, allowed)
     for variable, port in (("SPARKLE_PORT", settings.port), ("SPARKLE_OWN_PORT", settings.own_port)):
         if not 0 <= port <= 65_535:
             raise ConfigError(f"{variable}: {port} is no port number (0 to 65535)")
@@ -159,3 +160,12 @@ def _check(settings: Settings) -> None:
     ):
         if size < 2:
             raise ConfigError(f"{variable}: {size} is too few; at least 2")
+
+
+def _check_url(variable: str, url: str, schemes: tuple[str, ...]) -> None:
+    if not url.startswith(schemes):
+        raise ConfigError(f"{variable}: must begin with {' or '.join(schemes)}")
+    try:
+        _ = urlsplit(url).port
+    except ValueError as error:
+        raise ConfigError(f"{variable}: {error}") from None

@@ -14,7 +14,7 @@ from hub.app import build
 from hub.config import ConfigError, Settings
 from hub.kernel.errors import HubError
 from hub.lifecycle import Hub
-from hub.storage.migrate import MigrationError, migrate
+from hub.storage.migrate import CANNOT_MIGRATE, migrate
 from hub.storage.postgres import create_pool
 from hub.storage.redis import connect
 
@@ -44,12 +44,12 @@ async def serve(settings: Settings) -> int:
         applied = await migrate(settings.database_url)
         pool = create_pool(settings.database_url, size=settings.postgres_pool)
         await pool
-    except (MigrationError, OSError) as error:
-        return _fail(f"PostgreSQL: {error}", 1)
+    except CANNOT_MIGRATE as error:
+        return _fail(f"DATABASE_URL: {error}", 1)
     if applied:
         log.info("applied %d migrations", applied)
-    redis = connect(settings.redis_url, size=settings.redis_pool)
     try:
+        redis = connect(settings.redis_url, size=settings.redis_pool)
         hub = build(settings, pool=pool, redis=redis)
     except ConfigError as error:
         return _fail(str(error), 2)

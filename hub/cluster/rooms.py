@@ -23,12 +23,12 @@ that watches 500 people would cost 500 writes."""
 class LocalRooms(Protocol):
     """The connections of this node, by room. Implemented in hub.transport."""
 
-    def join(self, connection_id: ConnectionId, room: RoomName) -> int:
-        """Add a connection and return the members here. A connection that is gone is not added."""
+    def join(self, connection_id: ConnectionId, room: RoomName) -> None:
+        """Add a connection. One that is gone is not added."""
         ...
 
-    def leave(self, connection_id: ConnectionId, room: RoomName) -> int:
-        """Remove a connection and return the members left here."""
+    def leave(self, connection_id: ConnectionId, room: RoomName) -> None:
+        """Remove a connection."""
         ...
 
     def members(self, room: RoomName) -> frozenset[ConnectionId]:
@@ -69,16 +69,18 @@ class ClusterRooms:
 
     async def join(self, connection_id: ConnectionId, room: RoomName) -> int:
         """See hub.kernel.ports.Rooms."""
-        return await self._changed(room, self._local.join(connection_id, room))
+        self._local.join(connection_id, room)
+        return await self._changed(room)
 
     async def leave(self, connection_id: ConnectionId, room: RoomName) -> int:
         """See hub.kernel.ports.Rooms."""
-        return await self._changed(room, self._local.leave(connection_id, room))
+        self._local.leave(connection_id, room)
+        return await self._changed(room)
 
     async def left(self, rooms: Iterable[RoomName]) -> None:
         """Count anew after a connection went away with its rooms."""
         for room in rooms:
-            await self._changed(room, len(self._local.members(room)))
+            await self._changed(room)
 
     def is_member(self, connection_id: ConnectionId, room: RoomName) -> bool:
         """See hub.kernel.ports.Rooms."""
@@ -86,7 +88,7 @@ class ClusterRooms:
 
     async def member_count(self, room: RoomName) -> int:
         """See hub.kernel.ports.Rooms."""
-        return await self._count(room, len(self._local.members(room)))
+        return await self._count(room, self._here(room))
 
     async def emit(
         self,
@@ -141,15 +143,22 @@ class ClusterRooms:
             if self._local.is_member(connection_id, room):
                 await self.leave(connection_id, room)
 
-    async def _changed(self, room: RoomName, here: int) -> int:
+    async def _changed(self, room: RoomName) -> int:
         if not room.startswith(COUNTED):
-            return here
-        key, me = f"hub:members:{room}", self._nodes.node_id
+            return self._here(room)
+        key, me, stored = f"hub:members:{room}", self._nodes.node_id, None
         try:
-            await (self._redis.hset(key, me, str(here)) if here else self._redis.hdel(key, me))
+            # Two changes at once travel over two connections, and the older number may be written last. Whoever wrote
+            # it sees that it is old.
+            while stored != (here := self._here(room)):
+                await (self._redis.hset(key, me, str(here)) if here else self._redis.hdel(key, me))
+                stored = here
         except (RedisError, OSError) as error:
             log.warning("member count of %s not stored: %s", room, error)
-        return await self._count(room, here)
+        return await self._count(room, self._here(room))
+
+    def _here(self, room: RoomName) -> int:
+        return len(self._local.members(room))
 
     async def _count(self, room: RoomName, here: int) -> int:
         """Members on all live nodes. Of this node the number in memory counts, so without Redis it is what we know."""

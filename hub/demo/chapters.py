@@ -59,15 +59,7 @@ async def room(ada: Person, bob: Person) -> None:
     if joined["memberCount"] != 2:
         raise DemoError(f"two people joined, but the hub counts {joined['memberCount']}")
     bob.has_seen("that they are two in it")
-    name = f"room:{room['id']}"
-    for event, typing in (("typing:start", True), ("typing:stop", False)):
-        await ada.ask(event, {"room": name})
-        await bob.sees(
-            "typing:update",
-            lambda update, now=typing: update == {"room": name, "userId": ada.id, "typing": now},  # type: ignore[misc]
-            what=f"typing:update of ada with typing {typing}",
-        )
-        bob.has_seen("ada typing" if typing else "ada stop typing")
+    await _typing(ada, bob, f"room:{room['id']}")
     body = {"text": "The engine weaves algebraical patterns."}
     sent = await ada.ask("room:send", {"roomId": room["id"], "clientId": "1", "body": body})
     ada.does(f'says "{body["text"]}"')
@@ -77,6 +69,17 @@ async def room(ada: Person, bob: Person) -> None:
         what="room:message of ada",
     )
     bob.has_seen(f'ada\'s message {sent["seq"]}: "{body["text"]}"')
+
+
+async def _typing(ada: Person, bob: Person, room: str) -> None:
+    await ada.ask("typing:start", {"room": room})
+    start = {"room": room, "userId": ada.id, "typing": True}
+    await bob.sees("typing:update", lambda update: update == start, what="typing:update of ada's start")
+    bob.has_seen("ada typing")
+    await ada.ask("typing:stop", {"room": room})
+    stop = {**start, "typing": False}
+    await bob.sees("typing:update", lambda update: update == stop, what="typing:update of ada's end")
+    bob.has_seen("ada stop typing")
 
 
 async def post(ada: Person, bob: Person) -> None:

@@ -123,7 +123,7 @@ class Connection:
             await self._client.emit(event, payload, callback=acknowledged)
             return dict(await answer)
         except BadNamespaceError:
-            self._settled = False
+            self._settled = False  # lost in the very moment in which the last step was done
             raise Lost from None
         finally:
             self._answers.discard(answer)
@@ -184,7 +184,9 @@ class Connection:
 
     def _disconnected(self, reason: str) -> None:
         self._settled = False
-        self._last = f"the end of the connection ({reason})"
+        if reason != socketio.AsyncClient.reason.CLIENT_DISCONNECT:
+            self._last = "the end of the connection"
+            self._told("has lost the connection")
         for answer in self._answers:
             if not answer.done():
                 answer.set_exception(Lost())

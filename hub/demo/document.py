@@ -82,24 +82,21 @@ async def document(ada: Person, bob: Person, pace: Pace) -> None:
     created = await ada.api.post("/documents", {"title": "Diagram for the computation of the numbers of Bernoulli"})
     await ada.api.post(f"/documents/{created['id']}/members", {"userId": bob.id, "role": "editor"})
     ada.does("makes a document and lets bob write in it")
-    writers = [Writer(person.name, person.connection, created["id"]) for person in (ada, bob)]
-    await writers[0].join(bare=True)
-    await writers[1].join()
+    adas, bobs = (Writer(person.name, person.connection, created["id"]) for person in (ada, bob))
+    await adas.join(bare=True)
+    await bobs.join()
     ada.does(f"and bob begin to write, {pace.edits} edits each, both at once")
-    await asyncio.gather(*(_write(person, writer, pace) for person, writer in zip((ada, bob), writers, strict=True)))
-    edits = [edit for writer in writers for edit in writer.acknowledged]
-    for person, writer in zip((ada, bob), writers, strict=True):
-        await person.connection.until(
-            lambda writer=writer: not lost(edits, str(writer)),  # type: ignore[misc]
-            f"all {len(edits)} acknowledged edits",
-        )
-        person.has_seen(f"all {len(edits)} edits, own and the other's")
-    if str(writers[0]) != str(writers[1]):
-        raise DemoError(f"the texts differ:\n  ada {writers[0]}\n  bob {writers[1]}")
-    ada.has_seen(f"the same text as bob, {len(str(writers[0]))} characters")
-    text = await _read(ada, created["id"])
-    if text != str(writers[0]):
-        raise DemoError(f"a third reader finds {len(lost(edits, text))} acknowledged edits lost:\n  {text}")
+    await asyncio.gather(_write(ada, adas, pace), _write(bob, bobs, pace))
+    edits = adas.acknowledged + bobs.acknowledged
+    await _see_all(ada, adas, edits)
+    await _see_all(bob, bobs, edits)
+    text = str(adas)
+    if text != str(bobs):
+        raise DemoError(f"the texts differ:\n  ada {text}\n  bob {bobs}")
+    ada.has_seen(f"the same text as bob, {len(text)} characters")
+    stored = await _read(ada, created["id"])
+    if stored != text:
+        raise DemoError(f"a third reader finds {len(lost(edits, stored))} acknowledged edits lost:\n  {stored}")
     ada.has_seen(f"the same text on another device: {len(edits)} edits acknowledged, 0 lost")
 
 
@@ -109,6 +106,11 @@ async def _write(person: Person, writer: Writer, pace: Pace) -> None:
         if number == (pace.edits + 1) // 2:
             person.does(f"has {number} edits acknowledged, and goes on")
         await asyncio.sleep(pace.pause_ms / 1000)
+
+
+async def _see_all(person: Person, writer: Writer, edits: list[str]) -> None:
+    await person.connection.until(lambda: not lost(edits, str(writer)), f"all {len(edits)} acknowledged edits")
+    person.has_seen(f"all {len(edits)} edits, own and the other's")
 
 
 async def _read(person: Person, document_id: str) -> str:

@@ -47,6 +47,10 @@ class Migration:
         return hashlib.sha256(self.sql.encode()).digest()
 
 
+CANNOT_MIGRATE = (MigrationError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+"""What :func:`migrate` raises where the files, the address or the server are at fault, and not this program."""
+
+
 def load(folder: Path = FOLDER) -> list[Migration]:
     """The migrations of a folder, in order. Raises MigrationError if two have the same number."""
     found = [Migration(path.stem, path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.sql"))]

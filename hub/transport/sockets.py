@@ -105,22 +105,23 @@ class Sockets:
 
     # Rooms of this node
 
-    def join(self, connection_id: ConnectionId, room: RoomName) -> int:
+    def join(self, connection_id: ConnectionId, room: RoomName) -> None:
         """See hub.cluster.rooms.LocalRooms."""
         if (connection := self._connections.get(connection_id)) is not None:
             connection.rooms.add(room)
             self._rooms.setdefault(room, set()).add(connection_id)
-        return len(self._rooms.get(room, ()))
 
-    def leave(self, connection_id: ConnectionId, room: RoomName) -> int:
+    def leave(self, connection_id: ConnectionId, room: RoomName) -> None:
         """See hub.cluster.rooms.LocalRooms."""
         if (connection := self._connections.get(connection_id)) is not None:
             connection.rooms.discard(room)
+        self._forget(connection_id, room)
+
+    def _forget(self, connection_id: ConnectionId, room: RoomName) -> None:
         members = self._rooms.get(room, set())
         members.discard(connection_id)
         if not members:
             self._rooms.pop(room, None)
-        return len(members)
 
     def members(self, room: RoomName) -> frozenset[ConnectionId]:
         """See hub.cluster.rooms.LocalRooms."""
@@ -212,10 +213,7 @@ class Sockets:
         if connection is None:
             return
         for room in connection.rooms:
-            members = self._rooms.get(room, set())
-            members.discard(connection_id)
-            if not members:
-                self._rooms.pop(room, None)
+            self._forget(connection_id, room)
         for hook in self._router.disconnected if connection.started else ():
             try:
                 await hook(connection.caller)

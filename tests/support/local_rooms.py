@@ -17,13 +17,11 @@ class MemoryLocalRooms:
         """Payloads sent to a connection, in order."""
         return self._inbox.get(connection_id, [])
 
-    def join(self, connection_id: ConnectionId, room: RoomName) -> int:
+    def join(self, connection_id: ConnectionId, room: RoomName) -> None:
         self._members.setdefault(room, set()).add(connection_id)
-        return len(self._members[room])
 
-    def leave(self, connection_id: ConnectionId, room: RoomName) -> int:
+    def leave(self, connection_id: ConnectionId, room: RoomName) -> None:
         self._members.get(room, set()).discard(connection_id)
-        return len(self._members.get(room, ()))
 
     def members(self, room: RoomName) -> frozenset[ConnectionId]:
         return frozenset(self._members.get(room, ()))

@@ -1,0 +1,70 @@
+"""hub.config: a wrong setting is named, with the reason; a right one arrives."""
+
+from pathlib import Path
+
+import pytest
+
+from hub.config import ConfigError, describe, load
+
+
+def test_nothing_set_is_fine() -> None:
+    settings = load({"PATH": "/bin", "HOME": "/root"})
+    assert settings.port == 8080
+    assert settings.database_url is None
+    assert settings.key_file == Path(".sparkle/jwt-ed25519.pem")
+
+
+def test_settings_arrive_nested_ones_and_lists_too() -> None:
+    settings = load(
+        {
+            "DATABASE_URL": "postgresql://hub@db/hub",
+            "REDIS_URL": "rediss://cache:6380/1",
+            "SPARKLE_PORT": "9000",
+            "SPARKLE_DATA": "/srv/hub",
+            "SPARKLE_ORIGINS": "https://a.example, https://b.example",
+            "SPARKLE_PRESENCE_HOLD_S": "2.5",
+            "SPARKLE_ICE_STUN_URLS": "stun:one:3478,stun:two:3478",
+        }
+    )
+    assert settings.port == 9000
+    assert settings.key_file == Path("/srv/hub/jwt-ed25519.pem")
+    assert settings.origins == ["https://a.example", "https://b.example"]
+    assert settings.presence.hold_s == 2.5
+    assert settings.ice.stun_urls == ("stun:one:3478", "stun:two:3478")
+
+
+def test_the_command_line_has_the_last_word() -> None:
+    assert load({"SPARKLE_PORT": "9000"}, {"port": 0}).port == 0
+
+
+def test_an_empty_variable_is_as_good_as_none() -> None:
+    assert load({"DATABASE_URL": "", "SPARKLE_PORT": ""}).port == 8080
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("SPARKLE_PORT", "http"),
+        ("SPARKLE_PORT", "70000"),
+        ("SPARKLE_OWN_PORT", "-1"),
+        ("SPARKLE_REUSE_PORT", "perhaps"),
+        ("SPARKLE_LOG_LEVEL", "LOUD"),
+        ("SPARKLE_POSTGRES_POOL", "1"),
+        ("SPARKLE_PRESENCE_HOLD_S", "long"),
+        ("SPARKLE_ACCOUNTS_HASH_WORKERS", "0"),
+        ("SPARKLE_PROT", "8080"),
+        ("DATABASE_URL", "mysql://db"),
+        ("DATABASE_URL", "postgresql://[db"),
+        ("REDIS_URL", "cache:6379"),
+        ("REDIS_URL", "redis://cache:port"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_the_reason(variable: str, value: str) -> None:
+    with pytest.raises(ConfigError, match=rf"^{variable}: \S+"):
+        load({variable: value})
+
+
+def test_every_setting_that_is_listed_can_be_set_to_its_default() -> None:
+    for variable, default in describe():
+        if default not in ("None", "[]", "()"):
+            load({variable: default})
