@@ -25,6 +25,12 @@ from core_api.accounts.signing_key import KeyFileError, SigningKey, load_or_crea
 from core_api.accounts.store_postgres import PostgresAccounts
 from core_api.accounts.store_postgres_people import PostgresPeople
 from core_api.accounts.tokens import TokenSigner, TokenVerifier
+from core_api.content.handlers import content_events
+from core_api.content.roles import ContentRoles
+from core_api.content.routes import content_api
+from core_api.content.service import Posts
+from core_api.content.store_postgres import PostgresPosts
+from core_api.content.subscriptions import Subscriptions
 from core_api.outbox_relay import OutboxRelay
 from core_api.rooms.handlers import room_events
 from core_api.rooms.live import LiveRooms
@@ -216,7 +222,15 @@ def _authenticator(core: Core, key: SigningKey) -> AccessTokenAuthenticator:
 def _features(core: Core, key: SigningKey) -> list[Feature]:
     """Every feature, in the order in which they start and stop."""
     presence, separate = _presence(core)
-    return [_accounts(core, key, separate), _rooms(core), presence, _documents(core), _calls(core), _outbox(core)]
+    return [
+        _accounts(core, key, separate),
+        _rooms(core),
+        _content(core),
+        presence,
+        _documents(core),
+        _calls(core),
+        _outbox(core),
+    ]
 
 
 def _accounts(core: Core, key: SigningKey, separate: Separate) -> Feature:
@@ -249,6 +263,15 @@ def _rooms(core: Core) -> Feature:
     directory = RoomDirectory(store, core.access, core.people, core.clock, expel=live.expel, nudge=core.outbox.nudge)
     core.outbox.add(live.sinks())
     return Feature(apis=[rooms_api(directory)], events=room_events(live))
+
+
+def _content(core: Core) -> Feature:
+    store = PostgresPosts(core.pool)
+    core.roles["content"] = ContentRoles(store, core.access)
+    posts = Posts(store, core.access, core.people, core.clock, nudge=core.outbox.nudge)
+    subscriptions = Subscriptions(store, core.rooms, core.access, core.people, core.people)
+    core.outbox.add(subscriptions.sinks())
+    return Feature(apis=[content_api(posts)], events=content_events(subscriptions))
 
 
 def _documents(core: Core) -> Feature:

@@ -1,0 +1,1 @@
+"""Posts: writing, publishing, reading, and telling those who follow or watch."""

@@ -12,8 +12,8 @@ from hub.kernel.wire import ServerEvent, Uuid, Wire
 
 Visibility = Literal["public", "private"]
 MemberRole = Literal["owner", "member"]
-Position = tuple[Annotated[int, Meta(ge=0, lt=2**63)]]
-"""Cursor of every list here: the number of the last row (the ``seq`` of a message)."""
+Position = Annotated[int, Meta(ge=0, lt=2**63)]
+"""In the cursor of every list here: the number of the last row (the ``seq`` of a message)."""
 
 
 class NewRoom(Wire):

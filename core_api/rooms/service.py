@@ -111,7 +111,7 @@ class RoomDirectory:
 
 
 def _position(query: PageQuery) -> int | None:
-    return None if query.cursor is None else decode_cursor(query.cursor, Position)[0]
+    return None if query.cursor is None else decode_cursor(query.cursor, tuple[Position])[0]
 
 
 def _room_view(room: Room) -> RoomView:

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,7 +75,8 @@ class Writer:
 
 def lost(acknowledged: list[str], text: str) -> list[str]:
     """The acknowledged edits that are not in the text exactly once."""
-    return [edit for edit in acknowledged if text.count(edit) != 1]
+    found = Counter(text.split())
+    return [edit for edit in acknowledged if found[edit.strip()] != 1]
 
 
 async def document(ada: Person, bob: Person, pace: Pace) -> None:
@@ -85,7 +87,7 @@ async def document(ada: Person, bob: Person, pace: Pace) -> None:
     adas, bobs = (Writer(person.name, person.connection, created["id"]) for person in (ada, bob))
     await adas.join(bare=True)
     await bobs.join()
-    ada.does(f"and bob begin to write, {pace.edits} edits each, both at once")
+    ada.does(f"begins to write, and bob at the same time, {pace.edits} edits each")
     await asyncio.gather(_write(ada, adas, pace), _write(bob, bobs, pace))
     edits = adas.acknowledged + bobs.acknowledged
     await _see_all(ada, adas, edits)
