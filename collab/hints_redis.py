@@ -47,8 +47,8 @@ class RedisHints:
             await self._some_wanted.wait()
             pubsub = self._redis.pubsub()
             try:
-                await pubsub.subscribe(*self._wanted)
-                self._pubsub = pubsub
+                await self._subscribe_to_all(pubsub)
+                self._pubsub = pubsub  # from here on `subscribe` sees to it
                 self.reconnected()
                 while True:
                     message = await pubsub.get_message(timeout=POLL_S)
@@ -62,6 +62,13 @@ class RedisHints:
             for confirmed in self._wanted.values():
                 confirmed.clear()
             await asyncio.sleep(PAUSE_S)
+
+    async def _subscribe_to_all(self, pubsub: PubSub) -> None:
+        """Returns without having waited since it last looked: what became wanted meanwhile is among it."""
+        asked: set[str] = set()
+        while missing := self._wanted.keys() - asked:
+            await pubsub.subscribe(*missing)
+            asked |= missing
 
     async def subscribe(self, document_id: str) -> None:
         """See collab.hints.Hints."""

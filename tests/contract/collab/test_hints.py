@@ -1,0 +1,33 @@
+"""collab.hints_redis on a real Valkey: a subscription is never forgotten."""
+
+import asyncio
+
+from redis.asyncio import Redis
+
+from collab.hints_redis import RedisHints
+from collab.log import Row
+from hub.kernel.tasks import Tasks
+from tests.support.wait import until
+
+
+async def test_documents_that_are_opened_while_the_link_is_made_are_subscribed_too(redis: Redis) -> None:
+    """The second comes in while the first one's subscription is on its way: no list has it, and no link is there yet."""
+    tasks, received = Tasks(), set[str]()
+    hints = RedisHints(redis)
+    hints.receive = lambda row: received.add(row.document_id)
+    tasks.start(hints.run(), name="hints")
+    opening = []
+    for number in range(40):  # spread over the few turns of the loop that connecting takes
+        opening.append(asyncio.get_running_loop().create_task(hints.subscribe(f"document-{number}")))
+        await asyncio.sleep(0)
+    await asyncio.gather(*opening)
+    expected = {f"document-{number}" for number in range(40)}
+
+    async def all_heard() -> bool:
+        await hints.publish(Row(document_id, 1, 1, b"x") for document_id in expected)
+        return received >= expected
+
+    try:
+        await until(all_heard, timeout_s=5)
+    finally:
+        await tasks.close()
