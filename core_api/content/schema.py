@@ -14,7 +14,7 @@ Status = Literal["DRAFT", "PUBLISHED"]
 PostRef = Annotated[str, Meta(pattern=rf"^[a-z0-9-]{{1,100}}{END}", description="id or slug; the two never collide")]
 PublishedAt = Annotated[datetime, Meta(tz=True)]
 """In the cursor of published posts, before the id, which orders those of the same millisecond."""
-Position = Annotated[int, Meta(ge=0, lt=2**63)]
+Position = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 """In the cursor of an author's list: the number of the last row."""
 
 Title = Annotated[VisibleText, Meta(min_length=1, max_length=200)]

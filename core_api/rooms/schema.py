@@ -12,7 +12,7 @@ from hub.kernel.wire import ServerEvent, Uuid, Wire
 
 Visibility = Literal["public", "private"]
 MemberRole = Literal["owner", "member"]
-Position = Annotated[int, Meta(ge=0, lt=2**63)]
+Position = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 """In the cursor of every list here: the number of the last row (the ``seq`` of a message)."""
 
 

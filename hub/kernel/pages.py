@@ -50,11 +50,15 @@ def decode_cursor(cursor: str, shape: type[T]) -> T:
     A forged cursor moves the page and nothing else, since access is part of every query.
     """
     try:
-        raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        raw = base64.b64decode(_padded(cursor), altchars=b"-_", validate=True)
         return msgspec.json.decode(raw, type=shape)
-    except (binascii.Error, ValueError, msgspec.DecodeError):
+    except (binascii.Error, UnicodeError, msgspec.DecodeError):
         message = "The cursor is not one of this list."
         raise InvalidPayload(message, errors=[{"pointer": "/cursor", "detail": message}]) from None
+
+
+def _padded(cursor: str) -> bytes:
+    return cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
 
 
 def page(rows: Sequence[R], limit: int, view: Callable[[R], T], position: Callable[[R], tuple[Any, ...]]) -> Page[T]:

@@ -11,7 +11,7 @@ from tests.support.wait import until
 
 
 async def test_documents_that_are_opened_while_the_link_is_made_are_subscribed_too(redis: Redis) -> None:
-    """The second comes in while the first one's subscription is on its way: no list has it, and no link is there yet."""
+    """The second comes in while the first one's subscription is on its way: no list has it, and no link yet."""
     tasks, received = Tasks(), set[str]()
     hints = RedisHints(redis)
     hints.receive = lambda row: received.add(row.document_id)
