@@ -105,6 +105,7 @@ class GroupCommit:
     async def run(self) -> None:
         """Commit for ever. Ends only by cancellation, whatever the database does."""
         try:
+            await self._warm_up()
             while True:
                 await self._wake.wait()
                 self._wake.clear()
@@ -113,6 +114,13 @@ class GroupCommit:
                 self._idle.set()
         finally:
             self._drop_stream()
+
+    async def _warm_up(self) -> None:
+        """Connect before the first change comes: it would wait 80 ms longer than all others."""
+        try:
+            await self._open_stream()
+        except Exception as error:  # the first commit tries again, and goes on trying
+            log.info("no stream yet: %r", error)
 
     def _next_batch(self) -> list[tuple[Document, list[Submission]]]:
         batch: dict[Document, list[Submission]] = {}

@@ -32,6 +32,9 @@ ROWS_A_TURN = 50
 MAX_UNPUBLISHED = 1000
 """Rows that wait for Redis. Older ones are dropped: the probe of the other nodes finds them."""
 
+NO_ROW = "0-0"
+"""Instead of the place in the log of an update that needs none."""
+
 
 class Engine:
     """Joins clients to documents and takes their changes. Knows no transport."""
@@ -96,10 +99,13 @@ class Engine:
     async def submit(self, document_id: str, update: bytes, *, sender: str | None = None) -> str:
         """Take a change; returns the ``{stream}-{number}`` of its row in the log once that is committed.
 
-        Submitting an update twice is harmless. Raises BadUpdate, Gap, PayloadTooLarge, Overloaded, and Unavailable if
+        Submitting an update twice is harmless. One that changes nothing, as clients send when they come back, has no row
+        and gives NO_ROW. Raises BadUpdate, Gap, PayloadTooLarge, Overloaded, and Unavailable if
         it is not known to be stored.
         """
         parsed = parse(update)
+        if parsed.empty:
+            return NO_ROW
         self._commits.check_room(len(update))
         hot = await self._open(document_id)
         if parsed.gap(hot.document.clocks):

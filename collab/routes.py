@@ -36,9 +36,10 @@ def documents_api(service: DocumentService) -> RestApi:
         """Delete a document"""
         await service.delete(actor, document_id, if_match)
 
-    async def add_member(actor: Actor, document_id: Uuid, body: NewMember) -> MemberView:
+    async def add_member(actor: Actor, document_id: Uuid, body: NewMember) -> Reply[MemberView]:
         """Share a document"""
-        return await service.add_member(actor, document_id, body)
+        member = await service.add_member(actor, document_id, body)
+        return Reply(member, location=f"/documents/{document_id}/members/{member.user_id}")
 
     async def change_member(actor: Actor, document_id: Uuid, user_id: Uuid, body: MemberRole) -> MemberView:
         """Give a member another role"""

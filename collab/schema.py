@@ -8,7 +8,16 @@ from msgspec import UNSET, Meta, UnsetType
 from collab import awareness, update
 from hub.kernel.wire import ServerEvent, Uuid, Wire
 
-Title = Annotated[str, Meta(min_length=1, max_length=200)]
+Title = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=200,
+        # PostgreSQL stores no NUL; the rest has no place in one line.
+        pattern=r"^(?=[\s\S]*\S)[^\x00-\x1f\x7f\ud800-\udfff]*(?![\s\S])",
+        description="one line, not blank",
+    ),
+]
 Visibility = Literal["private", "public"]
 Role = Literal["editor", "commenter", "viewer"]
 YjsUpdate = Annotated[bytes, Meta(max_length=update.MAX_BYTES, description="Yjs update v1")]

@@ -6,6 +6,7 @@ from datetime import datetime
 from msgspec import UNSET
 
 from collab.model import DocumentRecord, Member
+from collab.ports import People
 from collab.schema import DocumentChanges, DocumentView, MemberView, NewDocument, NewMember
 from collab.settings import CollabSettings
 from collab.store import DocumentStore
@@ -26,27 +27,45 @@ def document_room(document_id: str) -> RoomName:
 
 
 class DocumentRoles:
-    """Implements hub.kernel.ports.Roles for ``document``. Public documents can be read by all who are signed in."""
+    """Implements hub.kernel.ports.Roles for ``document``.
 
-    def __init__(self, store: DocumentStore) -> None:
+    Public documents can be read by all who are signed in. For whom the owner blocks, or who blocks the owner, they do
+    not exist; members stay members until somebody takes them out.
+    """
+
+    def __init__(self, store: DocumentStore, access: Access) -> None:
         self._store = store
+        self._access = access
 
     async def role(self, user_id: str | None, resource_id: str) -> str | None:
         """See hub.kernel.ports.Roles."""
         if user_id is None or not IS_UUID.match(resource_id):
             return None
-        roles = await self._store.roles([(resource_id, user_id)])
-        return roles.get((resource_id, user_id))
+        record = await self._store.find(resource_id, user_id)
+        if record is None:
+            return None
+        role = record.role_of(user_id)
+        given = record.member_role is not None or record.owner_id == user_id
+        if role is not None and not given and await self._access.blocked(user_id, record.owner_id):
+            return None
+        return role
 
 
 class DocumentService:
     """What people do with whole documents. Raises NotFound for those without a role, Forbidden for too small a role."""
 
     def __init__(
-        self, store: DocumentStore, access: Access, rooms: Rooms, clock: Clock, settings: CollabSettings
+        self,
+        store: DocumentStore,
+        access: Access,
+        people: People,
+        rooms: Rooms,
+        clock: Clock,
+        settings: CollabSettings,
     ) -> None:
         self._store = store
         self._access = access
+        self._people = people
         self._rooms = rooms
         self._clock = clock
         self._settings = settings
@@ -96,10 +115,15 @@ class DocumentService:
         await self._rooms.evict(room, of=room)
 
     async def add_member(self, actor: Actor, document_id: str, new: NewMember) -> MemberView:
-        """Share a document. Doing it twice is harmless; another role than the standing one is a Conflict."""
+        """Share a document. Doing it twice is harmless; another role than the standing one is a Conflict.
+
+        Raises NotFound for the document, and for a person who is not there or has a block with the owner.
+        """
         await self._access.check(actor, "manage", "document", document_id)
         if new.user_id == actor.user_id:
             raise Conflict("The owner needs no other role.")
+        if not await self._people.exists(new.user_id) or await self._access.blocked(actor.user_id, new.user_id):
+            raise NotFound("There is no such person.")
         member = Member(new.user_id, new.role)
         standing = await self._store.add_member(document_id, member, self._settings.members, self._clock.now())
         if standing is None:

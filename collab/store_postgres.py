@@ -24,10 +24,10 @@ ORDER BY d.created_at DESC, d.id DESC LIMIT $2"""  # noqa: S608 - a constant
 CHANGE = """
 UPDATE documents SET title = coalesce($2, title), visibility = coalesce($3, visibility), version = version + 1,
     updated_at = $5
-WHERE id = $1 AND deleted_at IS NULL AND ($4::integer IS NULL OR version = $4) RETURNING id"""
+WHERE id = $1 AND deleted_at IS NULL AND ($4::bigint IS NULL OR version = $4) RETURNING id"""
 DELETE = """
 UPDATE documents SET deleted_at = $3, version = version + 1
-WHERE id = $1 AND deleted_at IS NULL AND ($2::integer IS NULL OR version = $2) RETURNING id"""
+WHERE id = $1 AND deleted_at IS NULL AND ($2::bigint IS NULL OR version = $2) RETURNING id"""
 MEMBERS = "SELECT user_id::text, role FROM document_members WHERE document_id = $1 ORDER BY added_at, user_id"
 TOUCH = """
 UPDATE documents SET version = version + 1, updated_at = $2 WHERE id = $1 AND deleted_at IS NULL RETURNING id"""

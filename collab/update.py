@@ -39,6 +39,11 @@ class Update:
     skips: bool = False
     """It says itself that it leaves something out."""
 
+    @property
+    def empty(self) -> bool:
+        """Whether it changes no document at all: what clients send that have nothing to send."""
+        return not (self.brings or self.deletes or self.skips)
+
     def gap(self, clocks: Clocks) -> bool:
         """Whether a document with these clocks lacks something that this builds on."""
         if self.skips:

@@ -15,6 +15,8 @@ from hub.demo.person import Person
 EDIT = "{name}-{number:04} "
 """All edits are equally long, so that every multiple of it is a place between two of them."""
 MOST_EDITS = 9999
+NOTHING = b"\0\0"
+"""The Yjs update of no change: no structs, no deletions."""
 
 
 @dataclass(frozen=True)
@@ -41,14 +43,18 @@ class Writer:
         return str(self._text)
 
     async def join(self, *, bare: bool = False) -> None:
-        """Open the document, now and after every return, and bring both sides up to date."""
+        """Open the document, now and after every return, and bring both sides up to date.
+
+        ``bare`` sends the id alone, as simple clients do, and gets the whole document.
+        """
 
         async def step() -> None:
             known = {"documentId": self._document_id, "stateVector": self._doc.get_state()}
             joined = await self._connection.ask_once("collab:join", self._document_id if bare else known)
             self._doc.apply_update(joined["update"])
-            if joined["access"] == "write":
-                await self._connection.ask_once("collab:change", self._since(joined["stateVector"]))
+            missing = self._since(joined["stateVector"])
+            if missing["update"] != NOTHING:
+                await self._connection.ask_once("collab:change", missing)
 
         await self._connection.keep(step)
 

@@ -29,7 +29,7 @@ async def own_hub(environment: Mapping[str, str]) -> AsyncIterator[str]:
     """
     with _folder() as folder:
         command: list[str | Path] = [
-            *(sys.executable, "-m", "hub.cli", "run", "--nodes", "2"),
+            *(sys.executable, *(["-P"] if sys.flags.safe_path else []), "-m", "hub.cli", "run", "--nodes", "2"),
             *("--host", "127.0.0.1", "--port", "0", "--data", folder / "data"),
         ]
         log = folder / "hub.log"  # no pipe: a hub whose reader is busy would stand still

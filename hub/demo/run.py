@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import signal
 from collections.abc import Mapping
 from functools import partial
 
@@ -25,8 +26,10 @@ async def run(url: str | None, second_url: str | None, *, pace: Pace, environmen
     everything was observed, else 1.
 
     With ``second_url`` the second person uses that address of the same hub. Call from the main thread: a hub of our
-    own is tied to it.
+    own is tied to it. SIGTERM cancels it, so that such a hub is cleared away.
     """
+    if (task := asyncio.current_task()) is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     timeline = Timeline(lambda line: print(line, flush=True))
     timeout = aiohttp.ClientTimeout(ANSWER_S)
     try:

@@ -6,17 +6,17 @@ import re
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.integration.embedded.programs import Program, children_of, running
+from tests.support.servers import Servers
 from tests.support.wait import until_sync
 
 CHAPTERS = ["Two people", "Two connections", "Presence", "A room", "A post", "A document", "A call"]
 HUB = [sys.executable, "-m", "hub.cli"]
-Starter = Callable[[int], "RunningHub"]
 
 
 class RunningHub:
@@ -28,21 +28,30 @@ class RunningHub:
         self.url = re.findall(r"http://[^\s,]+", listens)[0]
         self.own_urls = re.findall(r"^node \S+ alone: (\S+)$", program.output, re.MULTILINE)
 
-    def kill_a_node(self) -> None:
-        """kill -9 the first of them; the servers are not children of this hub."""
-        os.kill(children_of(self.program.pid)[0], signal.SIGKILL)
+    @contextlib.contextmanager
+    def one_killed(self) -> Iterator[None]:
+        """kill -9 a node; afterwards wait until it has been started again."""
+        restarts = self.program.output.count("is ready again")
+        os.kill(children_of(self.program.pid)[0], signal.SIGKILL)  # the servers are not children of this hub
+        yield
+        until_sync(lambda: self.program.output.count("is ready again") > restarts, 30)
 
 
-@pytest.fixture
-def hub(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Starter]:
-    """Starts a hub of so many nodes on the session's servers."""
-    with contextlib.ExitStack() as held:
+@contextlib.contextmanager
+def running_hub(nodes: int, data: Path, database_url: str, redis_url: str) -> Iterator[RunningHub]:
+    command = [*HUB, "run", "--nodes", str(nodes), "--port", "0", "--data", str(data)]
+    with running(command, DATABASE_URL=database_url, REDIS_URL=redis_url) as program:
+        yield RunningHub(program)
 
-        def start(nodes: int) -> RunningHub:
-            command = [*HUB, "run", "--nodes", str(nodes), "--port", "0", "--data", str(tmp_path / "data")]
-            return RunningHub(held.enter_context(running(command, DATABASE_URL=database_url, REDIS_URL=redis_url)))
 
-        yield start
+@pytest.fixture(scope="module")
+def two_nodes(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub]:
+    """A hub of two nodes for several tests. A node that one of them killed is running again before the next."""
+    with (
+        servers.fresh_database() as database_url,
+        running_hub(2, tmp_path_factory.mktemp("data"), database_url, servers.redis_url) as hub,
+    ):
+        yield hub
 
 
 def assert_complete(demo: Program) -> None:
@@ -53,29 +62,36 @@ def assert_complete(demo: Program) -> None:
     assert "edits acknowledged, 0 lost" in demo.output
 
 
-def test_the_demo_observes_everything_across_the_two_nodes_behind_one_port(hub: Starter) -> None:
-    with running([*HUB, "demo", "--url", hub(2).url]) as demo:
+def test_the_demo_observes_everything_across_the_two_nodes_behind_one_port(two_nodes: RunningHub) -> None:
+    with running([*HUB, "demo", "--url", two_nodes.url]) as demo:
         assert_complete(demo)
     assert "the node is another than ada's" in demo.output
-
-
-def test_on_a_hub_of_one_node_the_demo_works_and_says_what_it_does_not_show(hub: Starter) -> None:
-    with running([*HUB, "demo", "--url", hub(1).url, "--edits", "3"]) as demo:
-        assert_complete(demo)
-    assert "this hub has one node" in demo.output
+    assert "Traceback" not in demo.output
 
 
 @pytest.mark.parametrize("address", ["shared port", "own ports"])
-def test_no_acknowledged_edit_is_lost_when_a_node_is_killed_while_two_people_write(hub: Starter, address: str) -> None:
-    two = hub(2)
-    first, second = (two.url, two.url) if address == "shared port" else two.own_urls
+def test_no_acknowledged_edit_is_lost_when_a_node_is_killed_while_two_people_write(
+    two_nodes: RunningHub, address: str
+) -> None:
+    first, second = (two_nodes.url, two_nodes.url) if address == "shared port" else two_nodes.own_urls
     urls = ["--url", first, "--second-url", second]
     with running([*HUB, "demo", *urls, "--edits", "40", "--pace-ms", "40"]) as demo:
         demo.line_with("has 20 edits acknowledged", timeout_s=30)
-        two.kill_a_node()
-        assert_complete(demo)
+        with two_nodes.one_killed():
+            assert_complete(demo)
     assert demo.output.count("is back, on node") == 1, demo.output
     assert "80 edits acknowledged, 0 lost" in demo.output
+
+
+def test_on_a_hub_of_one_node_the_demo_works_and_says_what_it_does_not_show(
+    database_url: str, redis_url: str, tmp_path: Path
+) -> None:
+    with (
+        running_hub(1, tmp_path, database_url, redis_url) as hub,
+        running([*HUB, "demo", "--url", hub.url, "--edits", "3"]) as demo,
+    ):
+        assert_complete(demo)
+    assert "this hub has one node" in demo.output
 
 
 def test_without_an_address_the_demo_runs_an_embedded_hub_and_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -87,13 +103,19 @@ def test_without_an_address_the_demo_runs_an_embedded_hub_and_leaves_nothing_beh
     assert not list(tmp_path.iterdir())
 
 
-def test_the_demos_own_hub_ends_when_the_demo_is_killed(database_url: str, redis_url: str) -> None:
-    with running([*HUB, "demo"], DATABASE_URL=database_url, REDIS_URL=redis_url) as demo:
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+def test_the_demos_own_hub_ends_when_the_demo_is_ended(
+    database_url: str, redis_url: str, tmp_path: Path, end: signal.Signals
+) -> None:
+    command = [*HUB, "demo"]
+    with running(command, TMPDIR=str(tmp_path), DATABASE_URL=database_url, REDIS_URL=redis_url) as demo:
         demo.line_with("Presence", timeout_s=60)
         assert all(is_listening(port) for port in ports_in(demo.output))
-        demo.send(signal.SIGKILL)
+        demo.send(end)
         demo.end()
     until_sync(lambda: not any(is_listening(port) for port in ports_in(demo.output)), 30)
+    assert "Traceback" not in demo.output
+    assert end == signal.SIGKILL or not list(tmp_path.iterdir())
 
 
 def test_a_hub_that_is_not_there_fails_the_demo_in_a_sentence() -> None:

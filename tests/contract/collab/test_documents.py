@@ -12,7 +12,7 @@ from hub.kernel.events import Actor
 from hub.kernel.ids import ConnectionId, SessionId, UserId, new_uuid, user_room
 from hub.kernel.pages import PageQuery
 from tests.support.clock import FrozenClock
-from tests.support.collab import RoleAccess
+from tests.support.collab import Accounts, RoleAccess
 from tests.support.rooms import RecordedRooms
 
 
@@ -36,8 +36,20 @@ def clock() -> FrozenClock:
 
 
 @pytest.fixture
-def service(store: PostgresDocumentStore, rooms: RecordedRooms, clock: FrozenClock) -> DocumentService:
-    return DocumentService(store, RoleAccess(DocumentRoles(store)), rooms, clock, CollabSettings(members=2))
+def access(store: PostgresDocumentStore) -> RoleAccess:
+    return RoleAccess(store)
+
+
+@pytest.fixture
+def accounts() -> Accounts:
+    return Accounts()
+
+
+@pytest.fixture
+def service(
+    store: PostgresDocumentStore, access: RoleAccess, accounts: Accounts, rooms: RecordedRooms, clock: FrozenClock
+) -> DocumentService:
+    return DocumentService(store, access, accounts, rooms, clock, CollabSettings(members=2))
 
 
 async def test_a_private_document_exists_for_its_owner_only(service: DocumentService) -> None:
@@ -50,11 +62,11 @@ async def test_a_private_document_exists_for_its_owner_only(service: DocumentSer
 
 
 async def test_everybody_signed_in_may_read_a_public_document(
-    service: DocumentService, store: PostgresDocumentStore
+    service: DocumentService, store: PostgresDocumentStore, access: RoleAccess
 ) -> None:
     document = await service.create(person(), NewDocument(title="Plan", visibility="public"))
     assert (await service.read(person(), document.id)).role == "viewer"
-    roles = DocumentRoles(store)
+    roles = DocumentRoles(store, access)
     assert await roles.role(None, document.id) is None
     assert await roles.role(new_uuid(), "no-uuid") is None
 
@@ -126,6 +138,35 @@ async def test_sharing_twice_is_harmless_and_changes_the_version_once(service: D
         await service.add_member(ana, document.id, NewMember(user_id=new_uuid(), role="viewer"))
     with pytest.raises(Conflict):  # the owner
         await service.add_member(ana, document.id, NewMember(user_id=ana.user_id, role="viewer"))
+
+
+async def test_nothing_is_shared_with_somebody_who_is_not_there_or_has_a_block_with_the_owner(
+    service: DocumentService, access: RoleAccess, accounts: Accounts
+) -> None:
+    ana, nobody, mallory = person(), person(), person()
+    document = await service.create(ana, NewDocument(title="Plan"))
+    accounts.absent.add(nobody.user_id)
+    access.blocks.add(frozenset((ana.user_id, mallory.user_id)))
+    answers = set()
+    for other in (nobody, mallory):
+        with pytest.raises(NotFound) as caught:
+            await service.add_member(ana, document.id, NewMember(user_id=other.user_id, role="viewer"))
+        answers.add(caught.value.message)
+    assert len(answers) == 1
+    assert (await service.read(ana, document.id)).members == []
+
+
+async def test_a_public_document_does_not_exist_for_who_has_a_block_with_its_owner(
+    service: DocumentService, access: RoleAccess
+) -> None:
+    ana, bo, member = person(), person(), person()
+    document = await service.create(ana, NewDocument(title="Plan", visibility="public"))
+    await service.add_member(ana, document.id, NewMember(user_id=member.user_id, role="editor"))
+    access.blocks |= {frozenset((ana.user_id, other.user_id)) for other in (bo, member)}
+    with pytest.raises(NotFound):
+        await service.read(bo, document.id)
+    assert (await service.read(member, document.id)).role == "editor"
+    assert (await service.read(ana, document.id)).role == "owner"
 
 
 async def test_a_removed_member_is_put_out_and_sees_nothing(service: DocumentService, rooms: RecordedRooms) -> None:

@@ -93,6 +93,17 @@ async def test_no_acknowledged_update_is_missing_after_connections_were_killed_d
     assert len(found) == 160 * 4  # a batch that was committed twice changes nothing
 
 
+async def test_an_update_that_changes_nothing_has_no_row_and_nobody_is_told(
+    start_node: StartNode, pool: asyncpg.Pool
+) -> None:
+    node, audience, client = await start_node(), Audience(), Writer()
+    await node.engine.join(DOCUMENT, audience)
+    assert await node.engine.submit(DOCUMENT, b"\x00\x00") == "0-0"
+    await node.engine.submit(DOCUMENT, client.write("a"))
+    assert len(audience.delivered) == 1
+    assert await pool.fetchval("SELECT count(*) FROM collab_update") == 1
+
+
 async def test_a_lost_publication_is_found_by_the_probe(start_node: StartNode) -> None:
     one, two = await start_node(), await start_node()
     one.hints.lose = lambda row: True

@@ -13,7 +13,7 @@ from collab.errors import InvalidUpdate, NotJoined, UpdateGap
 from collab.handlers import collab_events
 from collab.live import LiveDocuments
 from collab.schema import AwarenessUpdated, DocumentUpdated
-from collab.service import DocumentRoles, document_room
+from collab.service import document_room
 from collab.settings import CollabSettings
 from collab.store_postgres import PostgresDocumentStore
 from hub.kernel.clock import SystemClock
@@ -64,7 +64,7 @@ async def world(start_node: StartNode, pool: asyncpg.Pool) -> AsyncIterator[Worl
     live = LiveDocuments(
         node.engine,
         store,
-        RoleAccess(DocumentRoles(store)),
+        RoleAccess(store),
         rooms,
         CollabSettings(access_s=5),  # the loop does not come to review in a test: it is called by hand
         monotonic=lambda: moment[0],
