@@ -99,8 +99,8 @@ class Engine:
     async def submit(self, document_id: str, update: bytes, *, sender: str | None = None) -> str:
         """Take a change; returns the ``{stream}-{number}`` of its row in the log once that is committed.
 
-        Submitting an update twice is harmless. One that changes nothing, as clients send when they come back, has no row
-        and gives NO_ROW. Raises BadUpdate, Gap, PayloadTooLarge, Overloaded, and Unavailable if
+        Submitting an update twice is harmless. One that changes nothing, as clients send when they come back, has no
+        row and gives NO_ROW. Raises BadUpdate, Gap, PayloadTooLarge, Overloaded, and Unavailable if
         it is not known to be stored.
         """
         parsed = parse(update)

@@ -27,13 +27,13 @@ def collab_events(service: LiveDocuments) -> EventRouter:
     async def leave(caller: Caller, payload: LeaveDocument) -> None:
         await service.leave(caller, payload.document_id)
 
-    def document_of(payload: JoinDocument | ChangeDocument | LeaveDocument) -> str:
-        return payload.document_id
+    def by_document(payload: JoinDocument | ChangeDocument | AnnounceAwareness | LeaveDocument) -> str:
+        return f"doc:{payload.document_id}"  # as typing:start names it, so that it waits for the join too
 
     router = EventRouter()
-    router.on("collab:join", JoinDocument, join, bare="documentId", order=document_of)
-    router.on("collab:change", ChangeDocument, change, order=document_of)
-    router.on("collab:awareness", AnnounceAwareness, announce)
-    router.on("collab:leave", LeaveDocument, leave, bare="documentId", order=document_of)
+    router.on("collab:join", JoinDocument, join, bare="documentId", order=by_document)
+    router.on("collab:change", ChangeDocument, change, order=by_document)
+    router.on("collab:awareness", AnnounceAwareness, announce, order=by_document)
+    router.on("collab:leave", LeaveDocument, leave, bare="documentId", order=by_document)
     router.disconnected.append(service.disconnected)
     return router

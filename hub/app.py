@@ -130,7 +130,8 @@ def build(
     apis, router = _interface(features)
     tickets = TicketOffice(redis, core.clock, core.limiter, core.revocations)
     apis.append(tickets_api(tickets))
-    core.sockets.serve(Handshake(authenticator, tickets, core.limiter, core.clock, settings.gate), router)
+    gate = Handshake(authenticator, tickets, core.revocations, core.limiter, core.clock, settings.gate)
+    core.sockets.serve(gate, router)
     core.sockets.left = core.rooms.left
     health = Health(
         core.node_id,
@@ -277,11 +278,11 @@ def _content(core: Core) -> Feature:
 def _documents(core: Core) -> Feature:
     settings = core.settings.collab
     store = PostgresDocumentStore(core.pool)
-    core.roles["document"] = DocumentRoles(store)
+    core.roles["document"] = DocumentRoles(store, core.access)
     log = PostgresLog(core.pool, core.settings.database_url or "")
     engine = Engine(log, RedisHints(core.redis), settings)
     live = LiveDocuments(engine, store, core.access, core.rooms, settings)
-    documents = DocumentService(store, core.access, core.rooms, core.clock, settings)
+    documents = DocumentService(store, core.access, core.people, core.rooms, core.clock, settings)
 
     async def start() -> None:
         engine.start()

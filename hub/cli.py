@@ -153,8 +153,8 @@ def _demo(arguments: argparse.Namespace) -> int:
     pace = Pace(arguments.edits, arguments.pace_ms)
     try:
         return asyncio.run(run(arguments.url, arguments.second_url, pace=pace, environment=config.environment()))
-    except KeyboardInterrupt:
-        return 130  # what shells report for SIGINT
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        return 130  # interrupted, in the numbers of shells
 
 
 if __name__ == "__main__":

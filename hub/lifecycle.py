@@ -20,7 +20,9 @@ log = logging.getLogger(__name__)
 RECONNECT_AFTER_MS = 250
 """What a draining node asks of its clients: by then its listener is closed, and they land on another node."""
 SETTLE_S = 5.0
-"""Longest wait for events under way when a node drains."""
+"""Longest wait for events under way when a node drains, and then for the disconnect hooks."""
+STOP_S = 10.0
+"""Longest wait for one part of the hub to stop."""
 
 Step = Callable[[], Awaitable[None]]
 
@@ -53,7 +55,7 @@ class Hub:
         self.health.shared_port, self.health.own_port = shared_port, own_port
 
     async def start(self) -> None:
-        """Join the cluster and start the features. Raises Unavailable or TimeoutError if Redis does not answer."""
+        """Join the cluster and start the features. Raises Unavailable if Redis does not answer."""
         self.nodes.lapsed = self.sockets.cut_all
         await self.broker.start()
         await self.nodes.start()
@@ -62,20 +64,30 @@ class Hub:
         self.health.started = True
 
     async def drain(self) -> None:
-        """Ask every client to come back elsewhere, let what is under way finish, and close the connections."""
+        """Ask every client to come back elsewhere, let what is under way finish, and close the connections.
+
+        What features do when a connection goes is done when this returns.
+        """
         self.health.draining = True
-        await self.sockets.announce(Draining(reconnect_after_ms=RECONNECT_AFTER_MS))
+        await self.sockets.drain(Draining(reconnect_after_ms=RECONNECT_AFTER_MS))
+        await self._settle("events were still under way after %.0f s; their clients repeat them")
+        await self.sockets.cut_all()
+        await self._settle("disconnect hooks were still under way after %.0f s; other nodes clean up after them")
+
+    async def _settle(self, otherwise: str) -> None:
         try:
             async with asyncio.timeout(SETTLE_S):
                 await self.sockets.settled()
         except TimeoutError:
-            log.warning("events were still under way after %.0f s; their clients repeat them", SETTLE_S)
-        await self.sockets.cut_all()
+            log.warning(otherwise, SETTLE_S)
 
     async def close(self) -> None:
-        """Stop everything. What fails is logged and does not keep the rest from stopping."""
+        """Stop everything. What fails, or does not end, is logged and does not keep the rest from stopping."""
         for step in [*self.closes, self.broker.flushed, self.nodes.release, self.tasks.close]:
             try:
-                await step()
+                async with asyncio.timeout(STOP_S):
+                    await step()
+            except OSError as error:  # timeouts too
+                log.warning("while stopping: %r", error)
             except Exception:
                 log.exception("while stopping")

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 
 from aiohttp import web
+from redis.exceptions import RedisError
 
 from hub import log as logs
 from hub.app import build
@@ -25,6 +26,10 @@ BACKLOG = 1024
 LOOPBACK = "127.0.0.1"
 
 
+class AddressInUse(Exception):
+    """A port cannot be listened on; the message says which and why."""
+
+
 async def serve(settings: Settings) -> int:
     """Run a node until SIGTERM or SIGINT. Returns the exit code: 0, 1 if it could not start, 2 for wrong settings.
 
@@ -37,19 +42,23 @@ async def serve(settings: Settings) -> int:
     try:
         shared = _bind(settings.host, settings.port, reuse=settings.reuse_port)
         own = _bind(LOOPBACK, settings.own_port, reuse=settings.reuse_port)
-    except OSError as error:
-        return _fail(f"port {settings.port} of {settings.host} cannot be used: {error.strerror}", 1)
+    except AddressInUse as error:
+        return _fail(str(error), 1)
     stop = _stop_signal()
     try:
         applied = await migrate(settings.database_url)
         pool = create_pool(settings.database_url, size=settings.postgres_pool)
         await pool
     except CANNOT_MIGRATE as error:
-        return _fail(f"DATABASE_URL: {error}", 1)
+        return _fail(f"DATABASE_URL: {_words(error)}", 1)
     if applied:
         log.info("applied %d migrations", applied)
     try:
         redis = connect(settings.redis_url, size=settings.redis_pool)
+        await redis.ping()
+    except (RedisError, OSError, ValueError, TypeError) as error:  # the last two: options of the URL
+        return _fail(f"REDIS_URL: {_words(error)}", 1)
+    try:
         hub = build(settings, pool=pool, redis=redis)
     except ConfigError as error:
         return _fail(str(error), 2)
@@ -70,7 +79,8 @@ async def _run(hub: Hub, shared: socket.socket, own: socket.socket, stop: asynci
         await hub.start()
     except (HubError, OSError) as error:
         await runner.cleanup()
-        return _fail(f"the node cannot start: {error}", 1)
+        await hub.close()
+        return _fail(f"the node cannot start: {_words(error)}", 1)
     entrance = web.SockSite(runner, shared, backlog=BACKLOG)
     await entrance.start()
     host, port = shared.getsockname()[:2]
@@ -86,15 +96,16 @@ async def _run(hub: Hub, shared: socket.socket, own: socket.socket, stop: asynci
 
 
 def _bind(host: str, port: int, *, reuse: bool) -> socket.socket:
+    """A socket bound to the address. Raises AddressInUse."""
     bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if reuse:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
         bound.bind((host, port))
-    except OSError:
+    except OSError as error:
         bound.close()
-        raise
+        raise AddressInUse(f"port {port} of {host} cannot be used: {error.strerror or error}") from None
     return bound
 
 
@@ -104,6 +115,10 @@ def _stop_signal() -> asyncio.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, set_stop)
     return stop
+
+
+def _words(error: Exception) -> str:
+    return str(error) or repr(error)  # a TimeoutError says nothing of itself
 
 
 def _fail(message: str, code: int) -> int:

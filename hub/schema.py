@@ -4,14 +4,14 @@ import json
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
 from hub.kernel.errors import CATALOGUE
-from hub.kernel.events import EventRouter
+from hub.kernel.events import EventRoute, EventRouter
 from hub.kernel.http import RestApi
-from hub.kernel.wire import ServerEvent
+from hub.kernel.wire import Nothing, ServerEvent
 from hub.transport import openapi
 
 REFERENCE = "#/structs/{name}"
@@ -24,19 +24,16 @@ def documents(router: EventRouter, apis: Iterable[RestApi], *, version: str) -> 
 
 
 def wire_document(router: EventRouter) -> dict[str, Any]:
-    """Client events with payloads, server events with theirs, and every error with its advice."""
+    """Client events with payloads and acknowledgement data, server events with payloads, errors with their advice."""
     routes = sorted(router.routes.values(), key=lambda route: route.name)
     server_events = sorted(_server_events(), key=lambda event: event.event)
-    types = [*(route.payload for route in routes), *server_events]
-    schemas, components = msgspec.json.schema_components(types, ref_template=REFERENCE)
+    types = {*server_events, *(route.payload for route in routes)}.union(*(_answers(route) for route in routes))
+    ordered = sorted(types, key=lambda struct: (struct.__module__, struct.__qualname__))
+    schemas, components = msgspec.json.schema_components(ordered, ref_template=REFERENCE)
+    schema_of = dict(zip(ordered, schemas, strict=True))
     return {
-        "clientEvents": {
-            route.name: {"payload": schema} | ({"bareString": route.bare} if route.bare else {})
-            for route, schema in zip(routes, schemas, strict=False)
-        },
-        "serverEvents": {
-            event.event: schema for event, schema in zip(server_events, schemas[len(routes) :], strict=True)
-        },
+        "clientEvents": {route.name: _client_event(route, schema_of) for route in routes},
+        "serverEvents": {event.event: schema_of[event] for event in server_events},
         "errors": {
             code: {
                 "meaning": " ".join((error.__doc__ or "").split()),
@@ -47,6 +44,20 @@ def wire_document(router: EventRouter) -> dict[str, Any]:
         },
         "structs": dict(sorted(components.items())),
     }
+
+
+def _client_event(route: EventRoute, schema_of: Mapping[Any, Any]) -> dict[str, Any]:
+    answers = [schema_of[answer] for answer in _answers(route)]
+    described = {"payload": schema_of[route.payload], "data": answers[0] if len(answers) == 1 else {"anyOf": answers}}
+    return described | ({"bareString": route.bare} if route.bare else {})
+
+
+def _answers(route: EventRoute) -> list[type[msgspec.Struct]]:
+    """The structs that the acknowledgement's data may be."""
+    return [
+        part if isinstance(part, type) and issubclass(part, msgspec.Struct) else Nothing
+        for part in get_args(route.answer) or (route.answer,)
+    ]
 
 
 def write(files: Mapping[str, str], folder: Path, *, check: bool) -> int:

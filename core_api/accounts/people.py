@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from msgspec import UNSET, UnsetType
 
 from core_api.accounts.model import Account
-from core_api.accounts.schema import Position, ProfileChanges
+from core_api.accounts.schema import Position, Profile, ProfileChanges
 from core_api.accounts.store import FollowRow, PeopleStore
 from core_api.ports import UserBrief
 from hub.kernel.clock import Clock
@@ -37,6 +37,11 @@ class People:
         if account is None or (viewer is not None and await self._store.blocks(user_id, viewer.user_id)):
             raise NotFound
         return account
+
+    async def replace_profile(self, user_id: UserId, profile: Profile, actor: Actor, version: int | None) -> Account:
+        """Replace the whole of one's own profile. Raises as :meth:`change_profile`."""
+        changes = ProfileChanges(display_name=profile.display_name, bio=profile.bio)
+        return await self.change_profile(user_id, changes, actor, version)
 
     async def change_profile(
         self, user_id: UserId, changes: ProfileChanges, actor: Actor, version: int | None

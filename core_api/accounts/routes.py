@@ -1,7 +1,7 @@
 """The REST side of accounts: /auth and /users."""
 
 from core_api.accounts.people import People
-from core_api.accounts.schema import ProfileChanges, SignedIn, SignUp, User
+from core_api.accounts.schema import Profile, ProfileChanges, SignedIn, SignUp, User
 from core_api.accounts.service import Accounts
 from core_api.accounts.views import user_view
 from core_api.ports import UserBrief
@@ -48,6 +48,11 @@ def people_api(people: People) -> RestApi:
         account = await people.profile(UserId(user_id), actor)
         return Reply(user_view(account, actor), version=account.version)
 
+    async def replace_user(user_id: Uuid, body: Profile, actor: Actor, if_match: int | None) -> Reply[User]:
+        """Replace one's own profile."""
+        account = await people.replace_profile(UserId(user_id), body, actor, if_match)
+        return Reply(user_view(account, actor), version=account.version)
+
     async def change_user(user_id: Uuid, body: ProfileChanges, actor: Actor, if_match: int | None) -> Reply[User]:
         """Change one's own profile."""
         account = await people.change_profile(UserId(user_id), body, actor, if_match)
@@ -79,6 +84,7 @@ def people_api(people: People) -> RestApi:
 
     api.get("/users/me", get_me)
     api.get("/users/{userId}", get_user)
+    api.put("/users/{userId}", replace_user)
     api.patch("/users/{userId}", change_user)
     api.post("/users/{userId}/follow", follow)
     api.delete("/users/{userId}/follow", unfollow)

@@ -17,6 +17,8 @@ Email = Annotated[
 ]
 Username = Annotated[str, Meta(pattern=rf"^[A-Za-z0-9_]{{3,30}}{END}", description="ASCII: no two names look the same")]
 Password = Annotated[str, Meta(min_length=8, max_length=128)]
+DisplayName = Annotated[str, Meta(max_length=60, pattern=NO_CONTROLS)]
+Bio = Annotated[str, Meta(max_length=500, pattern=NO_CONTROLS)]
 Position = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 """What a cursor of our lists holds."""
 RefreshTokenText = Annotated[str, Meta(max_length=200)]
@@ -77,8 +79,15 @@ class SessionInfo(Wire):
     current: bool
 
 
+class Profile(Wire):
+    """All that a person writes about themselves; what is left out is empty."""
+
+    display_name: DisplayName = ""
+    bio: Bio = ""
+
+
 class ProfileChanges(Wire):
     """The fields of one's own profile to change; what is left out stays."""
 
-    display_name: Annotated[str, Meta(max_length=60, pattern=NO_CONTROLS)] | UnsetType = UNSET
-    bio: Annotated[str, Meta(max_length=500, pattern=NO_CONTROLS)] | UnsetType = UNSET
+    display_name: DisplayName | UnsetType = UNSET
+    bio: Bio | UnsetType = UNSET

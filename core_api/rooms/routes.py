@@ -21,17 +21,18 @@ def rooms_api(directory: RoomDirectory) -> RestApi:
         """List public rooms and one's own, the newest first."""
         return await directory.list(actor, query)
 
-    async def get_room(room_id: Uuid, actor: Actor) -> RoomView:
+    async def get_room(room_id: Uuid, actor: Actor) -> Reply[RoomView]:
         """Get a room."""
-        return await directory.get(actor, room_id)
+        return Reply(await directory.get(actor, room_id))
 
     async def list_members(room_id: Uuid, query: PageQuery, actor: Actor) -> Page[MemberView]:
         """List the members of a room in the order they came."""
         return await directory.members(actor, room_id, query)
 
-    async def add_member(room_id: Uuid, body: NewMember, actor: Actor) -> MemberView:
+    async def add_member(room_id: Uuid, body: NewMember, actor: Actor) -> Reply[MemberView]:
         """Add a member to one's own room."""
-        return await directory.add_member(actor, room_id, body)
+        member = await directory.add_member(actor, room_id, body)
+        return Reply(member, location=f"/rooms/{room_id}/members/{member.user_id}")
 
     async def remove_member(room_id: Uuid, user_id: Uuid, actor: Actor) -> None:
         """Remove a member from one's own room, or leave a room."""

@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
+from hub.kernel.errors import Unavailable
 from hub.kernel.ids import NodeId
 from hub.kernel.tasks import Tasks
 
@@ -22,6 +23,7 @@ MAX_QUEUE = 20_000
 """Messages that wait for Redis before the oldest are dropped: what must not be lost is in PostgreSQL or a stream."""
 MAX_BATCH = 200
 """Messages in one pipeline: enough to spare round trips, little enough to keep each below a millisecond of Redis."""
+START_S = 10.0
 CANARY_S = 1.0
 DEAF_S = 5.0
 """Without its own canary for this long a node counts as deaf, and readiness says so. Redis closes subscribers whose
@@ -53,14 +55,15 @@ class RedisBroker:
     name = "broker"
 
     async def start(self) -> None:
-        """Subscribe, and return when the node hears others. Raises TimeoutError if Redis does not answer within 10
-        s.
-        """
+        """Subscribe, and return when the node hears others. Raises Unavailable if it does not within ten seconds."""
         self._tasks.start(self._publish_for_ever(), name="broker: publish")
         self._tasks.start(self._listen_for_ever(), name="broker: listen")
         self._tasks.start(self._canary_for_ever(), name="broker: canary")
-        async with asyncio.timeout(10):
-            await self._connected.wait()
+        try:
+            async with asyncio.timeout(START_S):
+                await self._connected.wait()
+        except TimeoutError:
+            raise Unavailable(f"Nothing is heard over Redis after {START_S:.0f} s.") from None
 
     async def check(self) -> None:
         """Readiness: raises if this node has not heard its own canary for five seconds."""
@@ -97,7 +100,7 @@ class RedisBroker:
                 for message in batch:
                     pipeline.execute_command("PUBLISH", CHANNEL, message)
                 await pipeline.execute()
-        except (RedisError, OSError) as error:
+        except (RedisError, OSError, RuntimeError) as error:  # RuntimeError: uvloop, "the handler is closed"
             # Not sent again: part of the batch may have gone out, and an event that comes twice is worse than a hole
             # that the receiver can see by its number.
             self.dropped += len(batch)
@@ -110,7 +113,7 @@ class RedisBroker:
             try:
                 await pubsub.subscribe(CHANNEL)
                 await self._listen(pubsub)
-            except (RedisError, OSError, RuntimeError) as error:  # RuntimeError: uvloop, "the handler is closed"
+            except (RedisError, OSError, RuntimeError) as error:
                 log.warning("subscription to other nodes lost: %s", error)
             finally:
                 await pubsub.aclose()  # type: ignore[no-untyped-call]

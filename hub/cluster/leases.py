@@ -3,20 +3,22 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from hub.kernel.errors import Unavailable
 from hub.kernel.ids import NodeId
-from hub.kernel.tasks import Tasks
+from hub.kernel.tasks import Running, Tasks
 
 log = logging.getLogger(__name__)
 
 KEY = "hub:nodes"
 BEAT_S = 2.0
-"""Three beats fit into a lease, so that one lost beat and one slow one kill nobody."""
+"""Three beats fit into a lease, so that one lost beat and one slow one kill nobody. A beat that takes longer than the
+pause between two counts as lost."""
 LEASE_MS = 6_000
 FRESH_S = 0.25
 """How long an answer of ``live`` is reused: joins and the presence sweeper ask several times a second."""
@@ -39,7 +41,7 @@ return redis.call('ZRANGEBYSCORE', KEYS[1], time[1] * 1000 + math.floor(time[2] 
 class RedisNodes:
     """This node's lease, and the view of the others. Implements hub.kernel.ports.Nodes.
 
-    ``lapsed`` is awaited when this node finds that its own lease had run out (it was paused, or cut off from Redis):
+    ``lapsed`` is run when this node finds that its own lease had run out (it was paused, or cut off from Redis):
     others have declared it dead meanwhile, so whatever it holds under its name is void and its connections must start
     anew.
     """
@@ -53,8 +55,8 @@ class RedisNodes:
         self._seen: frozenset[NodeId] = frozenset({node_id})
         self._seen_at = 0.0
         self._trusted_from = 0.0
-        self._registered = False
-        self.lapsed: Callable[[], Awaitable[None]] | None = None
+        self._beating: Running | None = None
+        self.lapsed: Callable[[], Coroutine[Any, Any, None]] | None = None
 
     @property
     def node_id(self) -> NodeId:
@@ -67,12 +69,12 @@ class RedisNodes:
             await self._beat(keys=[KEY], args=[self._node_id, LEASE_MS])
         except (RedisError, OSError) as error:
             raise Unavailable("Redis does not answer.") from error
-        self._registered = True
-        self._tasks.start(self._beat_for_ever(), name="node lease")
+        self._beating = self._tasks.start(self._beat_for_ever(), name="node lease")
 
     async def release(self) -> None:
         """Give the lease back, on shutdown. Others then need not wait for it to run out."""
-        self._registered = False
+        if self._beating is not None:  # a beat after this would take the lease again
+            self._beating.cancel()
         try:
             await self._redis.zrem(KEY, self._node_id)
         except (RedisError, OSError):
@@ -100,15 +102,16 @@ class RedisNodes:
         while True:
             await asyncio.sleep(BEAT_S)
             try:
-                in_time = await self._beat(keys=[KEY], args=[self._node_id, LEASE_MS])
-            except (RedisError, OSError) as error:
-                log.warning("node lease not renewed: %s", error)
+                async with asyncio.timeout(BEAT_S):
+                    in_time = await self._beat(keys=[KEY], args=[self._node_id, LEASE_MS])
+            except Exception as error:  # whatever it is: a node that stops trying would be dead and not know it
+                log.warning("node lease not renewed: %r", error)
                 continue
             now = time.monotonic()
             if now - last > 2 * BEAT_S:
                 self._trusted_from = now + 2 * BEAT_S
             last = now
-            if not in_time and self._registered:
+            if not in_time:
                 log.warning("this node's lease had lapsed; its connections start anew")
                 if self.lapsed is not None:
-                    await self.lapsed()
+                    self._tasks.start(self.lapsed(), name="lapsed lease")

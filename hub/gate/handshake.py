@@ -4,13 +4,14 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from hub.gate.revocations import RedisRevocations
 from hub.gate.settings import GateSettings
 from hub.gate.tickets import TicketOffice
 from hub.kernel import wire
 from hub.kernel.clock import Clock
 from hub.kernel.errors import InvalidPayload, Unauthorized
 from hub.kernel.events import Caller
-from hub.kernel.ids import ConnectionId
+from hub.kernel.ids import ConnectionId, SessionId
 from hub.kernel.ports import Admission, Authenticator, RateLimiter
 from hub.kernel.wire import Wire
 
@@ -30,12 +31,14 @@ class Handshake:
         self,
         authenticator: Authenticator,
         tickets: TicketOffice,
+        revocations: RedisRevocations,
         limiter: RateLimiter,
         clock: Clock,
         settings: GateSettings,
     ) -> None:
         self._authenticator = authenticator
         self._tickets = tickets
+        self._revocations = revocations
         self._limiter = limiter
         self._clock = clock
         self._settings = settings
@@ -57,3 +60,7 @@ class Handshake:
         else:
             raise Unauthorized("Give a token or a ticket in the handshake's auth.")
         return Admission(Caller(actor.user_id, actor.session_id, connection_id, given.device), expires_at_ms)
+
+    async def recheck(self, session_id: SessionId) -> None:
+        """Close the session's connections if it has ended. Raises Unavailable if Redis does not answer."""
+        await self._revocations.enforce(session_id)

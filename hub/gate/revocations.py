@@ -1,5 +1,7 @@
 """Sessions that ended before their tokens did: refused on every node, their live connections closed."""
 
+from typing import cast
+
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -32,7 +34,16 @@ class RedisRevocations:
             await self._redis.set(_key(session_id), reason, ex=self._token_life_s)
         except (RedisError, OSError) as error:
             raise Unavailable("The session could not be ended on all nodes. Try again.") from error
-        await self._rooms.disconnect(session_room(session_id), farewell=SessionRevoked(reason=reason))
+        await self._close(session_id, reason)
+
+    async def enforce(self, session_id: SessionId) -> None:
+        """Close the session's connections if it was revoked. Raises Unavailable if Redis does not answer."""
+        try:
+            reason = cast("bytes | None", await self._redis.get(_key(session_id)))
+        except (RedisError, OSError) as error:
+            raise Unavailable from error
+        if reason is not None:
+            await self._close(session_id, reason.decode())
 
     async def is_revoked(self, session_id: SessionId) -> bool:
         """Raises Unavailable if Redis does not answer: an outage is neither a refusal nor a pass."""
@@ -40,6 +51,9 @@ class RedisRevocations:
             return bool(await self._redis.exists(_key(session_id)))
         except (RedisError, OSError) as error:
             raise Unavailable from error
+
+    async def _close(self, session_id: SessionId, reason: str) -> None:
+        await self._rooms.disconnect(session_room(session_id), farewell=SessionRevoked(reason=reason))
 
 
 def _key(session_id: SessionId) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
 import msgspec
 
@@ -49,6 +49,8 @@ class EventRoute:
     handler: Callable[[Caller, Any], Awaitable[msgspec.Struct | None]]
     bare: str | None
     order: Callable[[Any], str] | None
+    answer: Any = None
+    """Annotation of what the handler returns: the data of the acknowledgement."""
 
     def decode(self, data: object) -> msgspec.Struct:
         """The payload struct. Raises InvalidPayload with every violation."""
@@ -87,7 +89,7 @@ class EventRouter:
         """
         if name in self.routes:
             raise ValueError(f"event {name!r} is served twice")
-        self.routes[name] = EventRoute(name, payload, handler, bare, order)
+        self.routes[name] = EventRoute(name, payload, handler, bare, order, get_type_hints(handler).get("return"))
 
     async def dispatch(self, name: str, caller: Caller, data: object, in_order: InOrder = at_once) -> Any:
         """Decode, serve, and return the acknowledgement data as a plain value. Raises HubError.

@@ -25,7 +25,11 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Reply(Generic[T]):
-    """An answer with more than its body. ``version`` becomes the strong ETag that ``If-Match`` is compared with."""
+    """An answer with more than its body.
+
+    ``version`` becomes the strong ETag that ``If-Match`` is compared with. Without it, the answer to a GET has a digest
+    of its body as ETag, for ``If-None-Match`` alone.
+    """
 
     body: T
     version: int | None = None
@@ -70,7 +74,8 @@ class RestApi:
     - ``client``: address and user agent;
     - ``if_match``: the version in ``If-Match``, or ``None``.
 
-    It returns a struct, a ``Page``, a ``Reply`` around one, or ``None`` for 204. Errors are HubErrors.
+    It returns a struct, a ``Page``, a ``Reply`` around one, or ``None`` for 204. Errors are HubErrors. Where the caller
+    is known, every write takes ``Idempotency-Key``.
     """
 
     tag: str
@@ -81,7 +86,7 @@ class RestApi:
         self._add("GET", path, handler, 200)
 
     def post(self, path: str, handler: Handler, *, status: int = 201) -> None:
-        """Create something (201), or act (give the status). Takes ``Idempotency-Key`` where the caller is known."""
+        """Create something (201), or act (give the status)."""
         self._add("POST", path, handler, status)
 
     def put(self, path: str, handler: Handler) -> None:
@@ -101,6 +106,8 @@ class RestApi:
         response = hints.pop("return", None)
         names = {snake(name) for name in PATH_PARAMETER.findall(path)}
         known = names | {"body", "query", "actor", "client", "if_match"}
+        if bare := inspect.signature(handler).parameters.keys() - hints.keys():
+            raise TypeError(f"{method} {path}: parameters {bare} have no annotation")
         if (strange := hints.keys() - known) or (missing := names - hints.keys()):
             raise TypeError(f"{method} {path}: parameters {strange or missing} do not fit the path")
         response = unwrap_reply(response)

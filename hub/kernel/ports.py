@@ -181,6 +181,13 @@ class Gate(Protocol):
         """Who connects. Raises Unauthorized, TokenExpired, Suspended, RateLimited or Unavailable."""
         ...
 
+    async def recheck(self, session_id: SessionId) -> None:
+        """Close the session's connections if it has ended; for one that has joined its room since it was admitted.
+
+        Raises Unavailable if that cannot be known.
+        """
+        ...
+
 
 class Answers(Protocol):
     """Answers kept for ``Idempotency-Key``. Implemented in hub.storage."""

@@ -2,6 +2,7 @@
 
 import re
 from functools import cache
+from itertools import islice
 from typing import Annotated, Any, ClassVar, TypeVar
 
 import msgspec
@@ -16,6 +17,8 @@ Ulid = Annotated[str, Meta(pattern="^[0-7][0-9A-HJKMNP-TV-Z]{25}$", max_length=2
 RoomNameText = Annotated[str, Meta(min_length=3, max_length=80, pattern="^(user|content|doc|call|room):[0-9A-Za-z-]+$")]
 
 T = TypeVar("T")
+MAX_TEXT = 300
+"""Characters of one detail: msgspec repeats an unknown name or value whole, which may have a megabyte."""
 MAX_VIOLATIONS = 20
 """Violations reported of one payload: enough for any form, and a hostile payload cannot ask for a long answer."""
 
@@ -107,8 +110,10 @@ def _collect_fields(
             _collect_field(data[name], struct, field, f"{pointer}/{name}", strict, found)
         elif field.required:
             found.append(_violation(f"{pointer}/{name}", "This field is required"))
+    unknown = (name for name in data if name not in fields)
     found.extend(
-        _violation(f"{pointer}/{_escape(str(name))}", "There is no such field") for name in data if name not in fields
+        _violation(f"{pointer}/{_escape(str(name))}", "There is no such field")
+        for name in islice(unknown, MAX_VIOLATIONS)
     )
 
 
@@ -123,7 +128,7 @@ def _violation(pointer: str, message: str) -> dict[str, str]:
     """One violation. msgspec puts the place at the end of its message; the pointer says it instead."""
     text, _, place = message.partition(" - at `$")
     deeper = re.sub(r"\[(\w+|\.\.\.)\]", r"/\1", place.rstrip("`")).replace(".", "/")
-    return {"pointer": pointer + deeper, "detail": text}
+    return {"pointer": (pointer + deeper)[:MAX_TEXT], "detail": text[:MAX_TEXT]}
 
 
 def _escape(name: str) -> str:

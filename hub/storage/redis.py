@@ -1,23 +1,29 @@
 """The Redis (or Valkey) client of a node."""
 
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+
+WAIT_S = 5
+"""For a connection of the pool, as long as for an answer."""
 
 
 def connect(url: str, *, size: int) -> Redis:
     """A client with a pool of at most ``size`` connections, that gives bytes and does not repeat commands.
 
     redis-py retries a command whose connection broke; the server may have run it the first time, and most of ours are
-    not harmless twice. Callers decide. Connects lazily: an unreachable server shows at the first command.
+    not harmless twice. Callers decide. Connects lazily: an unreachable server shows at the first command. When all
+    connections are in use a command waits for one: the usual pool refuses it, and fifty events at once are no outage.
     """
-    return Redis.from_url(
+    pool = BlockingConnectionPool.from_url(
         url,
         max_connections=size,
+        timeout=WAIT_S,
         socket_connect_timeout=2,
         socket_timeout=5,
         retry=Retry(NoBackoff(), 0),
     )
+    return Redis.from_pool(pool)
 
 
 class RedisProbe:

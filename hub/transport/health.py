@@ -96,13 +96,14 @@ class Health:
             async with session.get(f"http://127.0.0.1:{port}/health/ready") as response:
                 report: dict[str, Any] = (await response.json())["nodes"][0]
                 return report
-        except (aiohttp.ClientError, TimeoutError, ValueError, LookupError):
+        except (aiohttp.ClientError, TimeoutError, ValueError, LookupError, TypeError):  # no hub at that port?
             return {"nodeId": None, "port": port, "ready": False, "checks": {"node": "does not answer"}}
 
     async def _metrics(self, request: web.Request) -> web.Response:
         """Metrics name routes and rates: for this machine, or for who has the token."""
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        by_token = self._metrics_token is not None and hmac.compare_digest(token.encode(), self._metrics_token.encode())
+        given = token.encode(errors="surrogateescape")  # as it came: headers need not be UTF-8
+        by_token = self._metrics_token is not None and hmac.compare_digest(given, self._metrics_token.encode())
         if not by_token and request.remote not in LOOPBACK:
             return problem(403, "forbidden", "Metrics are for loopback, or for the metrics token.", temporary=False)
         return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})

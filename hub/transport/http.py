@@ -1,5 +1,6 @@
 """The HTTP application of a node: REST, health and metrics, the descriptions of the wire, Socket.IO beside them."""
 
+import logging
 from collections.abc import Iterable, Mapping
 
 from aiohttp import web
@@ -10,8 +11,8 @@ from hub.transport import docs_page, middleware, rest
 from hub.transport.health import Health
 from hub.transport.socketio_server import Endpoint, HubSocketServer
 
-JSON_PATH = "socket.io"
-MSGPACK_PATH = "socket.io-msgpack"
+PATHS = {"json": "socket.io", "msgpack": "socket.io-msgpack"}
+"""Where each parser of hub.transport.socketio_server is served."""
 
 
 def application(
@@ -25,16 +26,15 @@ def application(
     documents: Mapping[str, str],
 ) -> web.Application:
     """The application, with every route. ``documents`` are the JSON files served at the root, by name."""
-    allowed = frozenset(origins)
+    logging.getLogger("aiohttp.server").addFilter(middleware.NO_CLIENT_FAULTS)
     app = web.Application(
-        middlewares=[middleware.scope, middleware.origins(allowed)], client_max_size=rest.MAX_BODY_BYTES
+        middlewares=[middleware.scope, middleware.origins(frozenset(origins))], client_max_size=rest.MAX_BODY_BYTES
     )
     health.add_routes(app)
     docs_page.add_routes(app, documents)
     rest.add_endpoints(app, apis, authenticator, answers)
-    # The middleware has checked the origin, against a list that python-socketio need not know.
-    for path, serializer in ((JSON_PATH, "default"), (MSGPACK_PATH, "msgpack")):
-        server = HubSocketServer(sockets, serializer=serializer, origins=sorted(allowed))
+    for parser, path in PATHS.items():
+        server = HubSocketServer(sockets, parser=parser)
         server.attach(app, socketio_path=path)
         app.on_shutdown.append(server.stop)
     return app

@@ -6,13 +6,14 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Middleware
 from prometheus_client import Histogram
 
-from hub.kernel.errors import HubError, PayloadTooLarge, Unavailable
+from hub.kernel.errors import HubError, MalformedBody, NotFound, PayloadTooLarge, Unavailable
 from hub.kernel.ids import new_ulid
 from hub.transport.outages import as_hub_error
-from hub.transport.problems import problem, problem_of
+from hub.transport.problems import BadRequest, ForbiddenOrigin, MethodNotAllowed, problem, problem_of
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +25,24 @@ SECONDS = Histogram(
     ["method", "route", "status"],
     buckets=(0.005, 0.02, 0.1, 0.5, 2.5),
 )
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""Named in the metrics."""
+
+
+class NoClientFaults(logging.Filter):
+    """Drops what aiohttp logs as errors, with a traceback, of requests that are no proper HTTP: their senders are told.
+
+    For the logger ``aiohttp.server``.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record stays."""
+        error = record.exc_info[1] if record.exc_info else None
+        return not isinstance(error, HttpProcessingError | web.RequestPayloadError)
+
+
+NO_CLIENT_FAULTS = NoClientFaults()
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -42,7 +61,8 @@ async def scope(request: web.Request, handler: Handler) -> web.StreamResponse:
         if seconds > SLOW_S and not _is_socket(request):
             log.warning("slow request: %s %s took %.1f s", request.method, _route(request), seconds)
     if not _is_socket(request):
-        SECONDS.labels(request.method, _route(request), response.status).observe(seconds)
+        method = request.method if request.method in METHODS else "(other)"
+        SECONDS.labels(method, _route(request), response.status).observe(seconds)
     if not response.prepared:
         response.headers["X-Request-Id"] = request_id
         response.headers["X-Content-Type-Options"] = "nosniff"
@@ -55,6 +75,8 @@ async def scope(request: web.Request, handler: Handler) -> web.StreamResponse:
 def _answer(request: web.Request, error: Exception) -> web.Response:
     if isinstance(error, web.HTTPRequestEntityTooLarge):
         return problem_of(PayloadTooLarge("The body is larger than the limit of one megabyte."))
+    if isinstance(error, web.RequestPayloadError):
+        return problem_of(MalformedBody("The body is not what its Content-Encoding or length says."))
     if isinstance(error, web.HTTPException):
         return _of_aiohttp(error)
     known = as_hub_error(error)
@@ -69,12 +91,12 @@ def _answer(request: web.Request, error: Exception) -> web.Response:
 def _of_aiohttp(error: web.HTTPException) -> web.Response:
     """What the router says: no such path, or not by this method."""
     if isinstance(error, web.HTTPNotFound):
-        return problem(404, "not_found", "There is nothing at this address.", temporary=False)
+        return problem_of(NotFound("There is nothing at this address."))
     if isinstance(error, web.HTTPMethodNotAllowed):
         allowed = ", ".join(sorted(error.allowed_methods))
         detail = f"This address takes {allowed}."
-        return problem(405, "method_not_allowed", detail, headers={"Allow": allowed}, temporary=False)
-    return problem(error.status, "bad_request", error.reason, temporary=error.status >= 500)
+        return problem(405, MethodNotAllowed.code, detail, headers={"Allow": allowed}, temporary=False)
+    return problem(error.status, BadRequest.code, error.reason, temporary=error.status >= 500)
 
 
 def _route(request: web.Request) -> str:
@@ -100,7 +122,7 @@ def origins(allowed: frozenset[str]) -> Middleware:
         if origin is not None and _is_socket(request) and "*" not in allowed:
             own = {f"http://{request.host}", f"https://{request.host}"}
             if origin not in own and origin not in allowed:
-                return problem(403, "forbidden_origin", "This origin may not connect.", temporary=False)
+                return problem_of(ForbiddenOrigin())
         return await handler(request)
 
     return check

@@ -17,7 +17,9 @@ JSON = "application/json"
 class FieldError(msgspec.Struct):
     """One invalid field."""
 
-    pointer: Annotated[str, Meta(description="JSON pointer into the body (RFC 6901), or the parameter's name")]
+    pointer: Annotated[
+        str, Meta(description="JSON pointer into the body (RFC 6901), or a slash and the parameter's name")
+    ]
     detail: str
 
 
@@ -106,7 +108,7 @@ def _parameters(endpoint: Endpoint, schema_of: dict[str, Any]) -> list[dict[str,
         ]
     if endpoint.takes_if_match:
         found.append({"name": "If-Match", "in": "header", "required": False, "schema": {"type": "string"}})
-    if endpoint.method == "POST" and endpoint.caller != "none":
+    if endpoint.method != "GET" and endpoint.caller != "none":
         found.append({"name": "Idempotency-Key", "in": "header", "required": False, "schema": {"type": "string"}})
     return found
 

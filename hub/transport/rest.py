@@ -1,6 +1,7 @@
 """REST endpoints on aiohttp: credentials, input, idempotency, ETags, answers."""
 
 import hashlib
+import re
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
@@ -17,6 +18,8 @@ BASE = "/api/v1"
 MAX_BODY_BYTES = 1_000_000
 MAX_KEY_LENGTH = 200
 """Of an Idempotency-Key; a UUID has 36."""
+VERSION_TAG = re.compile(r'"(0|[1-9][0-9]{0,8})"')
+"""A version in If-Match: nine digits at most, since it is compared with an integer column."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -29,6 +32,8 @@ def add_endpoints(
         for endpoint in api.endpoints:
             handler = bind(endpoint, authenticator, answers)
             app.router.add_route(endpoint.method, BASE + endpoint.path, handler)
+            if endpoint.method == "GET":  # aiohttp leaves the body of the answer out
+                app.router.add_route("HEAD", BASE + endpoint.path, handler)
 
 
 def bind(endpoint: Endpoint, authenticator: Authenticator, answers: Answers) -> Handler:
@@ -40,7 +45,7 @@ def bind(endpoint: Endpoint, authenticator: Authenticator, answers: Answers) -> 
         body = await request.read() if endpoint.body is not None or request.can_read_body else b""
         arguments = read_input(request, body, actor)
         key = request.headers.get("Idempotency-Key")
-        if endpoint.method != "POST" or key is None or actor is None:
+        if endpoint.method == "GET" or key is None or actor is None:
             return _response(endpoint, request, await endpoint.handler(**arguments))
         return await _once(endpoint, request, body, arguments, actor, key, answers)
 
@@ -55,6 +60,8 @@ async def _actor(request: web.Request, endpoint: Endpoint, authenticator: Authen
         if endpoint.caller == "required":
             raise Unauthorized
         return None
+    if not header.isascii():
+        raise Unauthorized("The Authorization header is not ASCII.")
     scheme, _, token = header.partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise Unauthorized("The Authorization header must be: Bearer <access token>.")
@@ -77,7 +84,7 @@ def _input_reader(endpoint: Endpoint) -> Callable[[web.Request, bytes, Actor | N
         if endpoint.caller != "none":
             arguments["actor"] = actor
         if endpoint.takes_client:
-            arguments["client"] = Client(request.remote or "", request.headers.get("User-Agent", "")[:300])
+            arguments["client"] = _client(request)
         if endpoint.takes_if_match:
             arguments["if_match"] = _if_match(request)
         return arguments
@@ -85,12 +92,20 @@ def _input_reader(endpoint: Endpoint) -> Callable[[web.Request, bytes, Actor | N
     return read
 
 
+def _client(request: web.Request) -> Client:
+    # aiohttp gives bytes that are no UTF-8 as lone surrogates, which can be neither stored nor sent.
+    agent = request.headers.get("User-Agent", "").encode(errors="surrogateescape").decode(errors="replace")
+    return Client(request.remote or "", agent[:300])
+
+
 def _path_value(name: str, text: str, shape: Any) -> Any:
     try:
         return wire.decode(text, shape, strict=False)
     except InvalidPayload as error:
         detail = error.details["errors"][0]["detail"]
-        raise InvalidPayload(f"{detail} (in the path: {name})", errors=[{"pointer": name, "detail": detail}]) from None
+        raise InvalidPayload(
+            f"{detail} (in the path: {name})", errors=[{"pointer": f"/{name}", "detail": detail}]
+        ) from None
 
 
 def _query(request: web.Request) -> dict[str, str]:
@@ -105,38 +120,48 @@ def _body(request: web.Request, body: bytes, decoder: msgspec.json.Decoder[Any],
     if request.content_type != "application/json":
         raise MalformedBody("Send the body as application/json.")
     try:
-        return decoder.decode(body)
-    except msgspec.ValidationError:
-        return wire.decode(msgspec.json.decode(body), shape)  # raises, with every violation listed
+        try:
+            return decoder.decode(body)
+        except msgspec.ValidationError:
+            value = msgspec.json.decode(body)  # what comes after the first violation may be no JSON at all
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedBody(f"The body is not valid JSON: {error}") from None
+    return wire.decode(value, shape)  # raises, with every violation listed
 
 
 def _if_match(request: web.Request) -> int | None:
     header = request.headers.get("If-Match")
-    if header is None or header == "*":
+    if header is None or header.strip() == "*":
         return None
-    tag = header.strip('"')
-    if f'"{tag}"' != header or not tag.isascii() or not tag.isdigit():
+    if "," in header or len(request.headers.getall("If-Match")) > 1:
+        raise InvalidPayload("If-Match takes one ETag here.", errors=[])
+    if (tag := VERSION_TAG.fullmatch(header.strip())) is None:
         raise PreconditionFailed("If-Match is none of our ETags.")
-    return int(tag)
+    return int(tag[1])
+
+
+def _client_has(request: web.Request, etag: str) -> bool:
+    """Whether ``If-None-Match`` says that the client has this version."""
+    known = [tag.strip() for tag in request.headers.get("If-None-Match", "").split(",")]
+    return "*" in known or etag in known or f"W/{etag}" in known
 
 
 def _response(endpoint: Endpoint, request: web.Request, result: Any) -> web.Response:
     reply: Reply[Any] = result if isinstance(result, Reply) else Reply(result)
     headers = {}
+    body = None if reply.body is None else msgspec.json.encode(reply.body)
     if reply.version is not None:
         headers["ETag"] = f'"{reply.version}"'
-        if request.method == "GET" and headers["ETag"] in request.headers.get("If-None-Match", ""):
-            return web.Response(status=304, headers=headers)
+    elif endpoint.method == "GET" and isinstance(result, Reply) and body is not None:
+        headers["ETag"] = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    if endpoint.method == "GET" and "ETag" in headers and _client_has(request, headers["ETag"]):
+        return web.Response(status=304, headers=headers)
     if reply.location is not None:
         headers["Location"] = BASE + reply.location
-    if reply.body is None:
+    if body is None:
         return web.Response(status=204, headers=headers)
     status = reply.status or endpoint.status
-    return web.Response(
-        body=msgspec.json.encode(reply.body), status=status, headers=headers, content_type="application/json"
-    )
+    return web.Response(body=body, status=status, headers=headers, content_type="application/json")
 
 
 async def _once(

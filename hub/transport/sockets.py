@@ -2,29 +2,32 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
 from typing import Any
 
+import msgspec
 import structlog
 from prometheus_client import Counter, Gauge
 
 from hub.kernel.clock import from_ms
-from hub.kernel.errors import HubError, Overloaded, Unavailable
-from hub.kernel.events import EventRouter
+from hub.kernel.errors import HubError, InvalidPayload, Overloaded, Unavailable
+from hub.kernel.events import Caller, EventRouter
 from hub.kernel.ids import ConnectionId, NodeId, RoomName, session_room, user_room
-from hub.kernel.ports import Admission, Gate
+from hub.kernel.ports import Gate
 from hub.kernel.tasks import Tasks
 from hub.kernel.wire import ServerEvent, to_wire
+from hub.transport.connection import Connection, UnderWay
 from hub.transport.outages import as_hub_error
 from hub.transport.socketio_server import HubSocketServer
 
 log = logging.getLogger(__name__)
 
-MAX_IN_FLIGHT = 32
-"""Events of one connection handled at once. The next one is not read from the socket until one is done, so a client
-that sends faster than its handlers work is slowed by TCP and holds no memory here."""
+LAST_EVENTS_S = 5.0
+"""Longest wait, after a connection has gone, for the events of it that are being handled."""
+LEAVING_AT_ONCE = 32
+"""Connections whose disconnect hooks run at the same time: after a drain thousands go together, and every hook needs
+Redis."""
 
 CONNECTIONS = Gauge("hub_connections", "Socket.IO connections of this node")
 EVENTS = Counter("hub_events_total", "Client events by name and outcome", ["event", "outcome"])
@@ -44,34 +47,12 @@ class SessionReady(ServerEvent):
     unread_notifications: int = 0
 
 
-class Connection:
-    """One connection: who it speaks for, its rooms, and what of it is being handled."""
+class EventFailed(ServerEvent):
+    """An event that asked for no acknowledgement failed. ``error`` is what the acknowledgement would have carried."""
 
-    def __init__(self, server: HubSocketServer, admission: Admission) -> None:
-        self.server = server
-        self.caller = admission.caller
-        self.expires_at_ms = admission.expires_at_ms
-        self.rooms: set[RoomName] = set()
-        self.started = False
-        self.in_flight = asyncio.Semaphore(MAX_IN_FLIGHT)
-        self._tails: dict[str, asyncio.Future[None]] = {}
-
-    @asynccontextmanager
-    async def in_order(self, key: str | None) -> AsyncIterator[None]:
-        """Wait until every earlier event with the same key has completed. ``None`` waits for nothing."""
-        if key is None:
-            yield
-            return
-        before, done = self._tails.get(key), asyncio.get_running_loop().create_future()
-        self._tails[key] = done
-        try:
-            if before is not None:
-                await before
-            yield
-        finally:
-            done.set_result(None)
-            if self._tails.get(key) is done:
-                del self._tails[key]
+    event = "hub:error"
+    failed: str = msgspec.field(name="event")
+    error: dict[str, Any]
 
 
 class Sockets:
@@ -85,9 +66,9 @@ class Sockets:
         self._tasks = tasks
         self._gate: Gate | None = None
         self._router = EventRouter()
-        self._in_flight = 0
-        self._settled = asyncio.Event()
-        self._settled.set()
+        self._draining = False
+        self._under_way = UnderWay()
+        self._leaving = asyncio.Semaphore(LEAVING_AT_ONCE)
         self._connections: dict[ConnectionId, Connection] = {}
         self._rooms: dict[RoomName, set[ConnectionId]] = {}
         self.left: Callable[[set[RoomName]], Any] | None = None
@@ -161,42 +142,47 @@ class Sockets:
             await connection.server.cut(connection_id)
 
     async def settled(self) -> None:
-        """Wait until no event is being handled."""
-        await self._settled.wait()
+        """Wait until no event and no disconnect hook is under way."""
+        await self._under_way.settled()
 
-    async def announce(self, event: ServerEvent) -> None:
-        """Send an event to every connection of this node."""
-        payload = to_wire(event)
+    async def drain(self, farewell: ServerEvent) -> None:
+        """Let nobody in and start no event any more, and send ``farewell`` to every connection.
+
+        Events that come after this are not acknowledged: their clients repeat them where they go.
+        """
+        self._draining = True
+        payload = to_wire(farewell)
         for connection_id in list(self._connections):
-            await self.send(connection_id, event.event, payload)
+            await self.send(connection_id, farewell.event, payload)
 
     # The life of a connection
 
     async def admit(self, server: HubSocketServer, connection_id: ConnectionId, auth: object, address: str) -> None:
         """Check a handshake. Raises HubError to refuse it."""
         try:
-            if self._gate is None:
+            if self._gate is None or self._draining:
                 raise Unavailable
             admission = await self._gate.admit(connection_id, auth, address)
         except Exception as error:
             raise self._client_error(error, "handshake") from None
-        self._connections[connection_id] = Connection(server, admission)
+        self._connections[connection_id] = Connection(server, self._gate, admission)
         CONNECTIONS.set(len(self._connections))
 
     async def connected(self, connection_id: ConnectionId) -> None:
         """The client has its CONNECT packet: join its rooms, tell the features, then say that it may begin."""
-        connection = self._connections.get(connection_id)
-        if connection is None or connection.started:
-            return
-        connection.started = True
+        connection = self._connections[connection_id]
         caller = connection.caller
-        self.join(connection_id, user_room(caller.user_id))
-        self.join(connection_id, session_room(caller.session_id))
-        for hook in self._router.connected:
-            try:
-                await hook(caller)
-            except Exception as error:
-                self._client_error(error, "connect hook")
+        connection.under_way.begin()
+        try:
+            self.join(connection_id, user_room(caller.user_id))
+            self.join(connection_id, session_room(caller.session_id))
+            await self._recheck(connection_id, connection)
+            if connection_id in self._connections:
+                connection.told = True
+                await self._run(self._router.connected, caller, "connect hook")
+        finally:
+            connection.under_way.end()
+            connection.begun.set()
         ready = SessionReady(
             user_id=caller.user_id,
             session_id=caller.session_id,
@@ -206,66 +192,104 @@ class Sockets:
         )
         await self.send(connection_id, ready.event, to_wire(ready))
 
+    async def _recheck(self, connection_id: ConnectionId, connection: Connection) -> None:
+        # A session that ended after its token was checked, and before the connection stood in the session's room, was
+        # looked for here in vain.
+        try:
+            await connection.gate.recheck(connection.caller.session_id)
+        except Exception as error:
+            self._client_error(error, "recheck of a session")
+            await connection.server.cut(connection_id)
+
     async def disconnected(self, connection_id: ConnectionId) -> None:
-        """The connection is gone: tell the features, and count its rooms anew."""
+        """The connection is gone: from here on it is in no room, and no event of it is started.
+
+        The features are told in the background, since whoever closes a connection must not wait for their Redis.
+        """
         connection = self._connections.pop(connection_id, None)
         CONNECTIONS.set(len(self._connections))
         if connection is None:
             return
         for room in connection.rooms:
             self._forget(connection_id, room)
-        for hook in self._router.disconnected if connection.started else ():
+        self._under_way.begin()
+        self._tasks.start(self._leave_behind(connection), name="disconnect hooks")
+
+    async def _leave_behind(self, connection: Connection) -> None:
+        """Tell the features, after the last event, so that none brings back what a hook has taken away."""
+        try:
+            async with asyncio.timeout(LAST_EVENTS_S):
+                await connection.under_way.settled()
+        except TimeoutError:
+            log.warning("a connection has gone, and an event of it is still being handled")
+        try:
+            async with self._leaving:
+                if connection.told:
+                    await self._run(self._router.disconnected, connection.caller, "disconnect hook")
+                if self.left is not None:
+                    await self.left(connection.rooms)
+        finally:
+            self._under_way.end()
+
+    async def _run(self, hooks: Iterable[Callable[[Caller], Awaitable[None]]], caller: Caller, what: str) -> None:
+        for hook in hooks:
             try:
-                await hook(connection.caller)
+                await hook(caller)
             except Exception as error:
-                self._client_error(error, "disconnect hook")
-        if self.left is not None:
-            await self.left(connection.rooms)
+                self._client_error(error, what)
 
     # Events
 
     async def event(self, connection_id: ConnectionId, name: str, arguments: list[Any], ack_id: int | None) -> None:
-        """Start handling an event. Waits only while the connection has MAX_IN_FLIGHT events under way."""
+        """Start handling an event. Waits while the connection has MAX_IN_FLIGHT events under way."""
         connection = self._connections.get(connection_id)
         if connection is None:
             return
+        await connection.begun.wait()
         await connection.in_flight.acquire()
-        self._in_flight += 1
-        self._settled.clear()
+        if self._draining or connection_id not in self._connections:
+            connection.in_flight.release()
+            return
+        self._under_way.begin()
+        connection.under_way.begin()
         self._tasks.start(self._handle(connection, name, arguments, ack_id), name=f"event {name[:40]}")
 
     async def _handle(self, connection: Connection, name: str, arguments: list[Any], ack_id: int | None) -> None:
         caller = connection.caller
-        with structlog.contextvars.bound_contextvars(
-            connection_id=caller.connection_id, user_id=caller.user_id, event_name=name[:40]
-        ):
-            try:
-                data = await self._router_answer(connection, name, arguments[0] if arguments else {})
-                answer = {"ok": True, "data": data}
-            except Exception as error:
-                answer = {"ok": False, "error": self._client_error(error, name).to_wire()}
-            finally:
-                connection.in_flight.release()
-                self._in_flight -= 1
-                if not self._in_flight:
-                    self._settled.set()
-        known = name if name in self._router.routes else "(unknown)"
-        EVENTS.labels(known, "ok" if answer["ok"] else answer["error"]["code"]).inc()
-        if ack_id is not None:
-            await connection.server.acknowledge(caller.connection_id, ack_id, answer)
-        elif not answer["ok"]:
-            failure = {"event": name[:80], "error": answer["error"]}
-            await connection.server.send([caller.connection_id], "hub:error", failure)
+        try:
+            with structlog.contextvars.bound_contextvars(
+                connection_id=caller.connection_id, user_id=caller.user_id, event_name=name[:40]
+            ):
+                answer = await self._answer(connection, name, arguments)
+            known = name if name in self._router.routes else "(unknown)"
+            EVENTS.labels(known, "ok" if answer["ok"] else answer["error"]["code"]).inc()
+            if ack_id is not None:
+                await connection.server.acknowledge(caller.connection_id, ack_id, answer)
+            elif not answer["ok"]:
+                failure = {"event": name[:80], "error": answer["error"]}
+                await connection.server.send([caller.connection_id], "hub:error", failure)
+        finally:
+            connection.in_flight.release()
+            connection.under_way.end()
+            self._under_way.end()
 
-    async def _router_answer(self, connection: Connection, name: str, data: object) -> Any:
-        return await self._router.dispatch(name, connection.caller, data, connection.in_order)
+    async def _answer(self, connection: Connection, name: str, arguments: list[Any]) -> dict[str, Any]:
+        """The acknowledgement of an event, whatever comes of it."""
+        try:
+            if len(arguments) > 1:
+                raise InvalidPayload("An event takes one payload.", errors=[])
+            data = arguments[0] if arguments else {}
+            reply = await self._router.dispatch(name, connection.caller, data, connection.in_order)
+        except Exception as error:
+            return {"ok": False, "error": self._client_error(error, name).to_wire()}
+        return {"ok": True, "data": reply}
 
     def _client_error(self, error: Exception, where: str) -> HubError:
         """What the client is told of an exception; what is not meant for clients is logged."""
         known = as_hub_error(error)
         if known is None:
-            log.exception("%s failed", where, exc_info=error)
+            log.error("%s failed", where[:80], exc_info=error)
             return HubError()
         if isinstance(known, Unavailable | Overloaded):
-            log.warning("%s: %s", where, error)
+            log.warning("%s: %s", where[:80], error)
         return known

@@ -24,11 +24,11 @@ Script = Callable[..., Awaitable[dict[str, Any]]]
 @pytest.fixture(scope="module")
 def npm_clients() -> None:
     """Skips the module without Node.js or its packages; under SPARKLE_TEST_ALL that is a failure instead."""
-    lacking = next((what for what, there in (
-        ("node is not installed", shutil.which("node")),
-        ("the npm packages are not installed (./sparkle test installs them)", (JS / "node_modules").is_dir()),
-    ) if not there), None)  # fmt: skip
-    if lacking is None:
+    if not shutil.which("node"):
+        lacking = "node is not installed"
+    elif not (JS / "node_modules").is_dir():
+        lacking = "the npm packages are not installed (./sparkle test installs them)"
+    else:
         return
     if os.environ.get("SPARKLE_TEST_ALL"):  # noqa: TID251 about this test run, not about the hub
         pytest.fail(f"SPARKLE_TEST_ALL is set, and {lacking}")

@@ -1,10 +1,14 @@
 """The socket.io-client of npm, unmodified, against two nodes: what CONTRACT promises such a client, end to end."""
 
+import asyncio
+import signal
+
 import pytest
 
 from tests.e2e.conftest import Script
 from tests.support.hub_process import HubProcess
-from tests.support.rest import Rest
+from tests.support.rest import Person, Rest
+from tests.support.wait import until
 
 
 async def test_a_refused_handshake_is_a_connect_error_with_a_code(rest: Rest, script: Script) -> None:
@@ -164,3 +168,28 @@ async def test_polling_upgrading_and_msgpack_clients_share_one_hub(rest: Rest, s
         assert report[way]["unknownEvent"]["error"]["code"] == "unknown_event"
     assert report["upgraded"] == {"before": "polling", "after": "websocket", "answered": 40, "inOrder": True}
     assert report["refusedOnMsgpack"]["error"]["errors"][0]["pointer"] == "/status"
+
+
+async def test_clients_of_a_draining_node_come_back_by_themselves_over_every_transport(
+    hub: HubProcess, rest: Rest, script: Script
+) -> None:
+    """The last test of the module: it leaves the first node anew."""
+    people = {transport: await rest.sign_up("ada") for transport in ("websocket", "polling")}
+    scripts = asyncio.gather(
+        *(script("drain", ada=ada.for_scripts(), transport=transport) for transport, ada in people.items())
+    )
+    await until(lambda: _all_away(rest, *people.values()))
+    hub.nodes[0].send(signal.SIGTERM)
+
+    websocket, polling = await scripts
+    for report in (websocket, polling):
+        assert report["reason"] != "io server disconnect"  # after which a client stays away
+        assert report["after"] != report["before"]
+    # A client that happens to be between two polls finds its session gone and is not told why.
+    (announced,) = websocket["announced"]
+    assert announced["reconnectAfterMs"] > 0
+
+
+async def _all_away(rest: Rest, *people: Person) -> bool:
+    answer = await rest.get("/presence", people[0], params={"ids": ",".join(person.id for person in people)})
+    return all(user["status"] == "away" for user in answer.expect(200)["users"])

@@ -3,6 +3,7 @@ same document.
 """
 
 import asyncio
+from typing import Any
 
 from pycrdt import Doc, Text, XmlFragment
 
@@ -65,11 +66,11 @@ async def _write_in_python(url: str, person: Person, document_id: str) -> dict[s
 
 
 async def _join_anew(url: str, person: Person, document_id: str) -> dict[str, str]:
-    doc: Doc[object] = Doc()
+    doc: Doc[Any] = Doc()
     async with socket_client(url, person.token) as client:
         doc.apply_update((await client.ok("collab:join", document_id))["update"])
     return _contents(doc)
 
 
-def _contents(doc: Doc[object]) -> dict[str, str]:
+def _contents(doc: Doc[Any]) -> dict[str, str]:
     return {"text": str(doc.get("text", type=Text)), "rich": str(doc.get("prosemirror", type=XmlFragment))}

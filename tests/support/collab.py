@@ -7,9 +7,10 @@ from collab.engine import Engine
 from collab.hints_redis import RedisHints
 from collab.log import Row
 from collab.log_postgres import PostgresLog
+from collab.service import DocumentRoles
+from collab.store import DocumentStore
 from hub.kernel.errors import Forbidden, NotFound
 from hub.kernel.events import Actor
-from hub.kernel.ports import Roles
 
 DOCUMENT = "11111111-1111-4111-8111-111111111111"
 OTHER = "22222222-2222-4222-8222-222222222222"
@@ -53,10 +54,11 @@ MAY = {
 
 
 class RoleAccess:
-    """Implements hub.kernel.ports.Access by roles alone."""
+    """Implements hub.kernel.ports.Access for documents: their roles, and the pairs in ``blocks``."""
 
-    def __init__(self, roles: Roles) -> None:
-        self._roles = roles
+    def __init__(self, store: DocumentStore) -> None:
+        self._roles = DocumentRoles(store, self)
+        self.blocks: set[frozenset[str]] = set()
 
     async def check(self, actor: Actor | None, action: str, resource: str, resource_id: str) -> None:
         role = await self._roles.role(actor.user_id if actor else None, resource_id)
@@ -66,4 +68,14 @@ class RoleAccess:
             raise Forbidden
 
     async def blocked(self, one: str, other: str) -> bool:
-        return False
+        return frozenset((one, other)) in self.blocks
+
+
+@dataclass
+class Accounts:
+    """Implements collab.ports.People: everybody is there but those in ``absent``."""
+
+    absent: set[str] = field(default_factory=set)
+
+    async def exists(self, user_id: str) -> bool:
+        return user_id not in self.absent

@@ -14,6 +14,7 @@ from hub.config import Settings, load
 from hub.lifecycle import Hub
 from hub.storage.postgres import create_pool
 from hub.storage.redis import connect
+from hub.transport.socketio_server import HubSocketServer
 
 CHEAP = {
     "SPARKLE_ACCOUNTS_ARGON2_MEMORY_KIB": "8",
@@ -33,6 +34,12 @@ class RunningHub:
     hub: Hub
     url: str
     http: aiohttp.ClientSession
+
+    @property
+    def socket_servers(self) -> list[HubSocketServer]:
+        """The Socket.IO endpoints, one a parser."""
+        owners = [getattr(step, "__self__", None) for step in self.hub.web.on_shutdown]
+        return [owner for owner in owners if isinstance(owner, HubSocketServer)]
 
     async def sign_up(self, name: str) -> dict[str, Any]:
         """The answer of a sign-up: ``user``, ``accessToken``, …"""

@@ -1,6 +1,7 @@
 """A real hub in processes of its own: `sparkle-hub run` over the test session's servers, and its nodes by name."""
 
 import contextlib
+import itertools
 import os
 import signal
 import sys
@@ -40,7 +41,9 @@ class Node:
     @property
     def pid(self) -> int:
         """The process that is this node at the moment."""
-        return until_sync(self._find)
+        pid = until_sync(self._find)
+        assert pid is not None
+        return pid
 
     @property
     def node_id(self) -> str:
@@ -74,7 +77,7 @@ class Node:
         for pid in children_of(self.supervisor):
             with contextlib.suppress(OSError):  # it may end while we look
                 command = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
-                if command[command.index("--node-name") + 1 :][:1] == [self.name] if "--node-name" in command else False:
+                if ("--node-name", self.name) in itertools.pairwise(command):
                     return pid
         return None
 
@@ -113,7 +116,7 @@ def running_hub_process(servers: Servers, data: Path, *, nodes: int = 2, **envir
     command = [sys.executable, "-m", "hub.cli", "run", "--nodes", str(nodes), "--port", "0", "--data", str(data)]
     with servers.fresh_database() as database_url:
         urls = {"DATABASE_URL": database_url, "REDIS_URL": servers.redis_url}
-        with running(command, **CHEAP, **urls, **environment) as program:
+        with running(command, uid=None, **CHEAP, **urls, **environment) as program:
             shared = _address(program, "Sparkle Hub listens on")
             names = [f"n{number}" for number in range(1, nodes + 1)]
             found = tuple(Node(name, _address(program, f"node {name} alone"), program.pid) for name in names)

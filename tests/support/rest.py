@@ -65,7 +65,9 @@ class Rest:
         url = self.url + (path[1:] if path.startswith("//") else BASE + path)
         async with self._http.request(method, url, headers=headers, **options) as response:
             has_json = response.content_type.endswith("json") and response.status not in {204, 304}
-            return Answer(response.status, response.headers, await response.json(content_type=None) if has_json else None)
+            return Answer(
+                response.status, response.headers, await response.json(content_type=None) if has_json else None
+            )
 
     async def get(self, path: str, by: Person | None = None, **options: Any) -> Answer:
         return await self.request("GET", path, by, **options)
@@ -97,7 +99,9 @@ class Rest:
             (await self.post(f"/documents/{document['id']}/members", owner, json=member)).expect(201)
         return str(document["id"])
 
-    async def post_article(self, author: Person, title: str = "A title", *, status: str = "PUBLISHED") -> dict[str, Any]:
+    async def post_article(
+        self, author: Person, title: str = "A title", *, status: str = "PUBLISHED"
+    ) -> dict[str, Any]:
         """A new post."""
         content = {"blocks": [{"type": "paragraph", "text": "Words."}]}
         answer = await self.post("/posts", author, json={"title": title, "content": content, "status": status})

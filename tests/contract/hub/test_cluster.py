@@ -1,5 +1,6 @@
 """hub.cluster on a real Valkey: leases, the broker's order, member counts over nodes."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -9,6 +10,7 @@ from redis.asyncio import Redis
 from hub.cluster.broker import RedisBroker
 from hub.cluster.leases import KEY, RedisNodes
 from hub.cluster.rooms import ClusterRooms
+from hub.kernel.errors import Unavailable
 from hub.kernel.ids import ConnectionId, NodeId, RoomName
 from hub.kernel.tasks import Tasks
 from hub.kernel.wire import ServerEvent
@@ -60,7 +62,7 @@ async def pair(redis: Redis, tasks: Tasks) -> tuple[Node, Node]:
 
 async def test_nodes_see_each_other_until_one_gives_its_lease_back(pair: tuple[Node, Node]) -> None:
     one, two = pair
-    await until(lambda: one.nodes.live())
+    await until(one.nodes.live)
     assert await two.nodes.live() == {"one", "two"}
     await one.nodes.release()
 
@@ -79,6 +81,42 @@ async def test_a_node_whose_lease_ran_out_is_told_so(pair: tuple[Node, Node], re
     pair[0].nodes.lapsed = note
     await redis.zadd(KEY, {"one": 1})
     await until(lambda: lapsed)
+
+
+async def test_a_lease_that_was_given_back_is_not_taken_again(
+    redis: Redis, tasks: Tasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.cluster.leases.BEAT_S", 0.01)
+    nodes = RedisNodes(redis, NodeId("one"), tasks)
+    await nodes.start()
+    await nodes.release()
+    await asyncio.wait_for(tasks.close(), 1)
+    assert await redis.zscore(KEY, "one") is None
+
+
+async def test_a_beat_that_fails_or_hangs_is_followed_by_the_next(
+    redis: Redis, tasks: Tasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.cluster.leases.BEAT_S", 0.02)
+    nodes, beats = RedisNodes(redis, NodeId("one"), tasks), [0]
+    await nodes.start()
+
+    async def beat(**_: object) -> int:
+        beats[0] += 1
+        if beats[0] == 1:
+            raise RuntimeError("the handler is closed")
+        if beats[0] == 2:
+            await asyncio.Event().wait()
+        return 1
+
+    monkeypatch.setattr(nodes, "_beat", beat)
+    await until(lambda: beats[0] >= 3)
+
+
+async def test_a_node_that_hears_nothing_at_its_start_says_so(tasks: Tasks, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hub.cluster.broker.START_S", 0.2)
+    with pytest.raises(Unavailable, match="Redis"):
+        await RedisBroker(connect("unix:///nowhere/v.sock", size=5), NodeId("alone"), tasks).start()
 
 
 async def test_events_reach_members_on_other_nodes_once_and_in_order(pair: tuple[Node, Node]) -> None:
@@ -141,7 +179,7 @@ async def test_eviction_and_disconnection_reach_connections_on_other_nodes(pair:
 async def test_a_node_whose_subscription_was_killed_hears_again(pair: tuple[Node, Node], redis: Redis) -> None:
     one, two = pair
     await two.rooms.join(ConnectionId("b"), LOBBY)
-    await redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+    await redis.client_kill_filter(_type="pubsub")
 
     async def heard() -> list[Any]:
         await one.rooms.emit(LOBBY, Said(text="again"))

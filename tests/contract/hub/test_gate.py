@@ -77,10 +77,22 @@ async def test_revoking_closes_the_sessions_connections(redis: Redis) -> None:
     assert rooms.disconnected == ["session:s1"]
 
 
+async def test_a_recheck_closes_connections_of_a_revoked_session_and_no_other(redis: Redis) -> None:
+    rooms = RecordedRooms()
+    revocations = RedisRevocations(redis, rooms, token_life_s=600)
+    await revocations.enforce(ADA.session_id)
+    assert rooms.disconnected == []
+    await revocations.revoke(ADA.session_id, "signed_out")
+    await revocations.enforce(ADA.session_id)
+    assert rooms.disconnected == ["session:s1", "session:s1"]
+
+
 async def test_an_outage_is_neither_a_refusal_nor_a_pass() -> None:
     revocations = RedisRevocations(connect("unix:///nowhere/v.sock", size=2), RecordedRooms(), token_life_s=600)
     with pytest.raises(Unavailable):
         await revocations.is_revoked(ADA.session_id)
+    with pytest.raises(Unavailable):
+        await revocations.enforce(ADA.session_id)
 
 
 class ExpiredTokens:
@@ -90,17 +102,19 @@ class ExpiredTokens:
 
 @pytest.mark.parametrize("auth", [None, {}, [], "text", {"token": 1}, {"token": None}, {"ticket": "x" * 500}])
 async def test_a_handshake_without_credentials_is_unauthorized(
-    auth: object, redis: Redis, office: TicketOffice
+    auth: object, redis: Redis, office: TicketOffice, revocations: RedisRevocations
 ) -> None:
     clock, limiter = FrozenClock(), RedisRateLimiter(redis)
-    handshake = Handshake(ExpiredTokens(), office, limiter, clock, GateSettings())  # type: ignore[arg-type]
+    handshake = Handshake(ExpiredTokens(), office, revocations, limiter, clock, GateSettings())  # type: ignore[arg-type]
     with pytest.raises(Unauthorized):
         await handshake.admit(ConnectionId("c1"), auth, "127.0.0.1")
 
 
-async def test_an_address_that_connects_too_often_waits(redis: Redis, office: TicketOffice) -> None:
-    settings = GateSettings(connects_per_minute=3)
-    handshake = Handshake(ExpiredTokens(), office, RedisRateLimiter(redis), FrozenClock(), settings)  # type: ignore[arg-type]
+async def test_an_address_that_connects_too_often_waits(
+    redis: Redis, office: TicketOffice, revocations: RedisRevocations
+) -> None:
+    settings, limiter = GateSettings(connects_per_minute=3), RedisRateLimiter(redis)
+    handshake = Handshake(ExpiredTokens(), office, revocations, limiter, FrozenClock(), settings)  # type: ignore[arg-type]
     for _ in range(3):
         with pytest.raises(TokenExpired):
             await handshake.admit(ConnectionId("c1"), {"token": "t"}, "10.0.0.1")

@@ -1,7 +1,7 @@
 // The other ways in: long-polling, long-polling that becomes a WebSocket (what the client does by itself), msgpack.
 
 import msgpack from "socket.io-msgpack-parser";
-import { ask, connect, input, next, ok, report } from "./hub.mjs";
+import { ask, connect, input, next, ok, open, report } from "./hub.mjs";
 
 const { nodes, ada, bob } = input;
 const [url] = nodes;
@@ -29,18 +29,19 @@ async function exchange(options) {
   return seen;
 }
 
-/** Default options: the events sent while the transport changes are all answered, in order. */
+/** Default options: what is sent while the transport changes is answered once and in order. */
 async function upgrade() {
-  const socket = await connect(url, ada, { transports: undefined });
+  const socket = open(url, { token: ada.token }, { transports: ["polling", "websocket"] });
+  const opened = new Promise((resolve) => socket.io.once("open", resolve));
+  await opened;
   const before = socket.io.engine.transport.name;
   const upgraded = new Promise((resolve) => socket.io.engine.once("upgrade", resolve));
   const statuses = ["online", "away", "busy", "dnd"];
-  const answers = [];
-  for (let number = 0; number < 40; number += 1) {
-    answers.push(ok(socket, "presence:update", statuses[number % 4]).then(({ version }) => version));
-  }
-  await upgraded;
-  const versions = await Promise.all(answers);
+  const versions = [];
+  const answers = Array.from({ length: 40 }, async (_, number) => {
+    versions.push((await ok(socket, "presence:update", statuses[number % 4])).version);
+  });
+  await Promise.all([upgraded, ...answers]);
   return {
     before,
     after: socket.io.engine.transport.name,

@@ -153,6 +153,7 @@ async def test_the_rest_interface_is_the_one_of_the_contract(hub: AccountsStack)
         ("DELETE", "/auth/sessions/{sessionId}", 204, "required"),
         ("GET", "/users/me", 200, "required"),
         ("GET", "/users/{userId}", 200, "optional"),
+        ("PUT", "/users/{userId}", 200, "required"),
         ("PATCH", "/users/{userId}", 200, "required"),
         ("POST", "/users/{userId}/follow", 204, "required"),
         ("DELETE", "/users/{userId}/follow", 204, "required"),

@@ -1,8 +1,7 @@
 """hub.kernel.wire: payloads are checked whole, and every violation is named."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -70,6 +69,18 @@ def test_a_hostile_payload_gets_a_short_answer() -> None:
     assert len(errors_of({f"field{n}": n for n in range(10_000)})) == MAX_VIOLATIONS
 
 
+def test_names_and_values_of_a_hostile_payload_are_not_repeated_whole() -> None:
+    class Traffic(Wire):
+        light: Literal["red", "green"]
+        rest: list[Address] = []
+
+    megabyte = "x" * 1_000_000
+    for data in ({"light": megabyte}, {"light": "red", megabyte: 1}, {"light": "red", "rest": [{megabyte: 1}]}):
+        with pytest.raises(InvalidPayload) as caught:
+            decode(data, Traffic)
+        assert len(str(caught.value.to_wire())) < 1_500
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
@@ -80,9 +91,10 @@ JSON = st.recursive(
 @given(JSON | st.fixed_dictionaries({}, optional={"name": JSON, "home": JSON, "work": JSON, "tags": JSON}))
 def test_whatever_comes_in_is_a_struct_or_an_error_with_at_least_one_violation(data: Any) -> None:
     try:
-        assert isinstance(decode(data, Person), msgspec.Struct)
+        decoded: object = decode(data, Person)
     except InvalidPayload as error:
-        assert error.details["errors"]
+        decoded = error.details["errors"]
+    assert isinstance(decoded, Person) or decoded
 
 
 class Choice(Wire):
