@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from typing import Any, Protocol
 
-import orjson
 import socketio
 from aiohttp import web
 from socketio import packet
@@ -12,6 +11,7 @@ from socketio.msgpack_packet import MsgPackPacket
 from hub.kernel.errors import HubError
 from hub.kernel.ids import ConnectionId
 from hub.transport.engineio_server import EngineServer, EngineSocket
+from hub.transport.packet_json import PacketJson
 
 NAMESPACE = "/"
 RESERVED = frozenset({"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"})
@@ -19,20 +19,6 @@ RESERVED = frozenset({"connect", "connect_error", "disconnect", "disconnecting",
 PING_INTERVAL_S = 25
 PING_TIMEOUT_S = 20
 MAX_PACKET_BYTES = 1_000_000
-
-
-class OrJson:
-    """orjson behind the interface that python-socketio wants of a json module."""
-
-    @staticmethod
-    def dumps(value: Any, **_: Any) -> str:
-        """Compact JSON text."""
-        return orjson.dumps(value).decode()
-
-    @staticmethod
-    def loads(text: str | bytes, **_: Any) -> Any:
-        """The value of a JSON text. Raises ValueError."""
-        return orjson.loads(text)
 
 
 def _undefined(code: int, _data: bytes) -> None:
@@ -76,7 +62,7 @@ class HubSocketServer(socketio.AsyncServer):
         super().__init__(
             async_mode="aiohttp",
             serializer=PACKETS[parser],
-            json=OrJson,
+            json=PacketJson,
             cors_allowed_origins="*",  # hub.transport.middleware has checked the origin, before a request comes here
             ping_interval=PING_INTERVAL_S,
             ping_timeout=PING_TIMEOUT_S,

@@ -19,6 +19,7 @@ from hub.kernel.tasks import Tasks
 from hub.kernel.wire import ServerEvent, to_wire
 from hub.transport.connection import Connection, UnderWay
 from hub.transport.outages import as_hub_error
+from hub.transport.packet_json import HALF_CHARACTER
 from hub.transport.socketio_server import HubSocketServer
 
 log = logging.getLogger(__name__)
@@ -279,6 +280,8 @@ class Sockets:
             if len(arguments) > 1:
                 raise InvalidPayload("An event takes one payload.", errors=[])
             data = arguments[0] if arguments else {}
+            if data is HALF_CHARACTER:
+                raise InvalidPayload("Text must not have half of a character (a lone surrogate).", errors=[])
             reply = await self._router.dispatch(name, connection.caller, data, connection.in_order)
         except Exception as error:
             return {"ok": False, "error": self._client_error(error, name).to_wire()}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.embedded.programs import Program, children_of, running
+from tests.support.programs import Program, children_of, running
 from tests.support.servers import Servers
 from tests.support.wait import until_sync
 

@@ -14,8 +14,8 @@ from urllib.error import URLError
 import msgspec
 import redis
 
-from tests.integration.embedded.programs import Program, children_of, running
 from tests.support.hub import CHEAP
+from tests.support.programs import Program, children_of, running
 from tests.support.servers import Servers
 from tests.support.wait import until_sync
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.embedded.programs import HERE, Program, is_alive, is_root, python_for, running
+from tests.support.programs import Program, is_alive, is_root, python_for, running
 from tests.support.wait import until_sync
 
-LAUNCHER = HERE / "launch_stack.py"
+LAUNCHER = Path(__file__).parent / "launch_stack.py"
 
 
 def pids_of(program: Program) -> list[int]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.embedded.programs import PROJECT, running
+from tests.support.programs import PROJECT, running
 from tests.support.wait import until_sync
 
 USUAL_PATH = os.environ["PATH"]  # noqa: TID251 - the script's own input

@@ -15,7 +15,7 @@ import redis.asyncio
 from hub.embedded.data_folder import DataFolder
 from hub.embedded.errors import EmbeddedError
 from hub.embedded.stack import Stack
-from tests.integration.embedded.programs import is_alive, is_root
+from tests.support.programs import is_alive, is_root
 from tests.support.wait import until
 
 DEBIAN_POSTGRES = Path("/usr/lib/postgresql/15/bin")

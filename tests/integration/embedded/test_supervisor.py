@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from hub.embedded.locks import FileLock
-from tests.integration.embedded.programs import HERE, Program, children_of, is_alive, running
+from tests.support.programs import Program, children_of, is_alive, running
 from tests.support.wait import until_sync
 
-LAUNCHER = HERE / "launch_hub.py"
+LAUNCHER = Path(__file__).parent / "launch_hub.py"
 
 
 @contextmanager

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.embedded.programs import running
 from tests.support.hub import CHEAP
+from tests.support.programs import running
 
 
 def failed_start(tmp_path: Path, **environment: str) -> tuple[int, str]:

@@ -66,6 +66,8 @@ async def test_a_ticket_connects_once(node: RunningHub) -> None:
         '451-["x",{"_placeholder":true,"num":7}]',
         "44{}",
         "49",
+        '42["x",NaN]',
+        '42["\\ud83d",1]',
     ],
 )
 async def test_a_broken_packet_ends_its_connection_and_logs_no_traceback(
@@ -98,6 +100,17 @@ async def test_a_failed_event_without_an_ack_is_told_by_hub_error(node: RunningH
         assert name == "hub:error"
         assert payload["event"] == "no:such"
         assert payload["error"]["code"] == "unknown_event"
+
+
+async def test_half_an_emoji_is_refused_in_words_and_the_connection_stays(node: RunningHub) -> None:
+    token = (await node.sign_up("ada"))["accessToken"]
+    async with signed_in_socket(node, token) as socket:
+        await socket.send('421["presence:update",{"status":"online","text":"half \\ud83d"}]')
+        answer = await socket.answer(1)
+        assert answer["error"]["code"] == "invalid_payload"
+        assert "surrogate" in answer["error"]["message"]
+        await socket.send('422["presence:update",{"status":"online","text":"whole \\ud83d\\ude00"}]')
+        assert (await socket.answer(2))["data"]["text"] == "whole \U0001f600"
 
 
 async def test_a_foreign_origin_is_refused_before_any_packet(node: RunningHub) -> None:

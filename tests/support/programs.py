@@ -1,4 +1,4 @@
-"""Running the launchers of this folder as processes of their own, and looking at what they leave behind."""
+"""Programs as processes of their own: running them, and looking at what they leave behind."""
 
 import contextlib
 import os
@@ -13,8 +13,7 @@ import pytest
 
 from tests.support.wait import until_sync
 
-HERE = Path(__file__).parent
-PROJECT = HERE.parents[2]
+PROJECT = Path(__file__).parents[2]
 SITE_PACKAGES = Path(pytest.__file__).parents[1]
 
 
