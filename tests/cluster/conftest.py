@@ -1,4 +1,4 @@
-"""A hub of two node processes, shared by the tests of this folder; each test finds both nodes ready."""
+"""A hub of two node processes for each module; each test finds both nodes ready."""
 
 from collections.abc import AsyncIterator, Iterator
 
@@ -9,7 +9,7 @@ from tests.support.rest import Rest
 from tests.support.servers import Servers
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def processes(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
     with running_hub_process(servers, tmp_path_factory.mktemp("hub")) as running:
         yield running

@@ -10,7 +10,7 @@ from tests.support.rest import Person, Rest
 from tests.support.servers import Servers
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def hub(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
     with running_hub_process(servers, tmp_path_factory.mktemp("hub"), nodes=1) as running:
         yield running
