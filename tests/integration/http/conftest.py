@@ -1,4 +1,4 @@
-"""A hub of one node process, shared by the tests of this folder, whose log must stay free of errors."""
+"""A hub of one node process, for each module, whose log must stay free of errors."""
 
 import re
 from collections.abc import AsyncIterator, Iterator
