@@ -146,7 +146,7 @@ def build(
         authenticator,
         answers,
         origins=settings.origins,
-        documents=schema.documents(router, apis, version=__version__),
+        documents=lambda: schema.documents(router, apis, version=__version__),
     )
 
     async def purge_answers() -> None:

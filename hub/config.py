@@ -11,7 +11,6 @@ import msgspec
 from collab.settings import CollabSettings
 from core_api.accounts.settings import AccountsSettings
 from hub.gate.settings import GateSettings
-from hub.log import LogFormat
 from presence.settings import PresenceSettings
 from signaling.settings import CallSettings, IceSettings
 
@@ -57,7 +56,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     metrics_token: str | None = None
     """Bearer token for ``/metrics`` from other machines."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    log_format: LogFormat = "console"
+    log_format: Literal["json", "console"] = "console"
+    start_wait_s: float = 0.0
+    """How long a node that starts waits for servers that do not answer yet. 0: it gives up at once, with the reason."""
     node_name: str = "node"
     """What this node is called in logs."""
     postgres_pool: int = 10

@@ -5,8 +5,10 @@ import logging
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable
 
+import asyncpg
 from aiohttp import web
 from redis.exceptions import RedisError
 
@@ -24,6 +26,7 @@ log = logging.getLogger(__name__)
 BACKLOG = 1024
 """Connections that wait to be accepted: a mass reconnect after a drain comes within one second."""
 LOOPBACK = "127.0.0.1"
+SERVER_POLL_S = 0.02
 
 
 class AddressInUse(Exception):
@@ -46,6 +49,7 @@ async def serve(settings: Settings) -> int:
         return _fail(str(error), 1)
     stop = _stop_signal()
     try:
+        await _until_servers_answer(settings)
         applied = await migrate(settings.database_url)
         pool = create_pool(settings.database_url, size=settings.postgres_pool)
         await pool
@@ -68,6 +72,30 @@ async def serve(settings: Settings) -> int:
     finally:
         await redis.aclose()
         await pool.close()
+
+
+async def _until_servers_answer(settings: Settings) -> None:
+    """Wait for servers that are being started beside this node, at most as long as the settings say.
+
+    Whether they do in the end, and what is wrong if not, is for those to say that use them.
+    """
+    deadline = time.monotonic() + settings.start_wait_s
+    while time.monotonic() < deadline:
+        if await _servers_answer(settings):
+            return
+        await asyncio.sleep(SERVER_POLL_S)
+
+
+async def _servers_answer(settings: Settings) -> bool:
+    redis = connect(settings.redis_url or "", size=2)
+    try:
+        await redis.ping()
+        await (await asyncpg.connect(settings.database_url)).close()
+    except (RedisError, *CANNOT_MIGRATE):
+        return False
+    finally:
+        await redis.aclose()
+    return True
 
 
 async def _run(hub: Hub, shared: socket.socket, own: socket.socket, stop: asyncio.Event) -> int:

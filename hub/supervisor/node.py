@@ -30,6 +30,8 @@ class NodeSpec:
     own_port: int
     peer_ports: tuple[int, ...]
     data: Path
+    start_wait_s: float = 0.0
+    """How long the node waits for servers that do not answer yet: it is started beside them, and imports meanwhile."""
 
     @property
     def own_url(self) -> str:
@@ -44,6 +46,7 @@ def serve_command(spec: NodeSpec) -> Sequence[str]:
         *(*python, "-m", "hub.cli", "serve", "--host", spec.host, "--port", str(spec.port)),
         *("--own-port", str(spec.own_port), "--peer-ports", ",".join(map(str, spec.peer_ports))),
         *("--reuse-port", "--data", str(spec.data), "--node-name", spec.name),
+        *("--start-wait-s", str(spec.start_wait_s)),
     ]
 
 

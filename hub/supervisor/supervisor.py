@@ -1,7 +1,7 @@
-"""The supervisor: servers first, then the nodes, then keeping them all alive; the reverse at the end.
+"""The supervisor: servers and nodes, then keeping them all alive; at the end the nodes first, then the servers.
 
 Order of a start, so that the cheap checks fail first: lock the data folder, wait for nodes of a killed run, reserve
-the ports, start the servers, start the nodes side by side. Every child dies with this process, even by SIGKILL.
+the ports, start the servers and the nodes side by side. Every child dies with this process, even by SIGKILL.
 """
 
 import asyncio
@@ -20,6 +20,8 @@ from hub.supervisor.node import DRAIN_S, Node, NodeSpec, serve_command
 from hub.supervisor.ports import port_of, reserve_own, reserve_shared
 
 _WILDCARDS = ("0.0.0.0", "::", "")
+SERVERS_START_S = 60.0
+"""How long nodes wait for the servers beside them: as long as these may take, crash recovery included."""
 
 
 @dataclass(frozen=True)
@@ -81,10 +83,9 @@ class _Supervisor:
             own = [held.enter_context(reserve_own()) for _ in range(options.nodes)]
             stack = self._stack = self._make_stack(folder)
             try:
-                await self._start_servers(stack, folder)
                 ports = [port_of(one) for one in own]
                 self._nodes = self._make_nodes(stack, folder, port_of(shared), ports, lock.descriptor)
-                await self._start_nodes()
+                await self._start(stack, folder)
                 self._say_where(port_of(shared))
                 async with asyncio.TaskGroup() as group:
                     group.create_task(stack.watch())
@@ -105,18 +106,20 @@ class _Supervisor:
             announce=self._announce,
         )
 
-    async def _start_servers(self, stack: Stack, folder: DataFolder) -> None:
-        if stack.servers:
-            names = " and ".join(server.title for server in stack.servers)
-            self._announce(f"starting {names}, data in {folder.path}")
-            await stack.start()
-
     def _make_nodes(
         self, stack: Stack, folder: DataFolder, port: int, own_ports: Sequence[int], lock: int
     ) -> list[Node]:
         urls = {"DATABASE_URL": stack.database_url, "REDIS_URL": stack.redis_url}
         specs = [
-            NodeSpec(f"n{number}", self._options.host, port, own_port, tuple(own_ports), folder.path)
+            NodeSpec(
+                f"n{number}",
+                self._options.host,
+                port,
+                own_port,
+                tuple(own_ports),
+                folder.path,
+                SERVERS_START_S if stack.servers else 0.0,
+            )
             for number, own_port in enumerate(own_ports, start=1)
         ]
         return [
@@ -130,9 +133,14 @@ class _Supervisor:
             for spec in specs
         ]
 
-    async def _start_nodes(self) -> None:
+    async def _start(self, stack: Stack, folder: DataFolder) -> None:
+        """Servers and nodes side by side: a node imports for a second before it needs a server."""
+        if stack.servers:
+            names = " and ".join(server.title for server in stack.servers)
+            self._announce(f"starting {names}, data in {folder.path}")
         self._announce(f"starting {len(self._nodes)} node{'s' if len(self._nodes) != 1 else ''}")
-        starts = [asyncio.get_running_loop().create_task(node.start()) for node in self._nodes]
+        everything = [stack.start(), *(node.start() for node in self._nodes)]
+        starts = [asyncio.get_running_loop().create_task(start) for start in everything]
         try:
             await asyncio.gather(*starts)  # the first failure ends the wait
         finally:

@@ -2,9 +2,11 @@
 ``/docs``.
 """
 
+import asyncio
 import html
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 from aiohttp import web
@@ -23,19 +25,28 @@ td{{padding:.15rem 1rem .15rem 0;vertical-align:top}}h2{{margin-top:2rem}}</styl
 </html>"""
 
 
-def add_routes(app: web.Application, documents: Mapping[str, str]) -> None:
+Documents = Callable[[], Mapping[str, str]]
+"""Makes ``openapi.json`` and ``wire.json``. Called at the first request: it takes 0.1 s, which no start should pay."""
+
+
+def add_routes(app: web.Application, documents: Documents) -> None:
     """Serve each document at the root, and the page made of them."""
-    for name, text in documents.items():
-        app.router.add_get(f"/{name}", _static(text, "application/json"))
-    page = _page(json.loads(documents["openapi.json"]), json.loads(documents["wire.json"]))
-    app.router.add_get("/docs", _static(page, "text/html"))
 
+    @cache
+    def texts() -> dict[str, str]:
+        made = documents()
+        return {**made, "docs": _page(json.loads(made["openapi.json"]), json.loads(made["wire.json"]))}
 
-def _static(text: str, content_type: str) -> Any:
-    async def serve(_request: web.Request) -> web.Response:
-        return web.Response(text=text, content_type=content_type)
+    def serve(name: str, content_type: str) -> None:
+        async def answer(_request: web.Request) -> web.Response:
+            text = (await asyncio.to_thread(texts))[name]  # beside the loop, which must not stand for it
+            return web.Response(text=text, content_type=content_type)
 
-    return serve
+        app.router.add_get(f"/{name}", answer)
+
+    serve("openapi.json", "application/json")
+    serve("wire.json", "application/json")
+    serve("docs", "text/html")
 
 
 def _page(openapi: dict[str, Any], wire: dict[str, Any]) -> str:

@@ -1,7 +1,7 @@
 """The HTTP application of a node: REST, health and metrics, the descriptions of the wire, Socket.IO beside them."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from aiohttp import web
 
@@ -23,9 +23,9 @@ def application(
     answers: Answers,
     *,
     origins: Iterable[str],
-    documents: Mapping[str, str],
+    documents: docs_page.Documents,
 ) -> web.Application:
-    """The application, with every route. ``documents`` are the JSON files served at the root, by name."""
+    """The application, with every route. ``documents`` makes the JSON files served at the root."""
     logging.getLogger("aiohttp.server").addFilter(middleware.NO_CLIENT_FAULTS)
     app = web.Application(
         middlewares=[middleware.scope, middleware.origins(frozenset(origins))], client_max_size=rest.MAX_BODY_BYTES

@@ -10,10 +10,11 @@ from hub.supervisor.node import NodeSpec, answers_ready, serve_command
 
 
 def test_a_node_is_told_its_name_the_shared_address_and_all_own_ports() -> None:
-    spec = NodeSpec("n2", "127.0.0.1", 8080, 5002, (5001, 5002), Path("/data"))
+    spec = NodeSpec("n2", "127.0.0.1", 8080, 5002, (5001, 5002), Path("/data"), start_wait_s=60.0)
     assert serve_command(spec) == [
         *(sys.executable, "-m", "hub.cli", "serve", "--host", "127.0.0.1", "--port", "8080"),
         *("--own-port", "5002", "--peer-ports", "5001,5002", "--reuse-port", "--data", "/data", "--node-name", "n2"),
+        *("--start-wait-s", "60.0"),
     ]
 
 
