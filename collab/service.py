@@ -161,7 +161,7 @@ def _view(record: DocumentRecord, actor: Actor) -> DocumentView:
         title=record.title,
         owner_id=record.owner_id,
         visibility=record.visibility,  # type: ignore[arg-type]  # checked by the database
-        role=record.role_of(actor.user_id) or "viewer",  # type: ignore[arg-type]
+        role=record.role_of(actor.user_id) or "viewer",  # type: ignore[arg-type]  # checked by the database
         version=record.version,
         created_at=record.created_at,
         updated_at=record.updated_at,
