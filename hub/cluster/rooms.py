@@ -1,7 +1,8 @@
 """Rooms over all nodes: members here are served directly, members elsewhere through the broker."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from typing import Any, Protocol, cast
 
 from redis.asyncio import Redis
@@ -10,7 +11,7 @@ from redis.exceptions import RedisError
 from hub.cluster.broker import RedisBroker
 from hub.kernel.errors import Unavailable
 from hub.kernel.ids import ConnectionId, NodeId, RoomName
-from hub.kernel.ports import Nodes
+from hub.kernel.ports import Listener, Nodes
 from hub.kernel.wire import ServerEvent, to_wire
 
 log = logging.getLogger(__name__)
@@ -47,6 +48,18 @@ class LocalRooms(Protocol):
         """Send a named event to one connection. Nothing happens if it is gone."""
         ...
 
+    @asynccontextmanager
+    async def listen(self, room: RoomName, listener: Listener) -> AsyncIterator[None]:
+        """See hub.kernel.ports.Rooms."""
+        self._listeners.setdefault(room, []).append(listener)
+        try:
+            yield
+        finally:
+            listeners = self._listeners[room]
+            listeners.remove(listener)
+            if not listeners:
+                del self._listeners[room]
+
     async def disconnect(self, room: RoomName, event: str | None, payload: Any) -> None:
         """Close the connections in ``room`` for good, after a farewell event if one is given."""
         ...
@@ -65,6 +78,7 @@ class ClusterRooms:
         self._broker = broker
         self._redis = redis
         self._nodes = nodes
+        self._listeners: dict[RoomName, list[Listener]] = {}
         broker.receive = self._receive
 
     async def join(self, connection_id: ConnectionId, room: RoomName) -> int:
@@ -103,14 +117,14 @@ class ClusterRooms:
         payload = to_wire(event)
         # To the others first: publishing only queues, and local delivery may take several turns of the loop.
         self._broker.publish("emit", names, event.event, payload, skip)
-        await self._local.deliver(names, event.event, payload, skip)
+        await self._deliver(names, event.event, payload, skip)
 
     async def emit_local(
         self, rooms: RoomName | Iterable[RoomName], event: ServerEvent, *, skip: ConnectionId | None = None
     ) -> None:
         """See hub.kernel.ports.Rooms."""
         names = [rooms] if isinstance(rooms, str) else list(rooms)
-        await self._local.deliver(names, event.event, to_wire(event), skip)
+        await self._deliver(names, event.event, to_wire(event), skip)
 
     async def send(self, connection_id: ConnectionId, event: ServerEvent) -> None:
         """See hub.kernel.ports.Rooms."""
@@ -130,13 +144,19 @@ class ClusterRooms:
     async def _receive(self, kind: str, arguments: list[Any]) -> None:
         match kind:
             case "emit":
-                await self._local.deliver(*arguments)
+                await self._deliver(*arguments)
             case "disconnect":
                 await self._local.disconnect(*arguments)
             case "evict":
                 await self._evict_here(*arguments)
             case _:
                 log.warning("unknown message %r from another node: is it of another version?", kind)
+
+    async def _deliver(self, rooms: list[RoomName], event: str, payload: Any, skip: ConnectionId | None = None) -> None:
+        for room in rooms:
+            for listener in self._listeners.get(room, ()):
+                listener(event, payload)
+        await self._local.deliver(rooms, event, payload, skip)
 
     async def _evict_here(self, room: RoomName, of: RoomName) -> None:
         for connection_id in self._local.members(of):

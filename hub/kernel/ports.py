@@ -1,12 +1,16 @@
 """What features need of the hub around them, as Protocols; the composition root gives the implementations."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from hub.kernel.events import Actor, Caller
 from hub.kernel.ids import ConnectionId, NodeId, RoomName, SessionId
 from hub.kernel.wire import ServerEvent
+
+Listener = Callable[[str, Any], None]
+"""Takes an event's name and its payload as it is on the wire. Must neither block nor raise."""
 
 
 class Rooms(Protocol):
@@ -58,6 +62,13 @@ class Rooms(Protocol):
 
     async def send(self, connection_id: ConnectionId, event: ServerEvent) -> None:
         """Send ``event`` to one connection of this node. Nothing happens if it is gone."""
+        ...
+
+    def listen(self, room: RoomName, listener: Listener) -> AbstractAsyncContextManager[None]:
+        """Hand the events of ``room``, from any node, to ``listener`` too, inside ``async with``.
+
+        In the order in which this node's members get them. Access is the caller's to check, for each event.
+        """
         ...
 
     async def disconnect(self, room: RoomName, *, farewell: ServerEvent | None = None) -> None:

@@ -1,10 +1,12 @@
 """A Rooms that remembers: for unit tests of services, without sockets and Redis."""
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from hub.kernel.ids import ConnectionId, RoomName
-from hub.kernel.wire import ServerEvent
+from hub.kernel.ports import Listener
+from hub.kernel.wire import ServerEvent, to_wire
 
 
 @dataclass
@@ -16,6 +18,7 @@ class RecordedRooms:
     sent: list[tuple[ConnectionId, ServerEvent]] = field(default_factory=list)
     skipped: list[ConnectionId | None] = field(default_factory=list)
     disconnected: list[RoomName] = field(default_factory=list)
+    listeners: dict[RoomName, list[Listener]] = field(default_factory=dict)
 
     async def join(self, connection_id: ConnectionId, room: RoomName) -> int:
         self.members.setdefault(room, set()).add(connection_id)
@@ -41,6 +44,9 @@ class RecordedRooms:
     ) -> None:
         self.emitted.append(([rooms] if isinstance(rooms, str) else list(rooms), event))
         self.skipped.append(skip)
+        for room in self.emitted[-1][0]:
+            for listener in self.listeners.get(room, ()):
+                listener(event.event, to_wire(event))
 
     async def emit_local(
         self, rooms: RoomName | Iterable[RoomName], event: ServerEvent, *, skip: ConnectionId | None = None
@@ -49,6 +55,14 @@ class RecordedRooms:
 
     async def send(self, connection_id: ConnectionId, event: ServerEvent) -> None:
         self.sent.append((connection_id, event))
+
+    @asynccontextmanager
+    async def listen(self, room: RoomName, listener: Listener) -> AsyncIterator[None]:
+        self.listeners.setdefault(room, []).append(listener)
+        try:
+            yield
+        finally:
+            self.listeners[room].remove(listener)
 
     async def disconnect(self, room: RoomName, *, farewell: ServerEvent | None = None) -> None:
         self.disconnected.append(room)
