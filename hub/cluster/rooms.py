@@ -48,18 +48,6 @@ class LocalRooms(Protocol):
         """Send a named event to one connection. Nothing happens if it is gone."""
         ...
 
-    @asynccontextmanager
-    async def listen(self, room: RoomName, listener: Listener) -> AsyncIterator[None]:
-        """See hub.kernel.ports.Rooms."""
-        self._listeners.setdefault(room, []).append(listener)
-        try:
-            yield
-        finally:
-            listeners = self._listeners[room]
-            listeners.remove(listener)
-            if not listeners:
-                del self._listeners[room]
-
     async def disconnect(self, room: RoomName, event: str | None, payload: Any) -> None:
         """Close the connections in ``room`` for good, after a farewell event if one is given."""
         ...
@@ -129,6 +117,18 @@ class ClusterRooms:
     async def send(self, connection_id: ConnectionId, event: ServerEvent) -> None:
         """See hub.kernel.ports.Rooms."""
         await self._local.send(connection_id, event.event, to_wire(event))
+
+    @asynccontextmanager
+    async def listen(self, room: RoomName, listener: Listener) -> AsyncIterator[None]:
+        """See hub.kernel.ports.Rooms."""
+        self._listeners.setdefault(room, []).append(listener)
+        try:
+            yield
+        finally:
+            listeners = self._listeners[room]
+            listeners.remove(listener)
+            if not listeners:
+                del self._listeners[room]
 
     async def disconnect(self, room: RoomName, *, farewell: ServerEvent | None = None) -> None:
         """See hub.kernel.ports.Rooms."""

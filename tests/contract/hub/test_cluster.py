@@ -205,3 +205,29 @@ async def test_without_redis_members_here_are_still_served(tasks: Tasks) -> None
     assert await node.rooms.join(ConnectionId("a"), LOBBY) == 1
     await node.rooms.emit(LOBBY, Said(text="hi"))
     assert node.local.received("a") == [{"text": "hi"}]
+
+
+async def test_code_that_listens_to_a_room_gets_what_its_members_get_from_any_node_in_order(
+    pair: tuple[Node, Node],
+) -> None:
+    one, two = pair
+    heard: list[tuple[str, Any]] = []
+    async with two.rooms.listen(LOBBY, lambda event, payload: heard.append((event, payload))):
+        await one.rooms.emit(LOBBY, Said(text="from one"))
+        await until(lambda: len(heard) == 1)
+        await two.rooms.emit([RoomName("room:other"), LOBBY], Said(text="from two"))
+        await two.rooms.emit_local(LOBBY, Said(text="only here"))
+        await one.rooms.emit(RoomName("room:other"), Said(text="elsewhere"))
+    await two.rooms.emit(LOBBY, Said(text="too late"))
+    assert heard == [("test:said", {"text": text}) for text in ("from one", "from two", "only here")]
+
+
+async def test_one_listener_less_leaves_the_others(pair: tuple[Node, Node]) -> None:
+    one, _ = pair
+    first: list[Any] = []
+    second: list[Any] = []
+    async with one.rooms.listen(LOBBY, lambda _, payload: first.append(payload)):
+        async with one.rooms.listen(LOBBY, lambda _, payload: second.append(payload)):
+            await one.rooms.emit(LOBBY, Said(text="both"))
+        await one.rooms.emit(LOBBY, Said(text="first"))
+    assert (first, second) == ([{"text": "both"}, {"text": "first"}], [{"text": "both"}])
