@@ -1,11 +1,15 @@
 """Fixtures for every test: real servers, started once; a database of its own and an empty Valkey for each test."""
 
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 
+import asyncpg
 import pytest
-import redis
+from redis import Redis as SyncRedis
+from redis.asyncio import Redis
 
+from hub.storage.postgres import create_pool
+from hub.storage.redis import connect
 from tests.support.servers import Servers, running_servers
 
 
@@ -33,10 +37,26 @@ def empty_database_url(servers: Servers) -> Iterator[str]:
 @pytest.fixture
 def redis_url(servers: Servers) -> str:
     """The shared Valkey, empty at the beginning of the test."""
-    with redis.Redis.from_url(servers.redis_url) as client:
+    with SyncRedis.from_url(servers.redis_url) as client:
         client.flushall()
         client.function_flush()
     return servers.redis_url
+
+
+@pytest.fixture
+async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
+    """A pool on the database of this test."""
+    pool = await create_pool(database_url, size=8)
+    yield pool
+    await pool.close()
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    """A client of the shared Valkey."""
+    client = connect(redis_url, size=20)
+    yield client
+    await client.aclose()
 
 
 @pytest.hookimpl(wrapper=True)

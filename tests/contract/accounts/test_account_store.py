@@ -1,7 +1,6 @@
 """What AccountStore promises, on PostgreSQL."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -14,18 +13,10 @@ from core_api.accounts.store import AccountStore
 from core_api.accounts.store_postgres import PostgresAccounts
 from hub.kernel.clock import from_ms
 from hub.kernel.ids import SessionId, UserId, new_uuid
-from hub.storage.postgres import create_pool
 from tests.support.accounts import until_a_query_waits
 
 NOW = from_ms(1_800_000_000_123)
 LONG_AGO = NOW - timedelta(days=400)
-
-
-@pytest.fixture
-async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
-    pool = await create_pool(database_url, size=8)
-    yield pool
-    await pool.close()
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """What PeopleStore promises, on PostgreSQL."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
@@ -11,17 +10,9 @@ from core_api.accounts.store_postgres_people import BLOCK, LOCK_PAIR, PostgresPe
 from core_api.ports import Follows, Profiles, UserBrief
 from hub.kernel.clock import from_ms
 from hub.kernel.ids import UserId, new_uuid
-from hub.storage.postgres import create_pool
 from tests.support.accounts import until_a_query_waits
 
 NOW = from_ms(1_800_000_000_123)
-
-
-@pytest.fixture
-async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
-    pool = await create_pool(database_url, size=8)
-    yield pool
-    await pool.close()
 
 
 @pytest.fixture

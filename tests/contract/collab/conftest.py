@@ -10,23 +10,7 @@ from redis.asyncio import Redis
 from collab.engine import Engine
 from collab.log_postgres import PostgresLog
 from collab.settings import CollabSettings
-from hub.storage.postgres import create_pool
-from hub.storage.redis import connect
 from tests.support.collab import LostHints, Node, StartNode
-
-
-@pytest.fixture
-async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
-    pool = await create_pool(database_url, size=5)
-    yield pool
-    await pool.close()
-
-
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    client = connect(redis_url, size=20)
-    yield client
-    await client.aclose()
 
 
 @pytest.fixture

@@ -13,27 +13,12 @@ from core_api.outbox import Payload
 from core_api.outbox_relay import STREAM, OutboxRelay, OutboxSettings
 from hub.kernel.errors import Unavailable
 from hub.kernel.tasks import Tasks
-from hub.storage.postgres import create_pool
 from hub.storage.redis import connect
 from tests.support.wait import until
 
 FAST = OutboxSettings(poll_s=0.02, retry_s=0.002, retry_max_s=0.01)
 HELD_BACK = "SELECT count(*) FROM outbox WHERE transaction >= pg_snapshot_xmin(pg_current_snapshot())"
 NOWHERE = "unix:///nowhere/v.sock"
-
-
-@pytest.fixture
-async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
-    pool = await create_pool(database_url, size=6)
-    yield pool
-    await pool.close()
-
-
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    client = connect(redis_url, size=4)
-    yield client
-    await client.aclose()
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """core_api.rooms.people_there_redis on a real Valkey."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 from redis.asyncio import Redis
@@ -30,13 +29,6 @@ class NodeOf:
 
     async def live(self) -> frozenset[NodeId]:
         return frozenset(NodeId(name) for name in self._cluster.alive)
-
-
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    client = connect(redis_url, size=8)
-    yield client
-    await client.aclose()
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """core_api.rooms.store_postgres on a real PostgreSQL."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
@@ -9,18 +8,10 @@ import pytest
 from core_api.rooms.store import NewMessage, Posted
 from core_api.rooms.store_postgres import PostgresRooms
 from hub.kernel.ids import UserId, new_uuid
-from hub.storage.postgres import create_pool
 from tests.support.clock import FrozenClock
 
 ADA, BOB, EVE = (UserId(new_uuid()) for _ in range(3))
 NOW = FrozenClock().now()
-
-
-@pytest.fixture
-async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
-    pool = await create_pool(database_url, size=8)
-    yield pool
-    await pool.close()
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """hub.storage.answers on a real PostgreSQL."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
@@ -10,19 +9,11 @@ from hub.kernel.errors import Conflict, InvalidPayload
 from hub.kernel.ids import new_uuid
 from hub.kernel.ports import StoredAnswer
 from hub.storage.answers import PostgresAnswers
-from hub.storage.postgres import create_pool
 from tests.support.clock import FrozenClock
 
 ADA, BOB = new_uuid(), new_uuid()
 ANSWER = StoredAnswer(201, {"Content-Type": "application/json", "ETag": '"1"'}, b'{"id":"1"}')
 DAY_S = 24 * 3600
-
-
-@pytest.fixture
-async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
-    pool = await create_pool(database_url, size=8)
-    yield pool
-    await pool.close()
 
 
 @pytest.fixture

@@ -42,13 +42,6 @@ class Node:
 
 
 @pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    client = connect(redis_url, size=20)
-    yield client
-    await client.aclose()
-
-
-@pytest.fixture
 async def tasks() -> AsyncIterator[Tasks]:
     started = Tasks()
     yield started

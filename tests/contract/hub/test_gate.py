@@ -1,7 +1,5 @@
 """hub.gate on a real Valkey: limits, tickets, revocations."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 from redis.asyncio import Redis
 
@@ -18,13 +16,6 @@ from tests.support.clock import FrozenClock
 from tests.support.rooms import RecordedRooms
 
 ADA = Actor(UserId("ada"), SessionId("s1"))
-
-
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    client = connect(redis_url, size=5)
-    yield client
-    await client.aclose()
 
 
 @pytest.fixture

@@ -20,12 +20,6 @@ N1, N2 = NodeId("01NODE1"), NodeId("01NODE2")
 
 
 @pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    async with Redis.from_url(redis_url) as client:
-        yield client
-
-
-@pytest.fixture
 def store(redis: Redis) -> RedisPresenceStore:
     return RedisPresenceStore(redis)
 

@@ -3,7 +3,6 @@
 import asyncio
 import itertools
 import random
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -69,12 +68,6 @@ STARTS: list[Steps] = [[], [(1, Accept(BOB))], [(1, Accept(BOB)), (1, Signal(ALI
 TALK = [Signal(leg, seq, kind, "{}") for leg in (ALICE, BOB) for seq in (1, 2, 3) for kind in ("answer", "other")]
 timed = st.tuples(st.sampled_from([0, 0, 0, 0, 5, 20, 31, 60]), st.one_of(commands, st.sampled_from(TALK)))
 steps = st.builds(lambda start, rest: start + rest, st.sampled_from(STARTS), st.lists(timed, max_size=25))
-
-
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    async with Redis.from_url(redis_url) as client:
-        yield client
 
 
 @dataclass

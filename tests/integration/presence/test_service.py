@@ -66,12 +66,6 @@ class Node:
 
 
 @pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    async with Redis.from_url(redis_url) as client:
-        yield client
-
-
-@pytest.fixture
 def clock() -> FrozenClock:
     return FrozenClock()
 
