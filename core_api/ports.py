@@ -3,7 +3,11 @@
 from collections.abc import Iterable
 from typing import Protocol
 
+from hub.kernel.ids import RoomName
 from hub.kernel.wire import Uuid, Wire
+
+POSTS_FEED = RoomName("feed:posts")
+"""Where every published post is told, for code that listens. Clients can neither join nor name it."""
 
 
 class UserBrief(Wire):

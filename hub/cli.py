@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--list", action="store_true", help="list every setting with its default")
     check.set_defaults(command=_check_config)
 
-    schema = commands.add_parser("schema", help="write docs/wire.json and docs/openapi.json")
+    schema = commands.add_parser("schema", help="write docs/wire.json, docs/openapi.json and docs/schema.graphql")
     schema.add_argument("--check", action="store_true", help="write nothing; exit 1 if the files are not up to date")
     schema.add_argument("--folder", type=Path, default=Path("docs"))
     schema.set_defaults(command=_schema)

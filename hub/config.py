@@ -10,11 +10,16 @@ import msgspec
 
 from collab.settings import CollabSettings
 from core_api.accounts.settings import AccountsSettings
+from core_api.chain.settings import ChainSettings
+from core_api.companions.settings import CompanionSettings
+from core_api.graphql.settings import GraphQLSettings
 from hub.gate.settings import GateSettings
 from presence.settings import PresenceSettings
 from signaling.settings import CallSettings, IceSettings
 
 PREFIX = "SPARKLE_"
+PLAIN = {f"{PREFIX}{name}": name for name in ("DATABASE_URL", "REDIS_URL", "CHAIN_RPC_URL")}
+"""Settings that go by the names that everybody uses, without the prefix."""
 NOT_OURS = frozenset({"SPARKLE_TEST_ALL"})
 """Read by the test script, not by the hub."""
 
@@ -26,13 +31,21 @@ class ConfigError(Exception):
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything an operator can set: ``SPARKLE_<NAME>``, nested ones ``SPARKLE_<GROUP>_<NAME>``.
 
-    The addresses of the two servers go by the names that everybody uses, DATABASE_URL and REDIS_URL.
+    The addresses of the servers go by names without it: DATABASE_URL, REDIS_URL and CHAIN_RPC_URL.
     """
 
     database_url: str | None = None
     """``postgresql://…``. Unset: ``run`` starts an embedded PostgreSQL."""
     redis_url: str | None = None
     """``redis://…``, ``rediss://…`` or ``unix://…``. Unset: ``run`` starts an embedded Valkey."""
+    chain_rpc_url: str | None = None
+    """``http://…`` or ``https://…`` of an Ethereum node. Unset: ``run`` starts an embedded chain when one is needed;
+    ``serve`` has none."""
+    chain_engine: Literal["auto", "anvil", "eth-tester", "off"] = "auto"
+    """The embedded chain. ``anvil`` keeps it in ``data``, ``eth-tester`` in memory; ``auto`` is anvil, if installed."""
+    public_url: str | None = None
+    """How browsers reach the hub: ``https://hub.example``. Wallets show it, and tokens link to it. Default: the port
+    that the nodes share, on this machine."""
     host: str = "127.0.0.1"
     port: int = 8080
     """The port that all nodes share. 0 picks one."""
@@ -70,11 +83,25 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     collab: CollabSettings = CollabSettings()
     calls: CallSettings = CallSettings()
     ice: IceSettings = IceSettings()
+    graphql: GraphQLSettings = GraphQLSettings()
+    chain: ChainSettings = ChainSettings()
+    companions: CompanionSettings = CompanionSettings()
 
     @property
     def key_file(self) -> Path:
         """Where the signing key is."""
         return self.jwt_key_file or self.data / "jwt-ed25519.pem"
+
+    @property
+    def origin(self) -> str:
+        """How browsers reach the hub, without a path."""
+        host = "localhost" if self.host in {"0.0.0.0", "::"} else self.host
+        return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
+
+    @property
+    def chain_key_file(self) -> Path:
+        """Where the key of the hub's own account on the chain is."""
+        return self.chain.key_file or self.data / "chain-key"
 
 
 def environment() -> dict[str, str]:
@@ -89,8 +116,8 @@ def load(environ: Mapping[str, str], overrides: Mapping[str, Any] | None = None)
     too: it is a typing mistake, and would otherwise be found in production.
     """
     known = dict(_variables(Settings, PREFIX))
-    known["DATABASE_URL"] = known.pop("SPARKLE_DATABASE_URL")
-    known["REDIS_URL"] = known.pop("SPARKLE_REDIS_URL")
+    for prefixed, plain in PLAIN.items():
+        known[plain] = known.pop(prefixed)
     values: dict[str, Any] = {}
     for variable, text in environ.items():
         if variable in known and text != "":
@@ -109,10 +136,7 @@ def describe() -> Iterator[tuple[str, str]]:
         value: Any = Settings()
         for name in path:
             value = getattr(value, name)
-        yield (
-            {f"{PREFIX}DATABASE_URL": "DATABASE_URL", f"{PREFIX}REDIS_URL": "REDIS_URL"}.get(variable, variable),
-            str(value),
-        )
+        yield PLAIN.get(variable, variable), str(value)
 
 
 def _variables(shape: type[msgspec.Struct], prefix: str, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
@@ -148,6 +172,8 @@ def _check(settings: Settings) -> None:
     schemes = {
         "DATABASE_URL": (settings.database_url, ("postgresql://", "postgres://")),
         "REDIS_URL": (settings.redis_url, ("redis://", "rediss://", "unix://")),
+        "CHAIN_RPC_URL": (settings.chain_rpc_url, ("http://", "https://")),
+        "SPARKLE_PUBLIC_URL": (settings.public_url, ("http://", "https://")),
     }
     for variable, (url, allowed) in schemes.items():
         if url is not None:
@@ -167,6 +193,9 @@ def _check_url(variable: str, url: str, schemes: tuple[str, ...]) -> None:
     if not url.startswith(schemes):
         raise ConfigError(f"{variable}: must begin with {' or '.join(schemes)}")
     try:
-        _ = urlsplit(url).port
+        parts = urlsplit(url)
+        _ = parts.port
     except ValueError as error:
         raise ConfigError(f"{variable}: {error}") from None
+    if parts.scheme in ("http", "https") and not parts.hostname:
+        raise ConfigError(f"{variable}: names no host")

@@ -1,4 +1,4 @@
-"""The generated descriptions of the wire: docs/wire.json (socket events, errors) and docs/openapi.json (REST)."""
+"""The generated descriptions of the wire: wire.json (socket events, errors), openapi.json, schema.graphql, in docs."""
 
 import json
 import sys
@@ -19,8 +19,11 @@ REFERENCE = "#/structs/{name}"
 
 def documents(router: EventRouter, apis: Iterable[RestApi], *, version: str) -> dict[str, str]:
     """File name → text, the same for the same code, so that a difference is a change of the wire."""
+    from core_api.graphql import schema as graphql  # noqa: PLC0415 - strawberry takes half a second to import
+
     files = {"wire.json": wire_document(router), "openapi.json": openapi.document(apis, version=version)}
-    return {name: json.dumps(content, indent=1, ensure_ascii=False) + "\n" for name, content in files.items()}
+    texts = {name: json.dumps(content, indent=1, ensure_ascii=False) + "\n" for name, content in files.items()}
+    return texts | {"schema.graphql": graphql.text()}
 
 
 def wire_document(router: EventRouter) -> dict[str, Any]:

@@ -8,9 +8,13 @@ import pytest
 from redis import Redis as SyncRedis
 from redis.asyncio import Redis
 
+from core_api.chain.recursion import import_py_ecc
 from hub.storage.postgres import create_pool
 from hub.storage.redis import connect
+from tests.support.chain import running_chain
 from tests.support.servers import Servers, running_servers
+
+import_py_ecc()  # before a test imports eth_account, after which hostile nesting would kill the whole run
 
 
 @pytest.fixture(scope="session")
@@ -57,6 +61,13 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
     client = connect(redis_url, size=20)
     yield client
     await client.aclose()
+
+
+@pytest.fixture(scope="module")
+def chain_url() -> Iterator[str]:
+    """JSON-RPC of a new chain (the default engine) that the tests of a module share. About 3 s, nearly all imports."""
+    with running_chain() as chain:
+        yield chain.url
 
 
 @pytest.hookimpl(wrapper=True)

@@ -7,7 +7,7 @@ from core_api.content.schema import ContentNew, ContentRemoved, ContentUpdated, 
 from core_api.content.store import PostStore
 from core_api.content.views import PostViews
 from core_api.outbox import Payload, Sink
-from core_api.ports import Follows, Profiles
+from core_api.ports import POSTS_FEED, Follows, Profiles
 from hub.kernel.errors import HubError
 from hub.kernel.events import Caller
 from hub.kernel.ids import UserId, user_room
@@ -60,7 +60,7 @@ class Subscriptions:
         event = ContentNew(content=await self._views.one(post), timestamp=post.published_at)
         # Before its publication nobody but the author could watch it; all watchers are told with the first page, so
         # that a connection in both rooms gets it once.
-        rooms, after = [content_room(content_id), user_room(post.author_id)], None
+        rooms, after = [POSTS_FEED, content_room(content_id), user_room(post.author_id)], None
         while True:
             followers = await self._follows.follower_ids(post.author_id, after, FAN_OUT)
             rooms.extend(user_room(UserId(follower)) for follower in followers)

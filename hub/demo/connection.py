@@ -130,7 +130,14 @@ class Connection:
 
     # Events
 
-    async def sees(self, event: str, having: Callable[[Any], bool] = lambda _: True, *, what: str | None = None) -> Any:
+    async def sees(
+        self,
+        event: str,
+        having: Callable[[Any], bool] = lambda _: True,
+        *,
+        what: str | None = None,
+        within_s: float = ANSWER_S,
+    ) -> Any:
         """The payload of the next such event. Every event is seen once."""
 
         def found() -> list[Any]:
@@ -140,7 +147,7 @@ class Connection:
                     return [payload]
             return []
 
-        return (await self.until(found, what or event))[0]
+        return (await self.until(found, what or event, within_s))[0]
 
     def listen(self, event: str, listener: Callable[[Any], None]) -> None:
         """Call ``listener`` with each such event from now on; ``sees`` will not find it."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from hub.demo.api import Api
 from hub.demo.connection import Connection
+from hub.demo.errors import ANSWER_S
 from hub.demo.timeline import Timeline
 
 
@@ -62,9 +63,16 @@ class Person:
         """See Connection.ask."""
         return await self.connection.ask(event, payload)
 
-    async def sees(self, event: str, having: Callable[[Any], bool] = lambda _: True, *, what: str | None = None) -> Any:
+    async def sees(
+        self,
+        event: str,
+        having: Callable[[Any], bool] = lambda _: True,
+        *,
+        what: str | None = None,
+        within_s: float = ANSWER_S,
+    ) -> Any:
         """See Connection.sees."""
-        return await self.connection.sees(event, having, what=what)
+        return await self.connection.sees(event, having, what=what, within_s=within_s)
 
     async def keep_asking(self, event: str, payload: object) -> Any:
         """Ask, and ask again after every return."""

@@ -11,13 +11,15 @@ import aiohttp
 from hub.demo import chapters
 from hub.demo.api import Api
 from hub.demo.call import call
+from hub.demo.companion import companion
 from hub.demo.document import Pace, document
 from hub.demo.errors import ANSWER_S, DemoError
+from hub.demo.mint import mint
 from hub.demo.own_hub import own_hub
 from hub.demo.person import Person
 from hub.demo.timeline import Timeline
 
-WHOLE_S = 60.0
+WHOLE_S = 90.0
 """For everything but the start of a hub and the pauses that were asked for."""
 
 
@@ -68,6 +70,8 @@ async def _play(first: Api, second: Api, timeline: Timeline, pace: Pace) -> None
             ("A post", chapters.post),
             ("A document", partial(document, pace=pace)),
             ("A call", call),
+            ("A companion", companion),
+            ("A token", mint),
         ):
             timeline.chapter(title)
             await chapter(ada, bob)

@@ -1,1 +1,1 @@
-"""PostgreSQL and Valkey as child processes, for a machine that has neither; standard library only."""
+"""PostgreSQL, Valkey and a chain as child processes, for a machine that has none; what starts them needs no package."""

@@ -4,7 +4,7 @@ import asyncio
 import signal
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -33,6 +33,8 @@ class Server(ABC):
         self.folder = folder
         self.identity = identity
         self.process: Process | None = None
+        self.environment: Mapping[str, str] = ENVIRONMENT
+        self.inherit: Sequence[int] = ()
         self._log_start = 0
 
     @property
@@ -86,10 +88,10 @@ class Server(ABC):
             self._log_start = log.tell()
             return spawn(
                 command,
-                environment=ENVIRONMENT,
+                environment=self.environment,
                 when_parent_dies=self.stop_signal,
                 identity=self.identity,
-                inherit=[lock],
+                inherit=[lock, *self.inherit],
                 output=log,
                 directory="/",
             )

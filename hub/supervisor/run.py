@@ -25,6 +25,8 @@ async def run(settings: "Settings", *, nodes: int, environment: Mapping[str, str
         redis_url=settings.redis_url,
         postgres_bin=settings.postgres_bin,
         valkey_bin=settings.valkey_bin,
+        chain_rpc_url=settings.chain_rpc_url,
+        chain_engine=settings.chain_engine,
     )
     return await supervise(options, announce=_print)
 

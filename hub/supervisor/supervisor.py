@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hub.embedded.chain import EmbeddedChain, find_anvil
 from hub.embedded.data_folder import DataFolder
 from hub.embedded.errors import EmbeddedError
 from hub.embedded.stack import Stack
@@ -26,7 +27,7 @@ SERVERS_START_S = 60.0
 
 @dataclass(frozen=True)
 class Options:
-    """What to run. `environment` is that of the nodes, to which the two URLs are added."""
+    """What to run. `environment` is that of the nodes, to which the URLs of the servers are added."""
 
     environment: Mapping[str, str] = field(repr=False)  # has secrets
     data: Path
@@ -37,6 +38,8 @@ class Options:
     redis_url: str | None = None
     postgres_bin: Path | None = None
     valkey_bin: Path | None = None
+    chain_rpc_url: str | None = None
+    chain_engine: str = "auto"
     node_command: Callable[[NodeSpec], Sequence[str]] = serve_command
 
 
@@ -56,6 +59,7 @@ class _Supervisor:
         self._started = time.monotonic()
         self._stopping = False
         self._stack: Stack | None = None
+        self._chain: EmbeddedChain | None = None
         self._nodes: list[Node] = []
 
     async def run(self) -> int:
@@ -82,6 +86,9 @@ class _Supervisor:
             shared = held.enter_context(reserve_shared(options.host, options.port))
             own = [held.enter_context(reserve_own()) for _ in range(options.nodes)]
             stack = self._stack = self._make_stack(folder)
+            chain = self._chain = self._make_chain(folder)
+            if chain is not None:
+                held.callback(chain.close)
             try:
                 ports = [port_of(one) for one in own]
                 self._nodes = self._make_nodes(stack, folder, port_of(shared), ports, lock.descriptor)
@@ -89,12 +96,16 @@ class _Supervisor:
                 self._say_where(port_of(shared))
                 async with asyncio.TaskGroup() as group:
                     group.create_task(stack.watch())
+                    if chain is not None:
+                        group.create_task(chain.watch())
                     for node in self._nodes:
                         group.create_task(node.keep_running())
             finally:
                 self._stopping = True  # from here on a signal means: at once
                 await asyncio.gather(*(node.stop() for node in self._nodes))
                 await stack.stop()
+                if chain is not None:
+                    await chain.stop()
 
     def _make_stack(self, folder: DataFolder) -> Stack:
         return Stack(
@@ -106,10 +117,20 @@ class _Supervisor:
             announce=self._announce,
         )
 
+    def _make_chain(self, folder: DataFolder) -> EmbeddedChain | None:
+        """A listening socket, no process: that is started by the first connection."""
+        options = self._options
+        if options.chain_rpc_url is not None or options.chain_engine == "off":
+            return None
+        anvil = find_anvil(options.chain_engine, options.environment.get("PATH"))
+        return EmbeddedChain(folder, anvil=anvil, announce=self._announce)
+
     def _make_nodes(
         self, stack: Stack, folder: DataFolder, port: int, own_ports: Sequence[int], lock: int
     ) -> list[Node]:
         urls = {"DATABASE_URL": stack.database_url, "REDIS_URL": stack.redis_url}
+        if self._chain is not None:
+            urls |= {"CHAIN_RPC_URL": self._chain.url, "SPARKLE_CHAIN_DEPLOY": "true"}
         specs = [
             NodeSpec(
                 f"n{number}",
@@ -186,3 +207,5 @@ class _Supervisor:
             node.kill()
         if self._stack is not None:
             self._stack.kill()
+        if self._chain is not None:
+            self._chain.kill()

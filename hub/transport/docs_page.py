@@ -1,5 +1,5 @@
-"""The description of the wire, served by every node: ``/openapi.json``, ``/wire.json`` and a page to read,
-``/docs``.
+"""The description of the wire, served by every node: ``/openapi.json``, ``/wire.json``, ``/schema.graphql`` and a page
+to read, ``/docs``.
 """
 
 import asyncio
@@ -17,7 +17,8 @@ PAGE = """<!doctype html>
 <style>body{{font:16px/1.5 system-ui;max-width:60rem;margin:2rem auto;padding:0 1rem}}code{{font-size:.95em}}
 td{{padding:.15rem 1rem .15rem 0;vertical-align:top}}h2{{margin-top:2rem}}</style>
 <h1>Sparkle Hub</h1>
-<p>REST as <a href="/openapi.json">OpenAPI 3.1</a>, socket events and errors as <a href="/wire.json">JSON</a>.</p>
+<p>REST as <a href="/openapi.json">OpenAPI 3.1</a>, socket events and errors as <a href="/wire.json">JSON</a>,
+GraphQL as <a href="/schema.graphql">its schema</a>.</p>
 <h2>REST</h2><table>{operations}</table>
 <h2>Socket events, client to server</h2><p>{client_events}</p>
 <h2>Socket events, server to client</h2><p>{server_events}</p>
@@ -26,7 +27,8 @@ td{{padding:.15rem 1rem .15rem 0;vertical-align:top}}h2{{margin-top:2rem}}</styl
 
 
 Documents = Callable[[], Mapping[str, str]]
-"""Makes ``openapi.json`` and ``wire.json``. Called at the first request: it takes 0.1 s, which no start should pay."""
+"""Makes ``openapi.json``, ``wire.json`` and ``schema.graphql``. Called at the first request: it takes a second, which
+no start should pay."""
 
 
 def add_routes(app: web.Application, documents: Documents) -> None:
@@ -46,6 +48,7 @@ def add_routes(app: web.Application, documents: Documents) -> None:
 
     serve("openapi.json", "application/json")
     serve("wire.json", "application/json")
+    serve("schema.graphql", "text/plain")
     serve("docs", "text/html")
 
 

@@ -1,18 +1,21 @@
-"""The HTTP application of a node: REST, health and metrics, the descriptions of the wire, Socket.IO beside them."""
+"""The HTTP application of a node: REST, health and metrics, the descriptions of the wire, the page, Socket.IO."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from aiohttp import web
 
 from hub.kernel.http import RestApi
 from hub.kernel.ports import Answers, Authenticator
-from hub.transport import docs_page, middleware, rest
+from hub.transport import docs_page, middleware, rest, static_files
 from hub.transport.health import Health
 from hub.transport.socketio_server import Endpoint, HubSocketServer
 
 PATHS = {"json": "socket.io", "msgpack": "socket.io-msgpack"}
 """Where each parser of hub.transport.socketio_server is served."""
+
+Mount = Callable[[web.Application], None]
+"""Adds routes that are no REST operations, as those of GraphQL."""
 
 
 def application(
@@ -24,8 +27,9 @@ def application(
     *,
     origins: Iterable[str],
     documents: docs_page.Documents,
+    mounts: Iterable[Mount] = (),
 ) -> web.Application:
-    """The application, with every route. ``documents`` makes the JSON files served at the root."""
+    """The application, with every route. ``documents`` makes the files served at the root; ``mounts`` add the rest."""
     logging.getLogger("aiohttp.server").addFilter(middleware.NO_CLIENT_FAULTS)
     app = web.Application(
         middlewares=[middleware.scope, middleware.origins(frozenset(origins))], client_max_size=rest.MAX_BODY_BYTES
@@ -33,6 +37,9 @@ def application(
     health.add_routes(app)
     docs_page.add_routes(app, documents)
     rest.add_endpoints(app, apis, authenticator, answers)
+    static_files.add_routes(app)
+    for mount in mounts:
+        mount(app)
     for parser, path in PATHS.items():
         server = HubSocketServer(sockets, parser=parser)
         server.attach(app, socketio_path=path)

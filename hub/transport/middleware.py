@@ -106,7 +106,8 @@ def _route(request: web.Request) -> str:
 
 
 def _is_socket(request: web.Request) -> bool:
-    return request.path.startswith("/socket.io")
+    """Whether it is a connection, or a part of one: it is checked for its Origin, and may last for hours."""
+    return request.path.startswith("/socket.io") or request.headers.get("Upgrade", "").lower() == "websocket"
 
 
 def origins(allowed: frozenset[str]) -> Middleware:

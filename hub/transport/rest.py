@@ -52,13 +52,10 @@ def bind(endpoint: Endpoint, authenticator: Authenticator, answers: Answers) -> 
     return handle
 
 
-async def _actor(request: web.Request, endpoint: Endpoint, authenticator: Authenticator) -> Actor | None:
-    if endpoint.caller == "none":
-        return None
+async def actor_of(request: web.Request, authenticator: Authenticator) -> Actor | None:
+    """Who the request's bearer token speaks for; ``None`` without one. Raises Unauthorized, TokenExpired, Suspended."""
     header = request.headers.get("Authorization")
     if header is None:
-        if endpoint.caller == "required":
-            raise Unauthorized
         return None
     if not header.isascii():
         raise Unauthorized("The Authorization header is not ASCII.")
@@ -66,6 +63,15 @@ async def _actor(request: web.Request, endpoint: Endpoint, authenticator: Authen
     if scheme.lower() != "bearer" or not token:
         raise Unauthorized("The Authorization header must be: Bearer <access token>.")
     return (await authenticator.authenticate(token.strip())).actor
+
+
+async def _actor(request: web.Request, endpoint: Endpoint, authenticator: Authenticator) -> Actor | None:
+    if endpoint.caller == "none":
+        return None
+    actor = await actor_of(request, authenticator)
+    if actor is None and endpoint.caller == "required":
+        raise Unauthorized
+    return actor
 
 
 def _input_reader(endpoint: Endpoint) -> Callable[[web.Request, bytes, Actor | None], dict[str, Any]]:

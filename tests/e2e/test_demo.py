@@ -15,7 +15,17 @@ from tests.support.programs import Program, children_of, running
 from tests.support.servers import Servers
 from tests.support.wait import until_sync
 
-CHAPTERS = ["Two people", "Two connections", "Presence", "A room", "A post", "A document", "A call"]
+CHAPTERS = [
+    "Two people",
+    "Two connections",
+    "Presence",
+    "A room",
+    "A post",
+    "A document",
+    "A call",
+    "A companion",
+    "A token",
+]
 HUB = [sys.executable, "-m", "hub.cli"]
 
 

@@ -61,8 +61,13 @@ class Program:
 
 
 @contextlib.contextmanager
-def running(command: Sequence[str | Path], *, uid: int | None = None, **environment: str) -> Iterator[Program]:
-    """Start `command`, as another user if `uid` is given; end it afterwards if it still runs."""
+def running(
+    command: Sequence[str | Path], *, uid: int | None = None, inherit: Sequence[int] = (), **environment: str
+) -> Iterator[Program]:
+    """Start `command`, as another user if `uid` is given; end it afterwards if it still runs.
+
+    `inherit` are descriptors that it keeps open.
+    """
     paths = f"{PROJECT}:{SITE_PACKAGES}"
     popen = subprocess.Popen(
         [str(word) for word in command],
@@ -75,6 +80,7 @@ def running(command: Sequence[str | Path], *, uid: int | None = None, **environm
         user=uid,
         group=uid,
         extra_groups=[] if uid is not None else None,
+        pass_fds=inherit,
     )
     program = Program(popen)
     try:

@@ -28,6 +28,7 @@ from core_api.content.service import Posts
 from core_api.content.store_postgres import PostgresPosts
 from core_api.content.subscriptions import Subscriptions
 from core_api.outbox_relay import OutboxRelay
+from core_api.ports import POSTS_FEED
 from hub.kernel.errors import Forbidden, InvalidPayload, NotFound, PreconditionFailed
 from hub.kernel.events import Caller
 from hub.kernel.ids import UserId, new_uuid, user_room
@@ -252,7 +253,7 @@ async def test_followers_are_told_of_a_published_post_once_each_however_many_the
     emitted = await world.relayed()
     assert [event for _, event in emitted] == ["content:new"] * 3
     rooms = [room for rooms, _ in emitted for room in rooms]
-    assert rooms == [content_room(post.id), user_room(world.ada.user_id), *map(user_room, followers)]
+    assert rooms == [POSTS_FEED, content_room(post.id), user_room(world.ada.user_id), *map(user_room, followers)]
     (_, told), *_ = world.rooms.emitted
     assert isinstance(told, ContentNew)
     assert (told.content, told.timestamp) == (post, post.published_at)

@@ -1,6 +1,7 @@
 """A `sparkle-hub run` with stand-ins for nodes, to be interrupted and killed by tests.
 
-One argument, JSON: data, port, mode (of fake_node), and perhaps nodes and servers (true: start real ones).
+One argument, JSON: data, port, mode (of fake_node), and perhaps nodes, servers (true: start real ones), chain (the
+engine, default: off) and chain_rpc_url.
 """
 
 import asyncio
@@ -29,6 +30,8 @@ def main(options: dict[str, str | int | bool]) -> int:
                 nodes=int(options.get("nodes", 2)),
                 database_url=None if real_servers else "postgresql://elsewhere/database",
                 redis_url=None if real_servers else "redis://elsewhere",
+                chain_engine=str(options.get("chain", "eth-tester" if "chain_rpc_url" in options else "off")),
+                chain_rpc_url=str(options["chain_rpc_url"]) if "chain_rpc_url" in options else None,
                 node_command=command,
             ),
             announce=lambda line: print(line, flush=True),

@@ -53,7 +53,7 @@ def test_a_node_that_may_wait_starts_once_its_servers_answer(database_url: str, 
     link = tmp_path / "valkey.sock"
     command = [sys.executable, "-m", "hub.cli", "serve", "--port", "0", "--data", str(tmp_path), "--start-wait-s", "20"]
     environment = {**CHEAP, "DATABASE_URL": database_url, "REDIS_URL": f"unix://{link}"}
-    with running(command, uid=None, **environment) as program:
+    with running(command, uid=None, inherit=(), **environment) as program:
         link.symlink_to(redis_url.removeprefix("unix://"))
         program.line_with("listens on", 20)
 
@@ -63,7 +63,7 @@ def test_a_node_that_is_told_to_stop_twice_stops_once_and_in_good_order(
 ) -> None:
     command = [sys.executable, "-m", "hub.cli", "serve", "--port", "0", "--data", str(tmp_path)]
     environment = {**CHEAP, "DATABASE_URL": database_url, "REDIS_URL": redis_url}
-    with running(command, uid=None, **environment) as program:
+    with running(command, uid=None, inherit=(), **environment) as program:
         program.line_with("listens on", 20)
         program.send(signal.SIGTERM)
         program.send(signal.SIGTERM)

@@ -24,6 +24,9 @@ def test_settings_arrive_nested_ones_and_lists_too() -> None:
             "SPARKLE_ORIGINS": "https://a.example, https://b.example",
             "SPARKLE_PRESENCE_HOLD_S": "2.5",
             "SPARKLE_ICE_STUN_URLS": "stun:one:3478,stun:two:3478",
+            "CHAIN_RPC_URL": "https://node.example/v3/key",
+            "SPARKLE_CHAIN_ENGINE": "eth-tester",
+            "SPARKLE_CHAIN_CONFIRMATIONS": "12",
         }
     )
     assert settings.port == 9000
@@ -31,6 +34,14 @@ def test_settings_arrive_nested_ones_and_lists_too() -> None:
     assert settings.origins == ["https://a.example", "https://b.example"]
     assert settings.presence.hold_s == 2.5
     assert settings.ice.stun_urls == ("stun:one:3478", "stun:two:3478")
+    assert settings.chain_rpc_url == "https://node.example/v3/key"
+    assert settings.chain_engine == "eth-tester"
+    assert settings.chain.confirmations == 12
+
+
+def test_the_key_of_the_chain_is_beside_the_other_data_unless_told_otherwise() -> None:
+    assert load({"SPARKLE_DATA": "/srv/hub"}).chain_key_file == Path("/srv/hub/chain-key")
+    assert load({"SPARKLE_CHAIN_KEY_FILE": "/run/secrets/key"}).chain_key_file == Path("/run/secrets/key")
 
 
 def test_the_command_line_has_the_last_word() -> None:
@@ -57,6 +68,14 @@ def test_an_empty_variable_is_as_good_as_none() -> None:
         ("DATABASE_URL", "postgresql://[db"),
         ("REDIS_URL", "cache:6379"),
         ("REDIS_URL", "redis://cache:port"),
+        ("CHAIN_RPC_URL", "node.example"),
+        ("CHAIN_RPC_URL", "ws://node.example"),
+        ("CHAIN_RPC_URL", "https://node.example:port"),
+        ("CHAIN_RPC_URL", "https://"),
+        ("SPARKLE_CHAIN_RPC_URL", "https://node.example"),
+        ("SPARKLE_CHAIN_ENGINE", "ganache"),
+        ("SPARKLE_CHAIN_CONFIRMATIONS", "0"),
+        ("SPARKLE_CHAIN_REQUEST_TIMEOUT_S", "0"),
     ],
 )
 def test_a_wrong_setting_is_named_with_the_reason(variable: str, value: str) -> None:
@@ -68,3 +87,9 @@ def test_every_setting_that_is_listed_can_be_set_to_its_default() -> None:
     for variable, default in describe():
         if default not in ("None", "[]", "()"):
             load({variable: default})
+
+
+def test_a_wrong_address_of_the_chain_is_not_repeated_because_it_has_a_key_in_it() -> None:
+    with pytest.raises(ConfigError) as error:
+        load({"CHAIN_RPC_URL": "wss://node.example/v3/the-key"})
+    assert "the-key" not in str(error.value)

@@ -1,0 +1,1 @@
+"""Companions: who they are, what they and their owners say to each other, what they remember."""

@@ -1,0 +1,80 @@
+"""Runs operations: the schema, its services, and the errors as clients see them."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+from graphql import GraphQLError
+from strawberry.types.execution import ExecutionResult, PreExecutionError
+from strawberry.types.graphql import OperationType
+
+from core_api.graphql.context import Context
+from core_api.graphql.faults import Faults
+from core_api.graphql.ports import Services
+from core_api.graphql.request import Operation
+from core_api.graphql.schema import make
+from core_api.graphql.settings import GraphQLSettings
+from core_api.graphql.slots import Slots
+from hub.kernel.events import Actor
+
+BY_POST = frozenset({OperationType.QUERY, OperationType.MUTATION})
+ALL = BY_POST | {OperationType.SUBSCRIPTION}
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """``{data?, errors?}``. ``ran`` is false if the operation was refused before anything of it was done."""
+
+    body: dict[str, Any]
+    ran: bool
+
+
+class Executor:
+    """One for a node. Making it builds the schema: 75 ms, after half a second of imports."""
+
+    def __init__(self, services: Services, settings: GraphQLSettings, faults: Faults) -> None:
+        self._services = services
+        self._settings = settings
+        self._faults = faults
+        self._schema = make(settings)
+        self._slots = Slots(settings.running, settings.admitted)
+
+    async def run(self, operation: Operation, actor: Actor | None) -> Result:
+        """Run a query or a mutation."""
+        async with aclosing(self._results(operation, actor, BY_POST)) as results:
+            return await anext(results)
+
+    def stream(self, operation: Operation, actor: Actor | None) -> AsyncGenerator[Result, None]:
+        """Run any operation: one result of a query or mutation, those of a subscription until it ends.
+
+        A subscription that breaks off ends with a result that has ``errors`` and no data. Close it with ``aclosing``.
+        """
+        return self._results(operation, actor, ALL)
+
+    async def _results(
+        self, operation: Operation, actor: Actor | None, allowed: frozenset[OperationType]
+    ) -> AsyncGenerator[Result, None]:
+        context = Context(actor, self._services, self._settings, self._slots)
+        try:
+            stream = await self._schema.stream(
+                operation.query,
+                variable_values=operation.variables,
+                context_value=context,
+                operation_name=operation.operation_name,
+                allowed_operation_types=allowed,
+            )
+            async with aclosing(stream) as results:
+                async for result in results:
+                    if not isinstance(result, ExecutionResult):
+                        raise TypeError("incremental delivery is off")
+                    yield self._result(result.data, result.errors, ran=not isinstance(result, PreExecutionError))
+        except Exception as error:  # among others, what its parser's cache raises, strawberry lets through
+            known = error if isinstance(error, GraphQLError) else GraphQLError("", original_error=error)
+            yield self._result(None, [known], ran=False)
+
+    def _result(self, data: dict[str, Any] | None, errors: list[GraphQLError] | None, *, ran: bool) -> Result:
+        body: dict[str, Any] = {"data": data} if ran else {}
+        if errors:
+            body["errors"] = [self._faults.entry(error) for error in errors]
+        return Result(body, ran)

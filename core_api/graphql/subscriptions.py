@@ -1,0 +1,178 @@
+"""What can be listened to. Each event is checked against what the viewer may see at that moment."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import strawberry
+
+from core_api.companions.chat_schema import CompanionTyping
+from core_api.content.schema import ContentNew, PostView
+from core_api.graphql import inputs
+from core_api.graphql.auth import auth
+from core_api.graphql.companions import TypingIndicator
+from core_api.graphql.context import Context, Info
+from core_api.graphql.feed import Counter, listening
+from core_api.graphql.people_and_posts import Post
+from core_api.graphql.scalars import BigInt
+from core_api.ports import POSTS_FEED
+from hub.kernel.errors import NotFound
+from hub.kernel.ids import UserId, user_room
+from hub.kernel.wire import Uuid, Wire
+
+PRESENCE_DIFF = "presence:diff"
+"""Event of presence: ``{users: [presence]}``."""
+
+
+class PersonRef(Wire):
+    """Whose presence."""
+
+    user_id: Uuid
+
+
+class DocumentRef(Wire):
+    """Which document."""
+
+    document_id: Uuid
+
+
+class CompanionRef(Wire):
+    """Which companion."""
+
+    companion_id: Uuid
+
+
+class SeenPresence(msgspec.Struct, rename="camel"):
+    """What is used of a presence on the wire."""
+
+    user_id: str
+    status: str
+    version: int
+    last_seen: datetime | None
+    text: str | None = None
+
+
+@strawberry.type
+class PresenceUpdate:
+    """A person's presence; the highest version is the latest."""
+
+    user_id: strawberry.ID
+    status: str = strawberry.field(description="online, away, busy, dnd or offline; of oneself also invisible")
+    text: str | None
+    last_seen: datetime | None
+    version: BigInt
+
+
+@strawberry.type
+class DocumentChange:
+    """A document was changed. What was, its editors see by `collab:join`."""
+
+    document_id: strawberry.ID
+    changes: int = strawberry.field(description="Committed changes since the last event.")
+
+
+@strawberry.type
+class Subscription:
+    """Events from now on. What is so already, and what was missed, is for a query to say."""
+
+    @strawberry.subscription
+    async def post_added(self, info: Info) -> AsyncIterator[Post]:
+        """Posts of all authors as they are published, as far as the viewer may read them."""
+        context = info.context
+        async with listening(context.services.rooms, {POSTS_FEED: _new_post}, context.settings.backlog) as posts:
+            async for post in posts:
+                if await _may_read(context, "content", post["id"]):
+                    yield Post.of(msgspec.convert(post, PostView))
+
+    @auth
+    @strawberry.subscription
+    async def user_presence_changed(self, info: Info, user_id: strawberry.ID) -> AsyncIterator[PresenceUpdate]:
+        """A person's presence as it changes. Somebody with a block between them and the viewer is never there."""
+        context, viewer = info.context, info.context.signed_in.user_id
+        watched = UserId(inputs.check(PersonRef, userId=user_id).user_id)
+
+        def shown(event: str, payload: Any) -> tuple[bool, SeenPresence] | None:
+            return _presence_of(watched, event, payload, for_viewer=False)
+
+        def for_viewer(event: str, payload: Any) -> tuple[bool, SeenPresence] | None:
+            return _presence_of(watched, event, payload, for_viewer=True)
+
+        # By the viewer's own room comes what is meant for them alone: their own truth, and, when a block begins, that
+        # the other is gone.
+        sources = {user_room(viewer): for_viewer}
+        if watched != viewer:
+            sources[context.services.presence_room(watched)] = shown
+        async with listening(context.services.rooms, sources, context.settings.backlog) as presences:
+            async for meant, seen in presences:
+                if meant or not await _blocked(context, viewer, watched):
+                    yield PresenceUpdate(
+                        user_id=strawberry.ID(watched),
+                        status=seen.status,
+                        text=seen.text,
+                        last_seen=seen.last_seen,
+                        version=BigInt(seen.version),
+                    )
+
+    @auth
+    @strawberry.subscription
+    async def document_changed(self, info: Info, document_id: strawberry.ID) -> AsyncIterator[DocumentChange]:
+        """That a document was changed, by whomever, four times a second at most. Ends with the right to read it."""
+        context, changes = info.context, Counter()
+        document = inputs.check(DocumentRef, documentId=document_id).document_id
+        await context.services.access.check(context.signed_in, "read", "document", document)
+        async with context.services.documents.follow(document, changes.add):
+            while True:
+                count = await changes.taken()
+                async with context.slots.turn():
+                    await context.services.access.check(context.actor, "read", "document", document)
+                yield DocumentChange(document_id=document_id, changes=count)
+                await asyncio.sleep(context.settings.document_s)
+
+    @auth
+    @strawberry.subscription
+    async def ai_companion_typing(self, info: Info, companion_id: strawberry.ID) -> AsyncIterator[TypingIndicator]:
+        """That one's companion begins or ends a reply, in whichever conversation."""
+        context, owner = info.context, info.context.signed_in
+        companion = inputs.check(CompanionRef, companionId=companion_id).companion_id
+        await context.services.companions.get(owner, companion)
+
+        def pick(event: str, payload: Any) -> Any:
+            return payload if event == CompanionTyping.event and payload["companionId"] == companion else None
+
+        # The owner's own room: nobody else's events come by it.
+        async with listening(
+            context.services.rooms, {user_room(owner.user_id): pick}, context.settings.backlog
+        ) as feed:
+            async for payload in feed:
+                yield TypingIndicator(
+                    companion_id=companion_id,
+                    conversation_id=strawberry.ID(payload["conversationId"]),
+                    typing=payload["typing"],
+                )
+
+
+def _new_post(event: str, payload: Any) -> Any:
+    return payload["content"] if event == ContentNew.event else None
+
+
+def _presence_of(user_id: UserId, event: str, payload: Any, *, for_viewer: bool) -> tuple[bool, SeenPresence] | None:
+    if event != PRESENCE_DIFF:
+        return None
+    mine = next((presence for presence in payload["users"] if presence["userId"] == user_id), None)
+    return None if mine is None else (for_viewer, msgspec.convert(mine, SeenPresence))
+
+
+async def _may_read(context: Context, resource: str, resource_id: str) -> bool:
+    async with context.slots.turn():
+        try:
+            await context.services.access.check(context.actor, "read", resource, resource_id)
+        except NotFound:
+            return False
+    return True
+
+
+async def _blocked(context: Context, one: UserId, other: UserId) -> bool:
+    async with context.slots.turn():
+        return await context.services.access.blocked(one, other)

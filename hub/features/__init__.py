@@ -1,0 +1,1 @@
+"""The features, composed: a function each, from the core to what it adds to the hub."""

@@ -1,0 +1,60 @@
+"""What every feature is built on, and what a feature adds to the hub."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import asyncpg
+from redis.asyncio import Redis
+
+from core_api.accounts.access import AccessRule
+from core_api.accounts.store_postgres_people import PostgresPeople
+from core_api.outbox_relay import OutboxRelay
+from hub.cluster.broker import RedisBroker
+from hub.cluster.leases import RedisNodes
+from hub.cluster.rooms import ClusterRooms
+from hub.config import Settings
+from hub.gate.rate_limits import RedisRateLimiter
+from hub.gate.revocations import RedisRevocations
+from hub.kernel.clock import Clock
+from hub.kernel.events import EventRouter
+from hub.kernel.http import RestApi
+from hub.kernel.ids import NodeId
+from hub.kernel.ports import Roles
+from hub.kernel.tasks import Tasks
+from hub.lifecycle import Step
+from hub.transport.http import Mount
+from hub.transport.sockets import Sockets
+
+
+@dataclass
+class Core:
+    """What every feature is built on."""
+
+    settings: Settings
+    pool: asyncpg.Pool
+    redis: Redis
+    clock: Clock
+    tasks: Tasks
+    node_id: NodeId
+    sockets: Sockets
+    nodes: RedisNodes
+    broker: RedisBroker
+    rooms: ClusterRooms
+    limiter: RedisRateLimiter
+    revocations: RedisRevocations
+    people: PostgresPeople
+    roles: dict[str, Roles]
+    """Filled by the features that own a kind of resource."""
+    access: AccessRule
+    outbox: OutboxRelay
+
+
+@dataclass(kw_only=True)
+class Feature:
+    """What a feature adds to the hub."""
+
+    apis: Sequence[RestApi] = ()
+    events: EventRouter = field(default_factory=EventRouter)
+    starts: Sequence[Step] = ()
+    closes: Sequence[Step] = ()
+    mounts: Sequence[Mount] = ()

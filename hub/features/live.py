@@ -1,0 +1,101 @@
+"""Presence, documents and calls."""
+
+from dataclasses import dataclass
+
+from collab.changes import ChangeFeed
+from collab.engine import Engine
+from collab.handlers import collab_events
+from collab.hints_redis import RedisHints
+from collab.live import LiveDocuments
+from collab.log_postgres import PostgresLog
+from collab.routes import documents_api
+from collab.service import DocumentRoles, DocumentService
+from collab.store_postgres import PostgresDocumentStore
+from core_api.accounts.people import Separate
+from hub.features.core import Core, Feature
+from presence.diffs import Diffs
+from presence.handlers import presence_events
+from presence.routes import presence_api
+from presence.service import PresenceService
+from presence.store_redis import RedisPresenceStore
+from presence.sweeper import Sweeper
+from presence.typing_indicator import TypingIndicator
+from signaling.handlers import call_events
+from signaling.ice import Ice
+from signaling.legs import LocalLegs
+from signaling.routes import call_api
+from signaling.service import CallService
+from signaling.store_redis import RedisCallStore
+from signaling.sweeper import CallSweeper
+
+
+@dataclass(kw_only=True)
+class Presence(Feature):
+    """Presence, and what ends the view that two people have of each other."""
+
+    separate: Separate
+
+
+def presence(core: Core) -> Presence:
+    """Presence and typing."""
+    settings = core.settings.presence
+    store = RedisPresenceStore(core.redis)
+    diffs = Diffs(core.rooms, core.tasks, settings.coalesce_s)
+    service = PresenceService(store, diffs, core.rooms, core.access, core.nodes, core.clock)
+    typing = TypingIndicator(core.rooms, core.clock, settings)
+    sweeper = Sweeper(store, service, typing, diffs, core.nodes, core.clock, settings)
+
+    async def start() -> None:
+        sweeper.start(core.tasks)
+
+    return Presence(
+        apis=[presence_api(service)],
+        events=presence_events(service, typing),
+        starts=[start],
+        closes=[service.close],
+        separate=service.separate,
+    )
+
+
+@dataclass(kw_only=True)
+class Documents(Feature):
+    """Documents, and the news that one has changed."""
+
+    changes: ChangeFeed
+
+
+def documents(core: Core) -> Documents:
+    """Documents and live editing."""
+    settings = core.settings.collab
+    store = PostgresDocumentStore(core.pool)
+    core.roles["document"] = DocumentRoles(store, core.access)
+    log = PostgresLog(core.pool, core.settings.database_url or "")
+    engine = Engine(log, RedisHints(core.redis), settings)
+    live = LiveDocuments(engine, store, core.access, core.rooms, settings)
+    service = DocumentService(store, core.access, core.people, core.rooms, core.clock, settings)
+
+    async def start() -> None:
+        engine.start()
+        live.start()
+
+    return Documents(
+        apis=[documents_api(service)],
+        events=collab_events(live),
+        starts=[start],
+        closes=[engine.close, live.close],
+        changes=ChangeFeed(engine),
+    )
+
+
+def calls(core: Core) -> Feature:
+    """Calls between people."""
+    settings = core.settings.calls
+    legs, ice = LocalLegs(), Ice(core.settings.ice, core.clock)
+    store = RedisCallStore(core.redis, core.clock, settings)
+    service = CallService(store, core.rooms, core.access, core.people, legs, core.clock, settings)
+    sweeper = CallSweeper(service, legs, settings)
+
+    async def start() -> None:
+        sweeper.start(core.tasks)
+
+    return Feature(apis=[call_api(ice)], events=call_events(service, ice), starts=[start])

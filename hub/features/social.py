@@ -1,0 +1,77 @@
+"""Accounts, rooms and posts."""
+
+from dataclasses import dataclass
+
+from core_api.accounts.passwords import Passwords
+from core_api.accounts.people import People, Separate
+from core_api.accounts.refresh import RefreshTokens
+from core_api.accounts.routes import accounts_api, people_api
+from core_api.accounts.service import Accounts
+from core_api.accounts.signing_key import SigningKey
+from core_api.accounts.store_postgres import PostgresAccounts
+from core_api.accounts.tokens import TokenSigner
+from core_api.content.handlers import content_events
+from core_api.content.roles import ContentRoles
+from core_api.content.routes import content_api
+from core_api.content.service import Posts
+from core_api.content.store_postgres import PostgresPosts
+from core_api.content.subscriptions import Subscriptions
+from core_api.rooms.handlers import room_events
+from core_api.rooms.live import LiveRooms
+from core_api.rooms.people_there_redis import RedisPeopleThere
+from core_api.rooms.roles import RoomRoles
+from core_api.rooms.routes import rooms_api
+from core_api.rooms.service import RoomDirectory
+from core_api.rooms.store_postgres import PostgresRooms
+from hub.features.core import Core, Feature
+
+
+def accounts(core: Core, key: SigningKey, separate: Separate) -> Feature:
+    """Sign-up to sign-out, and people. ``separate`` ends the view that two people have of each other."""
+    settings = core.settings.accounts
+    passwords = Passwords(settings)
+    service = Accounts(
+        PostgresAccounts(core.pool),
+        passwords,
+        TokenSigner(key, settings, core.clock),
+        RefreshTokens(key.derive("refresh")),
+        core.limiter,
+        core.revocations,
+        core.clock,
+        settings,
+    )
+
+    async def close() -> None:
+        passwords.close()
+
+    return Feature(
+        apis=[accounts_api(service), people_api(People(core.people, core.clock, separate=separate))], closes=[close]
+    )
+
+
+def rooms(core: Core) -> Feature:
+    """Rooms with kept messages."""
+    store = PostgresRooms(core.pool)
+    roles = core.roles["room"] = RoomRoles(store, core.access)
+    there = RedisPeopleThere(core.redis, core.nodes)
+    live = LiveRooms(store, there, core.rooms, core.access, roles, core.clock)
+    directory = RoomDirectory(store, core.access, core.people, core.clock, expel=live.expel, nudge=core.outbox.nudge)
+    core.outbox.add(live.sinks())
+    return Feature(apis=[rooms_api(directory)], events=room_events(live))
+
+
+@dataclass(kw_only=True)
+class Content(Feature):
+    """Posts, which can also be read by GraphQL and minted."""
+
+    posts: Posts
+
+
+def content(core: Core) -> Content:
+    """Posts and who follows them live."""
+    store = PostgresPosts(core.pool)
+    core.roles["content"] = ContentRoles(store, core.access)
+    posts = Posts(store, core.access, core.people, core.clock, nudge=core.outbox.nudge)
+    subscriptions = Subscriptions(store, core.rooms, core.access, core.people, core.people)
+    core.outbox.add(subscriptions.sinks())
+    return Content(apis=[content_api(posts)], events=content_events(subscriptions), posts=posts)

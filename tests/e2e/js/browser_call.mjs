@@ -1,0 +1,46 @@
+// A video call between two pages on two nodes: one that is accepted, and one that is declined.
+
+import { befriend, browse, person, signUp, until } from "./browser.mjs";
+import { input } from "./hub.mjs";
+
+const played = () => {
+  const video = document.getElementById("their-video");
+  return { frames: video.getVideoPlaybackQuality().totalVideoFrames, seconds: video.currentTime };
+};
+
+browse(async (open) => {
+  const [ada, bob] = await Promise.all(input.nodes.map((url) => open(url)));
+  await Promise.all([signUp(ada, input.ada), signUp(bob, input.bob)]);
+  await befriend(ada, bob);
+  const seen = {};
+
+  await person(ada, input.bob).getByRole("button").click();
+  await bob.getByText(`call from ${input.ada}`).waitFor();
+  await ada.getByText(`ringing at ${input.bob}`).waitFor();
+  const clicked = Date.now();
+  await bob.getByRole("button", { name: "Accept" }).click();
+  seen.played = await Promise.all([ada, bob].map(playing));
+  seen.firstFramesMs = Date.now() - clicked;
+  await bob.getByRole("button", { name: "Hang up" }).click();
+  seen.ended = await over(ada, bob, ada);
+
+  await person(bob, input.ada).getByRole("button").click();
+  await ada.getByText(`call from ${input.bob}`).waitFor();
+  await ada.getByRole("button", { name: "Hang up" }).click();
+  seen.declined = await over(ada, bob, bob);
+  return seen;
+});
+
+/** Wait for frames, then for more of them: what plays and not just a first picture. */
+async function playing(page) {
+  const first = await until(page, played, ({ frames }) => frames > 0);
+  const later = await until(page, played, ({ frames, seconds }) => frames > first.frames + 5 && seconds > first.seconds);
+  return { first, later };
+}
+
+/** Wait until the call is over for both; what the one who did not end it is told. */
+async function over(ada, bob, told) {
+  for (const page of [ada, bob]) await page.locator("#call").waitFor({ state: "hidden" });
+  await told.locator("#notice:not(:empty)").waitFor();
+  return told.locator("#notice").textContent();
+}

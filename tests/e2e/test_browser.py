@@ -1,0 +1,81 @@
+"""The page in real Chromium, one page on each of two nodes: what two people see of each other.
+
+No page may complain: neither of its content security policy, nor by an error in its console.
+"""
+
+import itertools
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import Script
+
+KEPT = "typed faster than commits come " * 3
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def flow(chromium: str, script: Script) -> Script:
+    """Run a script with a browser, for two people with fresh names; its report must have no complaints."""
+
+    async def run(name: str, **given: Any) -> dict[str, Any]:
+        number = next(_numbers)
+        people = {"ada": f"ada_{number}", "bob": f"bob_{number}"}
+        report = await script(name, chromium=chromium, **people, **given)
+        assert report["complaints"] == []
+        return {**report, **people}
+
+    return run
+
+
+async def test_two_people_on_two_nodes_see_each_other_and_write_one_text(flow: Script) -> None:
+    report = await flow("browser_together")
+
+    assert report["presence"] == ["online", "busy", "offline"]
+    assert report["posts"]["arrived"] == ["First <b>words</b>.", "Then more."]
+    assert report["posts"]["typed"] == f"{report['ada']} is writing…"
+    one, other = report["document"]["texts"]
+    assert one == other
+    assert sorted(one) == sorted("From Ada, all of it at once. And from Bob, meanwhile! 😀 ")
+    assert report["document"]["caret"] != "rgb(0, 0, 0)"
+
+
+async def test_a_call_plays_both_ways_and_ends_for_both(flow: Script) -> None:
+    report = await flow("browser_call")
+
+    for played in report["played"]:
+        assert played["later"]["frames"] > played["first"]["frames"] > 0
+        assert played["later"]["seconds"] > played["first"]["seconds"]
+    assert report["ended"] == "The call is over."
+    assert report["declined"] == "The call was declined."
+
+
+async def test_a_page_keeps_its_session_and_its_text_through_reloads_and_lost_connections(flow: Script) -> None:
+    report = await flow("browser_session", text=KEPT)
+
+    assert report["nameAfterReload"] == report["ada"]
+    assert report["textAfterReload"] == KEPT
+    assert report["offline"].startswith("offline")
+    assert report["textAfterReconnect"] == f"{KEPT} and typed alone"
+    assert report["kept"] == 0
+
+
+async def test_a_companion_answers_in_the_page_and_says_what_it_remembered(flow: Script) -> None:
+    report = await flow("browser_companion")
+
+    assert report["first"]["text"]
+    assert report["first"]["source"] == "by scripted"
+    assert any("Lisbon" in memory for memory in report["second"]["memories"])
+    said = ["My sister Mara lives in Lisbon and paints boats.", "Where does my sister Mara live?"]
+    assert report["kept"] == [said[0], report["first"]["text"], said[1], report["second"]["text"]]
+
+
+async def test_a_post_is_minted_with_a_wallet_of_the_browser(flow: Script) -> None:
+    report = await flow("browser_wallet")
+
+    assert report["shown"].startswith(report["address"][:6])
+    order = ["queued", "submitted", "mined", "confirmed"]
+    assert report["states"][-1] == "confirmed"
+    assert report["states"] == [state for state in order if state in report["states"]]
+    assert report["minted"].startswith("Worth keeping: confirmed, token ")
+    assert report["again"] == [report["minted"]]
