@@ -39,5 +39,7 @@ async def _say(person: Person, companion_id: str, message: str, **more: str) -> 
         raise DemoError(f"the pieces of the reply came out of order: {streamed}")
     if "".join(piece["text"] for piece in streamed) != done["text"]:
         raise DemoError(f"the pieces of the reply are not the reply: {streamed} {done['text']!r}")
-    person.has_seen(f'the reply in {len(streamed)} pieces, by "{done["responder"]}": "{done["text"]}"')
+    person.has_seen(
+        f'the reply in {len(streamed)} piece{"s" if len(streamed) > 1 else ""}, by "{done["responder"]}": "{done["text"]}"'
+    )
     return {**done, "conversationId": sent["conversationId"]}

@@ -1,7 +1,6 @@
 """The chapter in which one connects a wallet and mints a post."""
 
 import asyncio
-import importlib
 
 from hub.demo.errors import DemoError
 from hub.demo.person import Person
@@ -41,13 +40,25 @@ async def mint(ada: Person, _bob: Person) -> None:
 
 async def _connect_wallet(person: Person, chain_id: int) -> str:
     """The address of a new wallet, after the hub has taken its signature (EIP-4361)."""
-    eth_account, messages = await asyncio.gather(  # half a second of imports, which the connection should not feel
-        *(asyncio.to_thread(importlib.import_module, name) for name in ("eth_account", "eth_account.messages"))
-    )
-    wallet = eth_account.Account.create()
+    wallet = await asyncio.to_thread(Wallet)
     asked = await person.api.post("/blockchain/wallet/nonce", {"address": wallet.address, "chainId": chain_id})
-    signed = wallet.sign_message(messages.encode_defunct(text=asked["message"]))
-    proof = {"address": wallet.address, "message": asked["message"], "signature": "0x" + bytes(signed.signature).hex()}
+    proof = {"address": wallet.address, "message": asked["message"], "signature": wallet.sign(asked["message"])}
     await person.api.post("/blockchain/wallet/connect", proof)
     person.does(f"connects the wallet {wallet.address[:8]}…")
-    return str(wallet.address)
+    return wallet.address
+
+
+class Wallet:
+    """A key that nobody had before. Made in a thread: its imports take a second."""
+
+    def __init__(self) -> None:
+        from eth_account import Account  # noqa: PLC0415 not at the start of a demo that may end before this chapter
+
+        self._account = Account.create()
+        self.address = str(self._account.address)
+
+    def sign(self, text: str) -> str:
+        """What a wallet's ``personal_sign`` gives."""
+        from eth_account.messages import encode_defunct  # noqa: PLC0415 see above
+
+        return "0x" + bytes(self._account.sign_message(encode_defunct(text=text)).signature).hex()

@@ -36,6 +36,8 @@ CLIENT_EVENTS = {
     "call:hangup": ("callId reason", "callId state"),
     "call:signal": ("callId seq gen legTo signal", "version"),
     "call:sync": ("callId sinceVersion", "callId state version events"),
+    "companion:chat": ("companionId message conversationId clientId", "conversationId messageId"),
+    "companion:cancel": ("messageId", ""),
 }
 """Fields that clients rely on: of the payload, and of the acknowledgement's data."""
 SERVER_EVENTS = {
@@ -58,6 +60,10 @@ SERVER_EVENTS = {
     "call:cancelled": "callId version reason",
     "call:ended": "callId version reason",
     "call:state": "callId version",
+    "companion:typing": "companionId conversationId typing",
+    "companion:delta": "messageId seq text",
+    "companion:done": "messageId text responder memories emotion suggestedActions",
+    "chain:transaction": "transactionId kind state hash tokenId error",
 }
 HTTP_ONLY = {"bad_request", "forbidden_origin", "method_not_allowed"}
 
