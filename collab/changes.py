@@ -32,7 +32,7 @@ class ChangeFeed:
         """
         follower = Follower(changed)
         try:
-            await self._engine.join(document_id, follower)
+            await self._engine.follow(document_id, follower)
             yield
         finally:
             self._engine.leave(document_id, follower)

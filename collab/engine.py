@@ -88,6 +88,11 @@ class Engine:
             await asyncio.shield(hot.last.committed)
         return joined
 
+    async def follow(self, document_id: str, subscriber: Subscriber) -> None:
+        """Subscribe without being brought up to date, which takes 4 ms for each MB. Idempotent. Raises Unavailable."""
+        await self._open(document_id)
+        self._subscribers.setdefault(document_id, set()).add(subscriber)
+
     def leave(self, document_id: str, subscriber: Subscriber) -> None:
         """Deliver no more. Idempotent."""
         subscribers = self._subscribers.get(document_id, set())

@@ -1,6 +1,5 @@
 """Presence of users: their connections on this node, and what is shown of whom to whom."""
 
-import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,9 +16,6 @@ from presence.store import PresenceStore
 from presence.views import STATUSES, presence, watch_room
 
 log = logging.getLogger(__name__)
-
-BLOCK_CHECKS = 10
-"""Block checks in flight for one request: each takes a connection to the database that others wait for, too."""
 
 
 class PresenceService:
@@ -98,7 +94,7 @@ class PresenceService:
             message = f"A connection can watch {MAX_USERS} users in all; it watches {len(watched)} already."
             raise InvalidPayload(message, errors=[{"pointer": "/userIds", "detail": message}])
         watched.update(user_ids)
-        hidden = await self._blocked(caller.user_id, user_ids)
+        hidden = await self._access.blocked_among(caller.user_id, user_ids)
         for user_id in user_ids:
             # One's own changes come by the user room, with the truth in them.
             if user_id not in hidden and user_id != caller.user_id:
@@ -117,7 +113,8 @@ class PresenceService:
     async def get(self, actor: Actor, payload: Users) -> Presences:
         """The presence of these users, as the actor may see it."""
         user_ids = _unique(payload)
-        return await self._presences(actor.user_id, user_ids, await self._blocked(actor.user_id, user_ids))
+        hidden = await self._access.blocked_among(actor.user_id, user_ids)
+        return await self._presences(actor.user_id, user_ids, hidden)
 
     async def separate(self, one: UserId, other: UserId) -> None:
         """One of two users has blocked the other: from now on each sees the other as offline. For who keeps blocks."""
@@ -165,17 +162,7 @@ class PresenceService:
     def _here(self, caller: Caller) -> dict[ConnectionId, Connection]:
         return self._parts[part_of(caller.user_id)]
 
-    async def _blocked(self, viewer: UserId, user_ids: Sequence[UserId]) -> frozenset[UserId]:
-        """Those between whom and the viewer there is a block."""
-        found: set[UserId] = set()
-        others = [user_id for user_id in user_ids if user_id != viewer]
-        for start in range(0, len(others), BLOCK_CHECKS):
-            some = others[start : start + BLOCK_CHECKS]
-            answers = await asyncio.gather(*(self._access.blocked(viewer, other) for other in some))
-            found.update(other for other, blocked in zip(some, answers, strict=True) if blocked)
-        return frozenset(found)
-
-    async def _presences(self, viewer: UserId, user_ids: Sequence[UserId], hidden: frozenset[UserId]) -> Presences:
+    async def _presences(self, viewer: UserId, user_ids: Sequence[UserId], hidden: frozenset[str]) -> Presences:
         records = await self._store.read(user_ids)
         return Presences(users=[presence(_view(record, viewer, hidden)) for record in records])
 
@@ -184,7 +171,7 @@ def _unique(payload: Users) -> list[UserId]:
     return [UserId(user_id) for user_id in dict.fromkeys(payload.user_ids)]
 
 
-def _view(record: Record, viewer: UserId, hidden: frozenset[UserId]) -> View:
+def _view(record: Record, viewer: UserId, hidden: frozenset[str]) -> View:
     if record.user_id in hidden:
         return View(record.user_id)  # the same as of somebody who was never there
     return record.own() if record.user_id == viewer else record.shown()

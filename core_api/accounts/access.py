@@ -1,6 +1,6 @@
 """The access rule applied: asks the owner of a resource for the role, and the policy for the rest."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import Protocol
 
 from core_api.accounts.policy import may
@@ -14,6 +14,10 @@ class Blocks(Protocol):
 
     async def blocked(self, one: str, other: str) -> bool:
         """Whether either blocks the other."""
+        ...
+
+    async def blocked_among(self, one: str, others: Set[str]) -> frozenset[str]:
+        """Those of ``others`` who block ``one`` or are blocked by ``one``, in one query; in none for nobody."""
         ...
 
 
@@ -39,3 +43,7 @@ class AccessRule:
     async def blocked(self, one: str, other: str) -> bool:
         """Whether either of two users blocks the other."""
         return one != other and await self._blocks.blocked(one, other)
+
+    async def blocked_among(self, one: str, others: Iterable[str]) -> frozenset[str]:
+        """Those of ``others`` between whom and ``one`` there is a block."""
+        return await self._blocks.blocked_among(one, set(others) - {one})

@@ -1,14 +1,16 @@
 """The REST side of accounts: /auth and /users."""
 
+from core_api.accounts.directory import Directory
 from core_api.accounts.people import People
-from core_api.accounts.schema import Profile, ProfileChanges, SignedIn, SignUp, User
+from core_api.accounts.schema import PersonQuery, Profile, ProfileChanges, SignedIn, SignUp, User
 from core_api.accounts.service import Accounts
 from core_api.accounts.views import user_view
 from core_api.ports import UserBrief
+from hub.kernel.errors import NotFound
 from hub.kernel.events import Actor
 from hub.kernel.http import Client, Reply, RestApi
 from hub.kernel.ids import SessionId, UserId
-from hub.kernel.pages import Page, PageQuery
+from hub.kernel.pages import Page, PageInfo, PageQuery
 from hub.kernel.wire import Uuid
 
 
@@ -34,9 +36,17 @@ def accounts_api(accounts: Accounts) -> RestApi:
     return api
 
 
-def people_api(people: People) -> RestApi:
+def people_api(people: People, directory: Directory) -> RestApi:
     """Profiles, follows and blocks."""
     api = RestApi("users")
+
+    async def find_user(query: PersonQuery, actor: Actor | None) -> Page[User]:
+        """Find a person by user name: a page of one, or of none."""
+        try:
+            found = [await directory.named(query.username, actor)]
+        except NotFound:
+            found = []
+        return Page(data=found, page_info=PageInfo(next_cursor=None, has_next=False))
 
     async def get_me(actor: Actor) -> Reply[User]:
         """Get one's own profile."""
@@ -82,6 +92,7 @@ def people_api(people: People) -> RestApi:
         """List whom a person follows, the latest first."""
         return await people.following(UserId(user_id), actor, query)
 
+    api.get("/users", find_user)
     api.get("/users/me", get_me)
     api.get("/users/{userId}", get_user)
     api.put("/users/{userId}", replace_user)

@@ -79,6 +79,12 @@ class SessionInfo(Wire):
     current: bool
 
 
+class PersonQuery(Wire):
+    """Query of /users: whom to find, by the exact name in whatever case."""
+
+    username: Username
+
+
 class Profile(Wire):
     """All that a person writes about themselves; what is left out is empty."""
 

@@ -1,6 +1,6 @@
 """What accounts keep, as Protocols. A method is one transaction; ids are UUID strings; times come from the caller."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -132,6 +132,10 @@ class PeopleStore(Protocol):
 
     async def blocked(self, one: str, other: str) -> bool:
         """Whether either blocks the other."""
+        ...
+
+    async def blocked_among(self, one: str, others: Set[str]) -> frozenset[str]:
+        """Those of ``others`` who block ``one`` or are blocked by ``one``, in one query; in none for nobody."""
         ...
 
     async def followers(

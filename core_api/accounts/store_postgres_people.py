@@ -1,6 +1,6 @@
 """Profiles, follows and blocks in PostgreSQL."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from datetime import datetime
 
 import asyncpg
@@ -32,6 +32,11 @@ SELECT EXISTS (
     SELECT FROM account_block
     WHERE (blocker_id = $1 AND blocked_id = $2) OR (blocker_id = $2 AND blocked_id = $1)
 )
+"""
+BLOCKED_AMONG = """
+SELECT blocked_id::text AS id FROM account_block WHERE blocker_id = $1 AND blocked_id = ANY($2::uuid[])
+UNION
+SELECT blocker_id::text FROM account_block WHERE blocked_id = $1 AND blocker_id = ANY($2::uuid[])
 """
 FOLLOW = """
 INSERT INTO account_follow (follower_id, followee_id, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING
@@ -123,6 +128,12 @@ class PostgresPeople:
     async def blocked(self, one: str, other: str) -> bool:
         """Whether either blocks the other."""
         return bool(await self._pool.fetchval(BLOCKED, one, other))
+
+    async def blocked_among(self, one: str, others: Set[str]) -> frozenset[str]:
+        """Those of ``others`` with a block between them and ``one``."""
+        if not others:
+            return frozenset()
+        return frozenset(row["id"] for row in await self._pool.fetch(BLOCKED_AMONG, one, list(others)))
 
     async def followers(
         self, user_id: UserId, viewer_id: UserId | None, before: int | None, limit: int

@@ -4,6 +4,7 @@ import asyncio
 from typing import Final
 
 from core_api.chain import addresses
+from core_api.chain.errors import ChainUnavailable
 from core_api.chain.ledger import Call, Ledger, Refused, Reverted
 
 IS_VALID_SIGNATURE: Final = bytes.fromhex("1626ba7e")
@@ -18,10 +19,12 @@ class LedgerContractWallets:
 
     async def is_valid_signature(self, chain_id: int, address: bytes, digest: bytes, signature: bytes) -> bool:
         """Ask the contract. An account without code says no, and so does a contract that fails or answers otherwise."""
-        if (await self._ledger.identity()).chain_id != chain_id:
-            return False
         contract = await asyncio.to_thread(addresses.shown, address)
-        if not await self._ledger.has_code(contract):
+        try:
+            is_there = (await self._ledger.identity()).chain_id == chain_id and await self._ledger.has_code(contract)
+        except Refused:  # no contract has spoken yet: it is the node that does not want to, as above its own limits
+            raise ChainUnavailable from None
+        if not is_there:
             return False
         try:
             answer = await self._ledger.call(Call(contract, _question(digest, signature)))

@@ -54,7 +54,7 @@ class WalletStore(Protocol):
         """Use the message up and add its wallet: both, or neither where the answer is a Refusal.
 
         Of several at once with one message, exactly one gets a wallet; of several people with one address, too. Who
-        has the wallet already keeps it as it is, and gets it again.
+        has the wallet already keeps it under its id, and it is now the one connected last.
         """
         ...
 

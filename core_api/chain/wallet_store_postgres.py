@@ -23,11 +23,12 @@ SELECT nonce, user_id::text, chain_id, address, text, expires_at FROM wallet_mes
 WHERE nonce = $1 AND user_id = $2 AND expires_at > $3
 """
 SPEND = "DELETE FROM wallet_message WHERE nonce = $1 AND user_id = $2 AND expires_at > $3 RETURNING true"
-# The update of nothing is there for RETURNING: it gives the row of whoever has the address. It also waits for a rival
-# that has not committed yet.
+# An address that is held becomes the last connected one, and RETURNING says whose it is; if it is somebody else's, the
+# transaction is taken back. The update also waits for a rival that has not committed yet.
 CONNECT = f"""
-INSERT INTO wallet AS held (id, user_id, chain_id, address, connected_at) VALUES ($1, $2, $3, $4, $5)
-ON CONFLICT (chain_id, address) WHERE disconnected_at IS NULL DO UPDATE SET address = held.address
+INSERT INTO wallet (id, user_id, chain_id, address, connected_at) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (chain_id, address) WHERE disconnected_at IS NULL
+DO UPDATE SET number = DEFAULT, connected_at = excluded.connected_at
 RETURNING {COLUMNS}
 """  # noqa: S608 - constants only
 DISCONNECT = """

@@ -84,7 +84,7 @@ class Wallets:
         return MessageToSign(message=issued.text)
 
     async def connect(self, actor: Actor, proof: WalletProof) -> WalletView:
-        """Connect the wallet that signed the message. Who has it already gets it as it is.
+        """Connect the wallet that signed the message. Who has it already keeps it, as the one connected last.
 
         A message is used up by the wallet that it connects, and by nothing else. Raises InvalidPayload (the message is
         not the one issued, or issued for another address), WrongChain (it names another chain), NonceUsed,

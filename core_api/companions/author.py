@@ -13,6 +13,7 @@ from core_api.companions.model import Companion
 from core_api.companions.prompt import build_prompt
 from core_api.companions.settings import CompanionSettings
 from core_api.companions.store import ChatStore
+from hub.kernel.errors import Overloaded
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +73,8 @@ class Author:
         """The feeling in a reply, ``None`` if it cannot be told: a reply without one is still a reply."""
         try:
             return await self._affect.of(text) if text else None
+        except Overloaded:
+            return None
         except Exception:
             log.exception("no emotion for a reply")
             return None

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -13,10 +13,10 @@ from core_api.companions.language import LanguageModelUnavailable
 from core_api.companions.model import Companion, Exchange, Written
 from core_api.companions.settings import CompanionSettings
 from core_api.companions.store import Begun, ChatStore
-from core_api.companions.streaming import Generation
+from core_api.companions.streaming import Generation, TooLong
 from hub.kernel.clock import Clock
-from hub.kernel.errors import HubError, Overloaded
-from hub.kernel.ids import NodeId, RoomName, new_uuid, user_room
+from hub.kernel.errors import HubError, Overloaded, RateLimited
+from hub.kernel.ids import NodeId, RoomName, UserId, new_uuid, user_room
 from hub.kernel.ports import Rooms
 from hub.kernel.tasks import Tasks
 
@@ -24,8 +24,8 @@ log = logging.getLogger(__name__)
 
 STOPS = RoomName("companion-replies")
 """Where all nodes listen for replies to stop. No connection is ever in it."""
-STORE_S = 15.0
-"""Time to store a reply past its own limit, before others may declare it dead."""
+STORE_AGAIN_S = 0.5
+"""Pause before another try to store a reply."""
 SETTLE_S = 5.0
 """Longest wait for the replies of a node that closes to be stored."""
 
@@ -39,7 +39,7 @@ class LiveReply:
         self.generation = generation
         self.told = 0
         """Deltas sent."""
-        self.error: Exception | None = None
+        self.error: HubError | None = None
         self.ended = asyncio.Event()
         self.result: ChatReply | Exception = LanguageModelUnavailable()
 
@@ -66,15 +66,21 @@ class LiveReplies:
         clock: Clock,
         settings: CompanionSettings,
         node_id: NodeId,
+        *,
+        explain: Callable[[BaseException], HubError | None],
     ) -> None:
+        """``explain`` gives the error to show for an exception of a store, ``None`` for a bug."""
         self._store = store
         self._author = author
         self._rooms = rooms
         self._clock = clock
         self._settings = settings
         self._node_id = node_id
+        self._explain = explain
         self._tasks = Tasks()
         self._live: dict[str, Generation] = {}
+        self._owners: list[UserId] = []
+        """Whose they are, one entry a reply."""
         self._idle = asyncio.Event()
         self._idle.set()
         self._closing = False
@@ -89,11 +95,13 @@ class LiveReplies:
     ) -> tuple[Begun, LiveReply | None] | None:
         """Store a message and begin the reply to it; no reply for a repeat, ``None`` as ChatStore.begin.
 
-        Raises Overloaded, ReplyUnderWay.
+        Raises Overloaded, RateLimited (the owner has as many replies under way here as one person may), ReplyUnderWay.
         """
         if self._closing or len(self._live) >= self._settings.replies_at_once:
             raise Overloaded("The companions of this node are busy. Try again in a moment.", retry_after=1)
         now, settings = self._clock.now(), self._settings
+        if self._owners.count(companion.owner_id) >= settings.replies_per_person:
+            raise RateLimited("Your companions are still answering. Wait for a reply, or cancel one.", retry_after=1)
         exchange = Exchange(
             companion_id=companion.id,
             owner_id=companion.owner_id,
@@ -103,11 +111,12 @@ class LiveReplies:
             text=text,
             reply_id=new_uuid(),
             node_id=self._node_id,
-            deadline_at=now + timedelta(seconds=settings.reply_s + STORE_S),
+            deadline_at=now + timedelta(seconds=settings.reply_s + settings.store_s),
             created_at=now,
         )
         generation = Generation(limit_s=settings.reply_s, tell_every_s=settings.delta_every_s)
         self._live[exchange.reply_id] = generation
+        self._owners.append(companion.owner_id)
         self._idle.clear()
         reply = None
         try:
@@ -118,7 +127,7 @@ class LiveReplies:
                 self._tasks.start(self._write(reply), name="companion reply")
         finally:
             if reply is None:
-                self._forget(exchange.reply_id)
+                self._forget(exchange.reply_id, companion.owner_id)
         return None if begun is None else (begun, reply)
 
     async def stop(self, reply_id: str) -> None:
@@ -142,25 +151,37 @@ class LiveReplies:
             log.warning("%d replies could not be stored; other nodes will say that they failed", len(self._live))
         await self._tasks.close()
 
-    def _forget(self, reply_id: str) -> None:
+    def _forget(self, reply_id: str, owner_id: UserId) -> None:
         del self._live[reply_id]
+        self._owners.remove(owner_id)
         if not self._live:
             self._idle.set()
 
     async def _write(self, reply: LiveReply) -> None:
         """From the first word to the last. Whatever happens, nobody is left waiting."""
+        owner_id = reply.draft.companion.owner_id
         try:
             done = await self._generate(reply)
             # Not if another node took this one for dead, and has said so, or if the companion was deleted.
-            if await self._store.finish(reply.begun.reply_id, _written(done)):
-                await self._rooms.emit(user_room(reply.draft.companion.owner_id), done)
+            if await self._finish(reply.begun.reply_id, _written(done)):
+                await self._rooms.emit(user_room(owner_id), done)
                 reply.result = reply.error or _answer(done)
         except Exception as failure:
             log.exception("reply %s is not stored; it will be found and told as failed", reply.begun.reply_id)
             reply.result = failure
         finally:
-            self._forget(reply.begun.reply_id)
+            self._forget(reply.begun.reply_id, owner_id)
             reply.ended.set()
+
+    async def _finish(self, reply_id: str, written: Written) -> bool:
+        """End a reply in the store, also through a short outage: it took its owner long to get, and maybe money."""
+        async with asyncio.timeout(self._settings.store_s):
+            while True:
+                try:
+                    return await self._store.finish(reply_id, written)
+                except Exception as failure:
+                    log.info("reply %s is not stored yet: %r", reply_id, failure)
+                await asyncio.sleep(STORE_AGAIN_S)
 
     async def _generate(self, reply: LiveReply) -> CompanionDone:
         """Run the generation to its end, whatever that is."""
@@ -172,7 +193,7 @@ class LiveReplies:
             await self._tell_typing(reply, typing=False)
         return await self._done(reply)
 
-    async def _run(self, reply: LiveReply) -> Exception | None:
+    async def _run(self, reply: LiveReply) -> HubError | None:
         """Run the generation, and give what went wrong."""
 
         async def tell(text: str) -> None:
@@ -182,13 +203,13 @@ class LiveReplies:
 
         try:
             await reply.generation.run(self._author.write(reply.draft), tell)
-        except TimeoutError:
+        except TooLong:
             return LanguageModelUnavailable(f"The reply took longer than {self._settings.reply_s:g} s.")
         except HubError as error:
             return error
         except Exception as error:
             log.exception("a reply broke off")
-            return error
+            return self._explain(error) or HubError()
         if reply.generation.stopped == "failed":
             return LanguageModelUnavailable("The node that wrote the reply is stopping. Say it again.")
         return None
@@ -196,7 +217,7 @@ class LiveReplies:
     async def _done(self, reply: LiveReply) -> CompanionDone:
         """The reply as it ended: what is told, kept and answered."""
         draft, text, error = reply.draft, reply.generation.text, reply.error
-        if isinstance(error, HubError):  # whoever began the conversation with this message needs its id to go on
+        if error is not None:  # whoever began the conversation with this message needs its id to go on
             error.details |= {"conversationId": draft.conversation_id, "messageId": reply.begun.reply_id}
         status: Literal["done", "cancelled", "failed"] = reply.generation.stopped or "done"
         return CompanionDone(
@@ -209,7 +230,7 @@ class LiveReplies:
             emotion=await self._author.feel(text),
             suggested_actions=suggested_actions(draft.text) if error is None else [],
             memories=draft.memories,
-            error=None if error is None else (error if isinstance(error, HubError) else HubError()).to_wire(),
+            error=None if error is None else error.to_wire(),
         )
 
     async def _tell_typing(self, reply: LiveReply, *, typing: bool) -> None:

@@ -1,6 +1,7 @@
 """What companions remember of the people they talk with: keeping it, finding it again, showing and forgetting it."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Annotated
@@ -21,6 +22,8 @@ from hub.kernel.tasks import Tasks
 
 if TYPE_CHECKING:  # imports numpy
     from core_api.companions.memory_index import MemoryIndex
+
+log = logging.getLogger(__name__)
 
 Position = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 """In the cursor of lists: the number of the last memory."""
@@ -58,7 +61,7 @@ class Memories:
 
         Call it after :meth:`recall` for the same message, which would find that message otherwise.
         """
-        statements = worth_keeping(text)
+        statements = await asyncio.to_thread(worth_keeping, text)  # 2 to 20 ms
         if not statements:
             return
         vectors = await self._embedder.embed([statement.text for statement in statements])
@@ -164,8 +167,16 @@ class Memories:
         """Give the memories of another model vectors of this one, in one pass over them.
 
         Started when a companion's memories come to hand, and not whenever one of another model is seen: while nodes of
-        two models run side by side, each would undo the other's work for ever.
+        two models run side by side, each would undo the other's work for ever. A pass that breaks off is started again
+        with the next use, for which the memories have to come to hand anew.
         """
+        try:
+            await self._embed_foreign(companion_id)
+        except Exception as failure:
+            log.warning("not all memories of %s are embedded again: %r", companion_id, failure)
+            self._hot.drop(companion_id)
+
+    async def _embed_foreign(self, companion_id: str) -> None:
         after = 0
         while rows := await self._store.foreign(companion_id, self._embedder.model_id, after, AT_A_TIME):
             vectors = await self._embedder.embed([text for _, text in rows])

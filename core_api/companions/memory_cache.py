@@ -34,25 +34,38 @@ class HotMemories:
     @asynccontextmanager
     async def index(self, companion_id: str, dimensions: int) -> AsyncIterator["MemoryIndex"]:
         """The companion's index, empty if it was not at hand, for the caller alone inside ``async with``."""
+        while True:
+            entry = self._entry(companion_id, dimensions)
+            async with entry.lock:
+                if self._entries.get(companion_id) is not entry:
+                    continue  # dropped while we waited: a thread of whoever had it may still be filling it
+                try:
+                    yield entry.index
+                except BaseException:
+                    self._drop(companion_id, entry)  # it may have been left between two states
+                    raise
+                finally:
+                    self._count(companion_id, entry)
+                return
+
+    def drop(self, companion_id: str) -> None:
+        """Let the next use begin with an empty index."""
+        if (entry := self._entries.get(companion_id)) is not None:
+            self._drop(companion_id, entry)
+
+    def clear(self) -> None:
+        """Drop everything."""
+        self._entries.clear()
+        self.size_bytes = 0
+
+    def _entry(self, companion_id: str, dimensions: int) -> _Entry:
         entry = self._entries.get(companion_id)
         if entry is None:
             from core_api.companions.memory_index import MemoryIndex  # noqa: PLC0415 - see above
 
             entry = self._entries[companion_id] = _Entry(MemoryIndex(dimensions))
         self._entries.move_to_end(companion_id)
-        try:
-            async with entry.lock:
-                yield entry.index
-        except BaseException:
-            self._drop(companion_id, entry)  # it may have been left between two states
-            raise
-        finally:
-            self._count(companion_id, entry)
-
-    def clear(self) -> None:
-        """Drop everything."""
-        self._entries.clear()
-        self.size_bytes = 0
+        return entry
 
     def _count(self, companion_id: str, used: _Entry) -> None:
         if self._entries.get(companion_id) is not used:

@@ -16,6 +16,8 @@ GROWTH = 1.25
 MS_PER_HOUR = 3_600_000
 BESIDE_THE_VECTOR = 150
 """Bytes of a memory beside its vector: three numbers in arrays, one in a dict."""
+EMPTY = 1_000
+"""Bytes of an index without memories (measured: 960). Most companions remember little, and there are many of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class MemoryIndex:
     @property
     def size_bytes(self) -> int:
         """What it takes of a node's memory, about."""
-        return self._vectors.nbytes + len(self._numbers) * BESIDE_THE_VECTOR
+        return EMPTY + self._vectors.nbytes + len(self._numbers) * BESIDE_THE_VECTOR
 
     def put(self, traces: Sequence[Trace]) -> None:
         """Add memories, or replace those with the same number."""

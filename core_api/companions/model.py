@@ -140,5 +140,5 @@ def distinct(interests: list[str]) -> list[str]:
 
 def title_of(message: str) -> str:
     """How a message begins: one line, cut at MAX_TITLE characters."""
-    line = " ".join(message[: 4 * MAX_TITLE].split())
+    line = " ".join(message.lstrip()[: 4 * MAX_TITLE].split())
     return line if len(line) <= MAX_TITLE else line[: MAX_TITLE - 1].rstrip() + "…"

@@ -23,8 +23,12 @@ class CompanionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     """Messages that may come at once before that counts."""
     replies_at_once: Positive = 64
     """Replies that one node writes at a time; more are refused as ``overloaded``."""
+    replies_per_person: Positive = 4
+    """Of these for one person: behind a slow language model, a few people would have all of them otherwise."""
     reply_s: Seconds = 150.0
     """Longest that a reply may take, recall included. Above the language model's own limit, which says more."""
+    store_s: Seconds = 15.0
+    """Longest that a node tries to store a reply past that, before others may declare it dead."""
     delta_every_s: Seconds = 0.03
     """Shortest time between two deltas of a reply: 100 tokens a second need no 100 publications, and 33 look fluent."""
     history_characters: Positive = 6_000

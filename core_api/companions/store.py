@@ -67,7 +67,10 @@ class ChatStore(Protocol):
         ...
 
     async def finish(self, reply_id: str, written: Written) -> bool:
-        """End a reply. False, and nothing changed, if it has ended already or is gone."""
+        """End a reply. False, and nothing changed, if it has ended otherwise or is gone.
+
+        A repeat is True: for a call that got no answer, and may have ended the reply.
+        """
         ...
 
     async def fail(self, reply_id: str) -> Ending | None:

@@ -41,9 +41,10 @@ JOIN companion_message reply ON reply.conversation_id = said.conversation_id AND
 WHERE said.companion_id = $1 AND said.client_id = $2
 """
 
+# A reply that was given up has no responder, and so is never taken for a repeat.
 FINISH = """
 UPDATE companion_message SET status = $2, text = $3, responder = $4, emotion = $5, memory_ids = $6
-WHERE id = $1 AND status = 'generating'
+WHERE id = $1 AND (status = 'generating' OR (status, text, responder) = ($2, $3, $4))
 RETURNING true
 """
 FAIL = """
@@ -107,7 +108,7 @@ class PostgresChats:
             return None if earlier is None else Begun(earlier[0], earlier[1], earlier[2], repeated=True)
 
     async def finish(self, reply_id: str, written: Written) -> bool:
-        """End a reply that is generating."""
+        """End a reply that is generating, or has ended just so."""
         emotion = None if written.emotion is None else msgspec.json.encode(written.emotion).decode()
         finished = await self._pool.fetchval(
             FINISH, reply_id, written.status, written.text, written.responder, emotion, written.memory_ids

@@ -8,6 +8,10 @@ from typing import Literal
 Tell = Callable[[str], Awaitable[None]]
 
 
+class TooLong(Exception):
+    """The text did not end within the limit of its generation."""
+
+
 class Generation:
     """One run of something that generates text. Use it once, on the event loop that made it."""
 
@@ -37,8 +41,8 @@ class Generation:
         """Read ``chunks`` to their end, to the limit or until stopped, and close them.
 
         ``tell`` is called with all that came since the last call: at once for the first chunk, then at most once in
-        ``tell_every_s``, and it has been told everything when this returns or raises. Raises TimeoutError past the
-        limit, and whatever ``chunks`` raise; not when stopped.
+        ``tell_every_s``, and it has been told everything when this returns or raises. Raises TooLong past the limit,
+        and whatever ``chunks`` raise; nothing once it was stopped.
         """
         # Both to their ends: what came before a failure is told all the same.
         for failure in await asyncio.gather(self._read(chunks), self._tell(tell), return_exceptions=True):
@@ -52,9 +56,13 @@ class Generation:
                     async for chunk in chunks:
                         self._parts.append(chunk)
                         self._changed.set()
-        except TimeoutError:
-            if self.stopped is None:
-                raise
+        except Exception as error:
+            if self.stopped is not None:
+                return
+            # Not every TimeoutError is the limit's: the database has its own.
+            if self._deadline is not None and self._deadline.expired():
+                raise TooLong from error
+            raise
         finally:
             self._ended.set()
             self._changed.set()

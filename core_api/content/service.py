@@ -56,11 +56,10 @@ class Posts:
         """Published posts, the newest first. A page may be shorter than asked: blocked authors are left out."""
         before = None if query.cursor is None else decode_cursor(query.cursor, tuple[PublishedAt, Uuid])
         posts = await self._store.published(before, query.limit + 1)
-        hidden = set()
-        if actor is not None:
-            authors = {post.author_id for post in posts}
-            hidden = {author for author in authors if await self._access.blocked(actor.user_id, author)}
         listed = page(posts, query.limit, lambda post: post, lambda post: (post.published_at, post.id))
+        hidden: frozenset[str] = frozenset()
+        if actor is not None:
+            hidden = await self._access.blocked_among(actor.user_id, (post.author_id for post in listed.data))
         visible = [post for post in listed.data if post.author_id not in hidden]
         return Page(data=await self._views.all(visible), page_info=listed.page_info)
 

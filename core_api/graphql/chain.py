@@ -7,7 +7,7 @@ import strawberry
 
 from core_api.chain.schema import NftView, Queued
 from core_api.chain.wallet_schema import WalletView
-from core_api.graphql.scalars import BigInt
+from core_api.graphql.vocabulary import BigInt
 
 
 @strawberry.type

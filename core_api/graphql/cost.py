@@ -1,8 +1,10 @@
 """What an operation may cost: the objects it may have to make, before any is made.
 
 A field with a selection of its own costs 1 for each object, and what is inside it as often. A connection costs
-CONNECTION for its query, and what is inside as often as its page is long. A mutation costs MUTATION. Fields that are
-read off an object cost nothing.
+CONNECTION for its query, and what is inside as often as its page is long. A mutation costs MUTATION, a look into the
+schema INTROSPECTION. Fields that are read off an object cost nothing, but ALIAS under another name than their own: that
+way a page could be asked for twenty times over. A subscription costs EVENTS times as much, since its events come
+unasked. Values in lists and input objects of the variables cost 1 each: graphql-core looks at every one.
 """
 
 from collections.abc import Mapping
@@ -26,7 +28,13 @@ from hub.kernel.pages import MAX_LIMIT
 CONNECTIONS = {"posts": 10, "nftsByOwner": 100}
 """Fields with pages, and how long these are when nobody says."""
 CONNECTION = 10
+EACH = {"posts": 5}
+"""What an element of a page costs in itself: posts are read with their content, 256 KB at most, wanted or not."""
 MUTATION = 50
+ALIAS = 10
+EVENTS = 10
+INTROSPECTION = 1500
+"""The whole schema takes 20 ms, so it comes once in an operation."""
 PAGE_ARGUMENT = "first"
 
 
@@ -35,10 +43,22 @@ def of(document: DocumentNode, operation: OperationDefinitionNode, variables: Ma
 
     A fragment is computed once, however often it is spread.
     """
-    return _Cost(document, _values(operation, variables or {})).of_operation(operation)
+    values = variables or {}
+    return _Cost(document, _with_defaults(operation, values)).of_operation(operation) + _of_variables(values)
 
 
-def _values(operation: OperationDefinitionNode, given: Mapping[str, Any]) -> dict[str, Any]:
+def _of_variables(values: Mapping[str, Any]) -> int:
+    """Two levels: a variable is a list, or an input object that may have lists. What is deeper is a JSON scalar."""
+    total = 0
+    for value in values.values():
+        if isinstance(value, list | dict):
+            total += len(value)
+        if isinstance(value, dict):
+            total += sum(len(member) for member in value.values() if isinstance(member, list))
+    return total
+
+
+def _with_defaults(operation: OperationDefinitionNode, given: Mapping[str, Any]) -> dict[str, Any]:
     defaults = {
         node.variable.name.value: int(node.default_value.value)
         for node in operation.variable_definitions or ()
@@ -56,10 +76,13 @@ class _Cost:
         self._known: dict[str, int] = {}
 
     def of_operation(self, operation: OperationDefinitionNode) -> int:
-        fields = len(operation.selection_set.selections)
-        return self._of(operation.selection_set) + (
-            MUTATION * fields if operation.operation == OperationType.MUTATION else 0
-        )
+        cost = self._of(operation.selection_set)
+        match operation.operation:
+            case OperationType.MUTATION:
+                return cost + MUTATION * len(operation.selection_set.selections)
+            case OperationType.SUBSCRIPTION:
+                return cost * EVENTS
+        return cost
 
     def _of(self, selection_set: SelectionSetNode | None) -> int:
         total = 0
@@ -74,11 +97,13 @@ class _Cost:
 
     def _of_field(self, node: FieldNode) -> int:
         name = node.name.value
-        if node.selection_set is None or name.startswith("__"):
-            return 0
+        if node.selection_set is None:
+            return 0 if node.alias is None else ALIAS
+        if name.startswith("__"):
+            return INTROSPECTION
         inside = self._of(node.selection_set)
         if name in CONNECTIONS:
-            return CONNECTION + self._page(node, CONNECTIONS[name]) * inside
+            return CONNECTION + self._page(node, CONNECTIONS[name]) * (EACH.get(name, 0) + inside)
         return 1 + inside
 
     def _of_fragment(self, name: str) -> int:

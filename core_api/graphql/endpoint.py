@@ -8,8 +8,9 @@ import msgspec
 from aiohttp import web
 
 from core_api.graphql.executor import Executor
-from core_api.graphql.request import Operation
+from core_api.graphql.messages import Operation
 from core_api.graphql.settings import GraphQLSettings
+from core_api.graphql.slots import Seats
 from core_api.graphql.transport_ws import Connection
 from hub.kernel import wire
 from hub.kernel.clock import Clock
@@ -49,6 +50,7 @@ class Endpoint:
         self._clock = clock
         self._settings = settings
         self._connections: set[Connection] = set()
+        self._seats = Seats(settings.connections_each, settings.strangers)
 
     async def post(self, request: web.Request) -> web.Response:
         """Run a query or a mutation. Raises what is wrong with the request itself as a HubError."""
@@ -68,6 +70,9 @@ class Endpoint:
         """Serve a WebSocket until it ends. Raises Overloaded before it begins if there are too many."""
         if len(self._connections) >= self._settings.connections:
             raise Overloaded("This node has as many GraphQL connections as it takes.", retry_after=5)
+        transport = request.transport
+        if transport is None:
+            raise ConnectionResetError("the client is gone")
         # Without compression: a small message must not unpack to a large one, and each state would take 300 KB.
         socket = web.WebSocketResponse(
             protocols=[SUBPROTOCOL],
@@ -76,14 +81,12 @@ class Endpoint:
             timeout=CLOSE_S,
             compress=False,
         )
-        await socket.prepare(request)
-        transport = request.transport
-        assert transport is not None  # noqa: S101 - for mypy: there is one until the handler ends
         connection = Connection(
-            socket, self._executor, self._authenticator, self._clock, self._settings, cut=transport.abort
+            socket, self._executor, self._authenticator, self._clock, self._settings, self._seats, cut=transport.abort
         )
         self._connections.add(connection)
         try:
+            await socket.prepare(request)
             await connection.serve()
         finally:
             self._connections.discard(connection)

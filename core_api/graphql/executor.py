@@ -11,8 +11,8 @@ from strawberry.types.graphql import OperationType
 
 from core_api.graphql.context import Context
 from core_api.graphql.faults import Faults
+from core_api.graphql.messages import Operation
 from core_api.graphql.ports import Services
-from core_api.graphql.request import Operation
 from core_api.graphql.schema import make
 from core_api.graphql.settings import GraphQLSettings
 from core_api.graphql.slots import Slots
@@ -38,7 +38,7 @@ class Executor:
         self._settings = settings
         self._faults = faults
         self._schema = make(settings)
-        self._slots = Slots(settings.running, settings.admitted)
+        self._slots = Slots(settings.running, settings.admitted, settings.events)
 
     async def run(self, operation: Operation, actor: Actor | None) -> Result:
         """Run a query or a mutation."""

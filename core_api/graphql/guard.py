@@ -34,7 +34,10 @@ class Guard(SchemaExtension):
         self._settings = settings
 
     def on_operation(self) -> Iterator[None]:
-        """Let the parser give up after so many tokens."""
+        """Refuse what is too long, and let the parser give up after so many tokens."""
+        length, limit = len(self.execution_context.query or ""), self._settings.characters
+        if length > limit:
+            raise QueryTooCostly(f"The document has {length} characters; the limit is {limit}. Use variables.")
         self.execution_context.parse_options["max_tokens"] = self._settings.tokens
         yield
 

@@ -1,11 +1,21 @@
-"""The messages of graphql-transport-ws (https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md)."""
+"""What clients send: an operation, by POST or in a message of graphql-transport-ws, and the other messages of that.
+
+https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md
+"""
 
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
-from core_api.graphql.request import Operation
+
+class Operation(msgspec.Struct, rename="camel"):
+    """A document, which of its operations to run, and with what. Other members are ignored, as the protocol asks."""
+
+    query: str
+    variables: dict[str, Any] | None = None
+    operation_name: str | None = None
+
 
 OperationId = Annotated[str, Meta(max_length=128)]
 """Chosen by the client; a UUID has 36 characters."""

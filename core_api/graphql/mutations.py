@@ -8,12 +8,12 @@ from core_api.chain.wallet_schema import WalletProof
 from core_api.companions.chat_schema import ChatMessage
 from core_api.companions.schema import CompanionFields
 from core_api.content.schema import ContentRef, PostChanges, PostFields
-from core_api.graphql import inputs
-from core_api.graphql.auth import auth
+from core_api.graphql import arguments
 from core_api.graphql.chain import Mint, Wallet
 from core_api.graphql.companions import AICompanion, AIResponse
 from core_api.graphql.context import Info
 from core_api.graphql.people_and_posts import ContentStatus, Post, User
+from core_api.graphql.vocabulary import auth
 from hub.kernel.ids import UserId
 from hub.kernel.wire import Uuid, Wire
 
@@ -80,7 +80,7 @@ class Mutation:
     async def create_post(self, info: Info, input: CreatePostInput) -> Post:
         """Write a post."""
         actor = info.context.signed_in
-        created = await info.context.services.posts.create(actor, inputs.read(input, PostFields))
+        created = await info.context.services.posts.create(actor, arguments.read(input, PostFields))
         return Post.of(created.view)
 
     @auth
@@ -88,8 +88,8 @@ class Mutation:
     async def update_post(self, info: Info, id: strawberry.ID, input: UpdatePostInput) -> Post:
         """Change fields of one's own post."""
         actor = info.context.signed_in
-        post_id = inputs.check(ContentRef, contentId=id).content_id
-        changes = inputs.read(input, PostChanges)
+        post_id = arguments.check(ContentRef, contentId=id).content_id
+        changes = arguments.read(input, PostChanges)
         return Post.of((await info.context.services.posts.change(actor, post_id, changes, None)).view)
 
     @auth
@@ -97,7 +97,7 @@ class Mutation:
     async def follow_user(self, info: Info, user_id: strawberry.ID) -> User:
         """Follow a person. A repeat is harmless."""
         actor, users = info.context.signed_in, info.context.services.users
-        followed = UserId(inputs.check(Person, userId=user_id).user_id)
+        followed = UserId(arguments.check(Person, userId=user_id).user_id)
         await users.follow(followed, actor)
         return User.of(await users.get(followed, actor))
 
@@ -106,7 +106,7 @@ class Mutation:
     async def create_ai_companion(self, info: Info, input: CreateAICompanionInput) -> AICompanion:
         """Make a companion."""
         actor = info.context.signed_in
-        fields = inputs.read(input, CompanionFields)
+        fields = arguments.read(input, CompanionFields)
         return AICompanion.of((await info.context.services.companions.create(actor, fields)).view)
 
     @auth
@@ -116,8 +116,8 @@ class Mutation:
     ) -> AIResponse:
         """Say something to one's companion, and wait for the whole answer."""
         actor = info.context.signed_in
-        companion = inputs.check(Companion, companionId=companion_id).companion_id
-        said = inputs.check(ChatMessage, message=message, conversationId=conversation_id)
+        companion = arguments.check(Companion, companionId=companion_id).companion_id
+        said = arguments.check(ChatMessage, message=message, conversationId=conversation_id)
         async with info.context.lent_slot():
             return AIResponse.of(await info.context.services.chats.say(actor, companion, said))
 
@@ -126,7 +126,7 @@ class Mutation:
     async def connect_wallet(self, info: Info, address: str, message: str, signature: str) -> Wallet:
         """Connect the wallet that signed the text of `POST /api/v1/blockchain/wallet/nonce`."""
         actor = info.context.signed_in
-        proof = inputs.check(WalletProof, address=address, message=message, signature=signature)
+        proof = arguments.check(WalletProof, address=address, message=message, signature=signature)
         async with info.context.lent_slot():  # the wallet may be a contract, which is asked on its chain
             return Wallet.of(await info.context.services.wallets.connect(actor, proof))
 
@@ -135,4 +135,4 @@ class Mutation:
     async def mint_nft(self, info: Info, post_id: strawberry.ID) -> Mint:
         """Begin to mint one's own published post. However often it is asked for, there is one token."""
         actor = info.context.signed_in
-        return Mint.of(await info.context.services.mints.mint(actor, inputs.check(MintRequest, postId=post_id)))
+        return Mint.of(await info.context.services.mints.mint(actor, arguments.check(MintRequest, postId=post_id)))

@@ -10,8 +10,9 @@ from strawberry.scalars import JSON
 
 from core_api.accounts import schema as accounts
 from core_api.content.schema import PostView
+from core_api.graphql.arguments import DEFAULT_FIRST, page_query
 from core_api.graphql.context import Info
-from core_api.graphql.pages import DEFAULT_FIRST, PageInfo, page_info, page_query
+from core_api.graphql.vocabulary import PageInfo
 from core_api.ports import UserBrief
 from hub.kernel.errors import NotFound
 from hub.kernel.ids import UserId
@@ -89,7 +90,9 @@ class User:
         """What they wrote, the latest first; one's own with the drafts."""
         query = page_query(first, after)
         context = info.context
-        return PostConnection.of(await context.services.posts.by_author(context.actor, self.id, query), query)
+        async with context.turn():
+            found = await context.services.posts.by_author(context.actor, self.id, query)
+        return PostConnection.of(found, query)
 
 
 @strawberry.type
@@ -153,4 +156,4 @@ class PostConnection:
         edges = [PostEdge(node=Post.of(view), cursor=None) for view in page.data]
         if edges:
             edges[-1].cursor = page.page_info.next_cursor
-        return cls(edges=edges, page_info=page_info(page, query))
+        return cls(edges=edges, page_info=PageInfo.of(page, query))

@@ -7,13 +7,12 @@ import strawberry
 from core_api.accounts.schema import Username
 from core_api.chain.schema import Address, ChainNumber, NftQuery, TokenId
 from core_api.content.schema import PostRef
-from core_api.graphql import inputs
-from core_api.graphql.auth import auth
+from core_api.graphql import arguments
+from core_api.graphql.arguments import DEFAULT_FIRST, page_query
 from core_api.graphql.chain import NFT
 from core_api.graphql.context import Info
-from core_api.graphql.pages import DEFAULT_FIRST, page_query
 from core_api.graphql.people_and_posts import Post, PostConnection, User
-from core_api.graphql.scalars import BigInt
+from core_api.graphql.vocabulary import BigInt, auth
 from hub.kernel.errors import InvalidPayload, NotFound
 from hub.kernel.ids import UserId
 from hub.kernel.wire import Uuid, Wire
@@ -50,18 +49,20 @@ class Query:
     async def me(self, info: Info) -> User | None:
         """Who asks."""
         actor = info.context.signed_in
-        return User.of(await info.context.services.users.get(actor.user_id, actor))
+        async with info.context.turn():
+            return User.of(await info.context.services.users.get(actor.user_id, actor))
 
     @strawberry.field
     async def user(self, info: Info, id: strawberry.ID | None = None, username: str | None = None) -> User | None:
         """A person by id or name."""
-        asked = inputs.check(UserRef, id=id, username=username)
+        asked = arguments.check(UserRef, id=id, username=username)
         users, viewer = info.context.services.users, info.context.actor
         try:
-            if asked.id is not None and asked.username is None:
-                return User.of(await users.get(UserId(asked.id), viewer))
-            if asked.username is not None and asked.id is None:
-                return User.of(await users.named(asked.username, viewer))
+            async with info.context.turn():
+                if asked.id is not None and asked.username is None:
+                    return User.of(await users.get(UserId(asked.id), viewer))
+                if asked.username is not None and asked.id is None:
+                    return User.of(await users.named(asked.username, viewer))
         except NotFound:
             return None
         raise _one_of("id", "username")
@@ -69,12 +70,13 @@ class Query:
     @strawberry.field
     async def post(self, info: Info, id: strawberry.ID | None = None, slug: str | None = None) -> Post | None:
         """A post by id or slug; drafts are their authors' to see."""
-        asked = inputs.check(PostRefs, id=id, slug=slug)
+        asked = arguments.check(PostRefs, id=id, slug=slug)
         reference = asked.id or asked.slug
         if reference is None or (asked.id and asked.slug):
             raise _one_of("id", "slug")
         try:
-            return Post.of((await info.context.services.posts.get(info.context.actor, reference)).view)
+            async with info.context.turn():
+                return Post.of((await info.context.services.posts.get(info.context.actor, reference)).view)
         except NotFound:
             return None
 
@@ -82,12 +84,14 @@ class Query:
     async def posts(self, info: Info, first: int = DEFAULT_FIRST, after: str | None = None) -> PostConnection:
         """Published posts, the newest first. A page may be shorter than asked: who blocks the viewer is left out."""
         query = page_query(first, after)
-        return PostConnection.of(await info.context.services.posts.list(info.context.actor, query), query)
+        async with info.context.turn():
+            found = await info.context.services.posts.list(info.context.actor, query)
+        return PostConnection.of(found, query)
 
     @strawberry.field
     async def nft(self, info: Info, chain_id: BigInt, contract: str, token_id: str) -> NFT | None:
         """A token. Its number alone names none: every contract of every chain counts from one."""
-        asked = inputs.check(NftRef, chainId=chain_id, contract=contract, tokenId=token_id)
+        asked = arguments.check(NftRef, chainId=chain_id, contract=contract, tokenId=token_id)
         try:
             async with info.context.lent_slot():  # a chain is slower than a database
                 return NFT.of(await info.context.services.nfts.get(asked.chain_id, asked.contract, asked.token_id))
@@ -101,7 +105,7 @@ class Query:
         owner: Annotated[str, strawberry.argument(description="An address, or the id of a person.")],
     ) -> list[NFT]:
         """The tokens of an address, or of a person's wallets: the newest 100."""
-        asked = inputs.check(NftQuery, owner=owner)
+        asked = arguments.check(NftQuery, owner=owner)
         async with info.context.lent_slot():
             found = await info.context.services.nfts.of_owner(asked.owner)
         return [NFT.of(view) for view in found.data]

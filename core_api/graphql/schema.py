@@ -11,9 +11,9 @@ from strawberry.schema.name_converter import NameConverter
 from core_api.graphql import guard
 from core_api.graphql.mutations import Mutation
 from core_api.graphql.queries import Query
-from core_api.graphql.scalars import SCALARS
 from core_api.graphql.settings import GraphQLSettings
 from core_api.graphql.subscriptions import Subscription
+from core_api.graphql.vocabulary import SCALARS
 
 DEFINITION = "strawberry-definition"
 """Where graphql-core's objects carry what strawberry made them of."""

@@ -10,13 +10,12 @@ import strawberry
 
 from core_api.companions.chat_schema import CompanionTyping
 from core_api.content.schema import ContentNew, PostView
-from core_api.graphql import inputs
-from core_api.graphql.auth import auth
+from core_api.graphql import arguments
 from core_api.graphql.companions import TypingIndicator
 from core_api.graphql.context import Context, Info
 from core_api.graphql.feed import Counter, listening
 from core_api.graphql.people_and_posts import Post
-from core_api.graphql.scalars import BigInt
+from core_api.graphql.vocabulary import BigInt, auth
 from core_api.ports import POSTS_FEED
 from hub.kernel.errors import NotFound
 from hub.kernel.ids import UserId, user_room
@@ -91,7 +90,7 @@ class Subscription:
     async def user_presence_changed(self, info: Info, user_id: strawberry.ID) -> AsyncIterator[PresenceUpdate]:
         """A person's presence as it changes. Somebody with a block between them and the viewer is never there."""
         context, viewer = info.context, info.context.signed_in.user_id
-        watched = UserId(inputs.check(PersonRef, userId=user_id).user_id)
+        watched = UserId(arguments.check(PersonRef, userId=user_id).user_id)
 
         def shown(event: str, payload: Any) -> tuple[bool, SeenPresence] | None:
             return _presence_of(watched, event, payload, for_viewer=False)
@@ -120,12 +119,12 @@ class Subscription:
     async def document_changed(self, info: Info, document_id: strawberry.ID) -> AsyncIterator[DocumentChange]:
         """That a document was changed, by whomever, four times a second at most. Ends with the right to read it."""
         context, changes = info.context, Counter()
-        document = inputs.check(DocumentRef, documentId=document_id).document_id
+        document = arguments.check(DocumentRef, documentId=document_id).document_id
         await context.services.access.check(context.signed_in, "read", "document", document)
         async with context.services.documents.follow(document, changes.add):
             while True:
                 count = await changes.taken()
-                async with context.slots.turn():
+                async with context.turn():
                     await context.services.access.check(context.actor, "read", "document", document)
                 yield DocumentChange(document_id=document_id, changes=count)
                 await asyncio.sleep(context.settings.document_s)
@@ -135,7 +134,7 @@ class Subscription:
     async def ai_companion_typing(self, info: Info, companion_id: strawberry.ID) -> AsyncIterator[TypingIndicator]:
         """That one's companion begins or ends a reply, in whichever conversation."""
         context, owner = info.context, info.context.signed_in
-        companion = inputs.check(CompanionRef, companionId=companion_id).companion_id
+        companion = arguments.check(CompanionRef, companionId=companion_id).companion_id
         await context.services.companions.get(owner, companion)
 
         def pick(event: str, payload: Any) -> Any:
@@ -165,7 +164,7 @@ def _presence_of(user_id: UserId, event: str, payload: Any, *, for_viewer: bool)
 
 
 async def _may_read(context: Context, resource: str, resource_id: str) -> bool:
-    async with context.slots.turn():
+    async with context.turn():
         try:
             await context.services.access.check(context.actor, "read", resource, resource_id)
         except NotFound:
@@ -174,5 +173,5 @@ async def _may_read(context: Context, resource: str, resource_id: str) -> bool:
 
 
 async def _blocked(context: Context, one: UserId, other: UserId) -> bool:
-    async with context.slots.turn():
+    async with context.turn():
         return await context.services.access.blocked(one, other)

@@ -14,9 +14,9 @@ import msgspec
 from aiohttp import WSMsgType, web
 
 from core_api.graphql.executor import Executor
-from core_api.graphql.messages import INVALID, Complete, ConnectionInit, Ping, Subscribe, decode
-from core_api.graphql.request import Operation
+from core_api.graphql.messages import INVALID, Complete, ConnectionInit, Operation, Ping, Subscribe, decode
 from core_api.graphql.settings import GraphQLSettings
+from core_api.graphql.slots import Seats
 from hub.kernel.clock import Clock
 from hub.kernel.errors import HubError, Overloaded, Suspended, TokenExpired, Unauthorized
 from hub.kernel.events import Actor
@@ -63,6 +63,7 @@ class Connection:
         authenticator: Authenticator,
         clock: Clock,
         settings: GraphQLSettings,
+        seats: Seats,
         *,
         cut: Callable[[], None],
     ) -> None:
@@ -72,6 +73,7 @@ class Connection:
         self._authenticator = authenticator
         self._clock = clock
         self._settings = settings
+        self._seats = seats
         self._actor: Actor | None = None
         self._tasks = Tasks()
         self._operations: dict[str, Running] = {}
@@ -82,10 +84,14 @@ class Connection:
             if self._socket.ws_protocol is None:
                 raise Closed(NO_SUBPROTOCOL, "Subprotocol not acceptable")
             await self._greet()
-            while (message := await self._receive()) is not None:
-                await self._serve(message)
+            with self._seats.taken(None if self._actor is None else self._actor.user_id):
+                await self._send({"type": "connection_ack"})
+                while (message := await self._receive()) is not None:
+                    await self._serve(message)
         except Closed as closed:
             await self._close(closed.code, closed.reason)
+        except Overloaded as error:
+            await self._close(TRY_AGAIN, error.code)
         except ConnectionError:
             pass  # the client is gone
         except Exception:  # the outermost frame: the answer was a WebSocket, so it is too late for a problem document
@@ -124,7 +130,6 @@ class Connection:
                 raise Closed(TRY_AGAIN, "unavailable") from None
             self._actor = credentials.actor
             self._tasks.start(self._watch(token, credentials), name="graphql session watch")
-        await self._send({"type": "connection_ack"})
 
     async def _authenticated(self, token: object) -> Credentials:
         """Raises Closed for a token that is not good. An outage of what knows goes up as it is."""

@@ -52,7 +52,7 @@ class RoomDirectory:
         """Public rooms and one's own, newest first. A page may be shorter than asked: blocked owners are left out."""
         rooms = await self._store.rooms(actor.user_id, _position(query), query.limit + 1)
         strangers = {room.owner_id for room in rooms if room.role is None}
-        hidden = {owner for owner in strangers if await self._access.blocked(actor.user_id, owner)}
+        hidden = await self._access.blocked_among(actor.user_id, strangers)
         listed = page(rooms, query.limit, lambda room: room, lambda room: (room.number,))
         visible = [_room_view(room) for room in listed.data if room.role is not None or room.owner_id not in hidden]
         return Page(data=visible, page_info=listed.page_info)

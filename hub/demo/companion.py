@@ -39,7 +39,6 @@ async def _say(person: Person, companion_id: str, message: str, **more: str) -> 
         raise DemoError(f"the pieces of the reply came out of order: {streamed}")
     if "".join(piece["text"] for piece in streamed) != done["text"]:
         raise DemoError(f"the pieces of the reply are not the reply: {streamed} {done['text']!r}")
-    person.has_seen(
-        f'the reply in {len(streamed)} piece{"s" if len(streamed) > 1 else ""}, by "{done["responder"]}": "{done["text"]}"'
-    )
+    pieces_told = f"{len(streamed)} piece{'s' if len(streamed) > 1 else ''}"
+    person.has_seen(f'the reply in {pieces_told}, by "{done["responder"]}": "{done["text"]}"')
     return {**done, "conversationId": sent["conversationId"]}

@@ -20,6 +20,7 @@ from core_api.companions.store_postgres import PostgresCompanions
 from core_api.companions.store_postgres_chats import PostgresChats
 from core_api.companions.sweeper import ReplySweeper
 from hub.features.core import Core, Feature
+from hub.transport.outages import as_hub_error
 
 
 @dataclass(kw_only=True)
@@ -39,7 +40,7 @@ def feature(core: Core) -> CompanionsFeature:
     url = settings.language.url
     model: LanguageModel = ScriptedResponder() if url is None else OpenAiModel(url, settings.language)
     author = Author(chat_store, memories, Affect(embedder), model, settings)
-    replies = LiveReplies(chat_store, author, core.rooms, core.clock, settings, core.node_id)
+    replies = LiveReplies(chat_store, author, core.rooms, core.clock, settings, core.node_id, explain=as_hub_error)
     sweeper = ReplySweeper(chat_store, replies, core.rooms, core.nodes, core.clock, settings)
     service = Companions(store, chat_store, memories, core.clock, settings)
     chats = Chats(store, chat_store, replies, core.limiter, settings)

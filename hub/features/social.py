@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from core_api.accounts.directory import Directory
+from core_api.accounts.directory_postgres import PostgresDirectory
 from core_api.accounts.passwords import Passwords
 from core_api.accounts.people import People, Separate
 from core_api.accounts.refresh import RefreshTokens
@@ -41,12 +43,13 @@ def accounts(core: Core, key: SigningKey, separate: Separate) -> Feature:
         settings,
     )
 
+    people = People(core.people, core.clock, separate=separate)
+    directory = Directory(people, PostgresDirectory(core.pool))
+
     async def close() -> None:
         passwords.close()
 
-    return Feature(
-        apis=[accounts_api(service), people_api(People(core.people, core.clock, separate=separate))], closes=[close]
-    )
+    return Feature(apis=[accounts_api(service), people_api(people, directory)], closes=[close])
 
 
 def rooms(core: Core) -> Feature:

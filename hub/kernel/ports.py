@@ -98,6 +98,13 @@ class Access(Protocol):
         """Whether either of two users blocks the other."""
         ...
 
+    async def blocked_among(self, one: str, others: Iterable[str]) -> frozenset[str]:
+        """Those of ``others`` between whom and ``one`` there is a block. Never ``one`` itself.
+
+        For lists: it takes one query however many there are.
+        """
+        ...
+
 
 class Roles(Protocol):
     """What one feature knows of its resources, for the access rule. Each owner of a resource implements it."""

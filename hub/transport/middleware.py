@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 
 import structlog
 from aiohttp import web
@@ -58,9 +59,10 @@ async def scope(request: web.Request, handler: Handler) -> web.StreamResponse:
         except Exception as error:  # the outermost frame of a request
             response = _answer(request, error)
         seconds = time.perf_counter() - started
-        if seconds > SLOW_S and not _is_socket(request):
+        lasts = _is_engine_io(request) or response.status == HTTPStatus.SWITCHING_PROTOCOLS
+        if seconds > SLOW_S and not lasts:
             log.warning("slow request: %s %s took %.1f s", request.method, _route(request), seconds)
-    if not _is_socket(request):
+    if not lasts:
         method = request.method if request.method in METHODS else "(other)"
         SECONDS.labels(method, _route(request), response.status).observe(seconds)
     if not response.prepared:
@@ -105,9 +107,14 @@ def _route(request: web.Request) -> str:
     return "(none)" if resource is None else resource.canonical
 
 
+def _is_engine_io(request: web.Request) -> bool:
+    """Whether it is a connection of Socket.IO or a part of one, which is answered when there is something to say."""
+    return request.path.startswith("/socket.io")
+
+
 def _is_socket(request: web.Request) -> bool:
-    """Whether it is a connection, or a part of one: it is checked for its Origin, and may last for hours."""
-    return request.path.startswith("/socket.io") or request.headers.get("Upgrade", "").lower() == "websocket"
+    """Whether it may become a connection: then its Origin counts."""
+    return _is_engine_io(request) or request.headers.get("Upgrade", "").lower() == "websocket"
 
 
 def origins(allowed: frozenset[str]) -> Middleware:

@@ -48,6 +48,7 @@ async def test_a_call_plays_both_ways_and_ends_for_both(flow: Script) -> None:
         assert played["later"]["seconds"] > played["first"]["seconds"]
     assert report["ended"] == "The call is over."
     assert report["declined"] == "The call was declined."
+    assert report["sent"] == ["call:hangup"]  # by who hung up before the browser gave the camera: nobody's page rang
 
 
 async def test_a_page_keeps_its_session_and_its_text_through_reloads_and_lost_connections(flow: Script) -> None:
@@ -79,3 +80,25 @@ async def test_a_post_is_minted_with_a_wallet_of_the_browser(flow: Script) -> No
     assert report["states"] == [state for state in order if state in report["states"]]
     assert report["minted"].startswith("Worth keeping: confirmed, token ")
     assert report["again"] == [report["minted"]]
+
+
+async def test_a_bad_network_and_a_second_press_make_nothing_twice(flow: Script) -> None:
+    report = await flow("browser_trouble")
+
+    assert report["published"] == ["Of rivers", "Of bridges"]
+    assert report["changed"] == ["They ran."]
+    assert report["conversation"] == ["One.", "Two."]
+    assert report["session"] == {"asked": 3, "name": report["bob"]}
+
+
+async def test_unsaved_text_is_never_dropped_unasked_and_nobody_elses_cursor_does_harm(flow: Script) -> None:
+    report = await flow("browser_unsaved")
+
+    assert report["hostile"] == 1  # the friend's page alone
+    assert report["left"] == {
+        "questions": ["Not everything that you typed is saved. Leave this document without it?"],
+        "stayed": {"chosen": "Ours", "text": "Kept."},
+        "chosen": "Hers",
+    }
+    assert report["pasted"] == ["✓ saved", "not saved: More than 900 KB at once."]
+    assert report["connection"] == "connected"

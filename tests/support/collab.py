@@ -70,6 +70,9 @@ class RoleAccess:
     async def blocked(self, one: str, other: str) -> bool:
         return frozenset((one, other)) in self.blocks
 
+    async def blocked_among(self, one: str, others: Iterable[str]) -> frozenset[str]:
+        return frozenset([other for other in others if await self.blocked(one, other)])
+
 
 @dataclass
 class Accounts:

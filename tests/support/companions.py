@@ -26,6 +26,7 @@ from hub.kernel.events import Actor
 from hub.kernel.ids import NodeId, new_ulid, user_room
 from hub.kernel.pages import PageQuery
 from hub.kernel.tasks import Tasks
+from hub.transport.outages import as_hub_error
 from tests.support.accounts import CountingLimiter
 from tests.support.clock import FrozenClock
 from tests.support.embedder import WordEmbedder
@@ -88,7 +89,15 @@ class CompanionNode:
         embedder = WordEmbedder()
         self.memories = Memories(PostgresMemories(self.pool), embedder, self.tasks, self.clock, self.settings.memory)
         author = Author(self.chat_store, self.memories, Affect(embedder), self.model, self.settings)
-        self.replies = LiveReplies(self.chat_store, author, self.rooms, self.clock, self.settings, self.nodes.node_id)
+        self.replies = LiveReplies(
+            self.chat_store,
+            author,
+            self.rooms,
+            self.clock,
+            self.settings,
+            self.nodes.node_id,
+            explain=as_hub_error,
+        )
         self.sweeper = ReplySweeper(self.chat_store, self.replies, self.rooms, self.nodes, self.clock, self.settings)
         self.companions = Companions(self.store, self.chat_store, self.memories, self.clock, self.settings)
         self.chats = Chats(self.store, self.chat_store, self.replies, self.limiter, self.settings)

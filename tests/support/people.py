@@ -35,6 +35,9 @@ class People:
     async def blocked(self, one: str, other: str) -> bool:
         return frozenset({one, other}) in self.blocks
 
+    async def blocked_among(self, one: str, others: Iterable[str]) -> frozenset[str]:
+        return frozenset([other for other in others if await self.blocked(one, other)])
+
     async def briefs(self, user_ids: Iterable[str]) -> dict[str, UserBrief]:
         known = {user_id: self.names[user_id] for user_id in user_ids if user_id in self.names}
         return {user_id: UserBrief(id=user_id, username=name, display_name="") for user_id, name in known.items()}

@@ -1,6 +1,7 @@
 """Stand-ins for what presence gets from the hub around it, and short ways to its values."""
 
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from hub.kernel.errors import Unavailable
@@ -41,3 +42,6 @@ class BlockList:
 
     async def blocked(self, one: str, other: str) -> bool:
         return frozenset((one, other)) in self.blocks
+
+    async def blocked_among(self, one: str, others: Iterable[str]) -> frozenset[str]:
+        return frozenset([other for other in others if await self.blocked(one, other)])

@@ -80,16 +80,19 @@ export class Calls {
     this.say("calling");
     try {
       await this.openMedia(call);
+      if (this.isPast(call)) return; // hung up while the browser asked for the camera
       const placed = await this.hub.ask<Placed>("call:initiate", { to: user.id, type: "video", callId: call.id });
       // Both called at once: the hub has made one call of the two, and the other person is its caller.
       call.offers = placed.initiator === this.me.id;
       call.id = placed.callId;
       call.iceServers = placed.iceServers;
+      if (this.isPast(call)) return await this.end(call.id); // hung up under an id that the hub did not know yet
       if (call.offers) return;
       this.connect();
       await this.resume(); // what came under the other call's id before this one knew it
     } catch (error) {
-      this.over("");
+      if (!this.isPast(call)) this.over("");
+      if (call.media) void this.end(call.id).catch(() => {}); // no answer does not mean that it rings nowhere
       throw error;
     }
   }
@@ -98,7 +101,11 @@ export class Calls {
   async hangUp(reason?: string): Promise<void> {
     const call = this.current;
     this.over("");
-    if (call) await this.hub.ask("call:hangup", { callId: call.id, ...(reason && { reason }) }).catch(forgetEnded);
+    if (call) await this.end(call.id, reason);
+  }
+
+  private async end(callId: string, reason?: string): Promise<void> {
+    await this.hub.ask("call:hangup", { callId, ...(reason && { reason }) }).catch(forgetEnded);
   }
 
   private ring({ callId, initiator, version }: { callId: string; initiator: string; version: number }): void {
@@ -116,14 +123,17 @@ export class Calls {
     if (!call) return;
     try {
       await this.openMedia(call);
+      if (this.isPast(call)) return; // over while the browser asked for the camera
       const accepted = await this.hub.ask<{ iceServers: RTCIceServer[] }>("call:accept", { callId: call.id });
       call.iceServers = accepted.iceServers;
     } catch (error) {
-      if (error instanceof HubError) this.over("");
-      else await this.hangUp("user_media_failed");
+      if (!this.isPast(call)) {
+        if (!(error instanceof HubError)) await this.hangUp("user_media_failed");
+        else if (!error.temporary) this.over(""); // else it rings on, and accepting twice is accepting once
+      }
       throw error;
     }
-    this.connect();
+    if (!this.isPast(call)) this.connect();
   }
 
   /** Both are in: open the media, and if I am the caller, offer it. */
@@ -154,9 +164,10 @@ export class Calls {
     try {
       snapshot = await this.hub.ask<Snapshot>("call:sync", { callId: call.id, sinceVersion: call.version });
     } catch (error) {
-      if (error instanceof HubError && !error.temporary) this.over("unknown_call");
+      if (!this.isPast(call) && error instanceof HubError && !error.temporary) this.over("unknown_call");
       return;
     }
+    if (this.isPast(call)) return;
     if (snapshot.state === "ended") return this.over("user_hangup");
     if (!snapshot.mine) return;
     for (const { version, kind, from, signal } of snapshot.events) {
@@ -174,10 +185,16 @@ export class Calls {
     return this.current;
   }
 
+  /** Whether the call ended here while something was waited for. There may be another one by now. */
+  private isPast(call: Current): boolean {
+    return call !== this.current;
+  }
+
   private async openMedia(call: Current): Promise<void> {
+    if (call.media) return;
     if (!navigator.mediaDevices) throw new Error("Browsers give camera and microphone to secure pages only: use https.");
     const media = await navigator.mediaDevices.getUserMedia({ audio: true, video: true });
-    if (call !== this.current) return stop(media); // hung up while the browser asked
+    if (this.isPast(call)) return stop(media); // hung up while the browser asked
     call.media = media;
     this.myVideo.srcObject = media;
   }

@@ -53,6 +53,10 @@ export class Talk {
   private unanswered: { message: string; clientId: string } | null = null;
   /** Replies by message id. Pieces can come before the acknowledgement that says which message they answer. */
   private readonly replies = new Map<string, Reply>();
+  /** What is said waits until the conversation is there that it belongs to. */
+  private reading: Promise<void> = Promise.resolve();
+  /** Counts what is shown in the log, so that an answer to an earlier question is not put into it. */
+  private turn = 0;
 
   constructor(
     private readonly rest: Rest,
@@ -63,25 +67,27 @@ export class Talk {
     const saying = byId("companion-say", HTMLFormElement);
     onSend(making, async (fields) => {
       await this.make(fields);
-      making.reset();
+      fields.clear();
       this.choose();
     });
     onSend(saying, async (fields) => {
       const message = fields.text("message");
       if (!message) return;
       await this.say(message);
-      saying.reset();
+      fields.clear();
     });
     onPress(this.cancel, () => this.stop());
-    this.choice.onchange = () => void attempt(() => this.read());
+    this.choice.onchange = () => void attempt(() => (this.reading = this.change()));
     hub.on<Delta>("companion:delta", ({ messageId, seq, text }) => this.reply(messageId).add(seq, text));
     hub.on<Done>("companion:done", (done) => this.finished(done));
-    hub.onReady(() => void attempt(() => this.start()));
+    hub.onReady(() => void attempt(() => (this.reading = this.start())));
   }
 
   private async start(): Promise<void> {
     this.companions = (await this.rest.get<Page<Companion>>("/ai/companions?limit=100")).data;
+    const chosen = this.choice.value;
     this.showChoice();
+    if (this.choice.value !== chosen) this.choose(); // that companion is gone
     await this.read(); // also what was said while the connection was away
   }
 
@@ -98,37 +104,45 @@ export class Talk {
     this.choose();
   }
 
+  private async change(): Promise<void> {
+    this.choose();
+    await this.read();
+  }
+
   /** Begin anew with the chosen companion. */
   private choose(): void {
+    this.turn++;
     this.conversationId = null;
     this.replies.clear();
     this.log.replaceChildren();
     this.showCancel();
   }
 
-  /** Show the latest conversation with the chosen companion. */
+  /** Show the latest conversation with the chosen companion, in the place of what is shown. */
   private async read(): Promise<void> {
+    const turn = ++this.turn;
     const companionId = this.choice.value;
-    this.choose();
     if (!companionId) return;
     const path = `/ai/companions/${companionId}/conversations`;
     const [latest] = (await this.rest.get<Page<Conversation>>(`${path}?limit=1`)).data;
     if (!latest) return;
     const messages = (await this.rest.get<Page<Message>>(`${path}/${latest.id}/messages?limit=${EARLIER}`)).data;
-    if (this.choice.value !== companionId) return; // another was chosen meanwhile
+    if (turn !== this.turn) return; // another was chosen meanwhile, or the same one is read anew
     this.conversationId = latest.id;
+    this.log.replaceChildren();
     for (const message of messages.reverse()) this.show(message);
+    this.showCancel();
   }
 
   private show({ id, role, text, status, responder }: Message): void {
     if (role === "user") return this.append(said(text));
     const reply = this.reply(id);
     this.append(reply.element);
-    if (status !== "generating") reply.finish(text, "", responder ?? "", []);
-    this.showCancel();
+    if (status !== "generating" && reply.running) reply.finish(text, "", responder ?? "", []);
   }
 
   private async say(message: string): Promise<void> {
+    await this.reading.catch(() => {}); // whoever began it shows what went wrong
     const companionId = this.choice.value;
     if (!companionId) throw new Error("Make a companion first.");
     const mine = said(message);
@@ -136,7 +150,9 @@ export class Talk {
     try {
       const started = await this.send(companionId, message);
       this.conversationId = started.conversationId;
-      this.append(this.reply(started.messageId).element);
+      const reply = this.reply(started.messageId).element;
+      if (reply.isConnected) mine.remove(); // said before, without an answer, and read from the hub since
+      else this.append(reply);
       this.showCancel();
     } catch (error) {
       mine.remove();

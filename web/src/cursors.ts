@@ -48,12 +48,17 @@ interface Placed {
 
 /** The colour of a person, the same for all who look. */
 export function colourOf(present: Present): number {
-  return [...String(present.user?.id ?? "")].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) % 997, 7) % COLOURS;
+  return [...textOf(present.user?.id)].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) % 997, 7) % COLOURS;
 }
 
 /** The name of a person, short enough for a label. */
 export function nameOf(present: Present): string {
-  return String(present.user?.name ?? "somebody").slice(0, 30);
+  return textOf(present.user?.name) || "somebody";
+}
+
+/** Not String(…): that runs `toString` of what others send, and an object can bring one that is no function. */
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value.slice(0, 36) : "";
 }
 
 /** Cursors of everybody in `awareness` who is in `text`. */

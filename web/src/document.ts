@@ -6,7 +6,7 @@ import { EditorView, keymap } from "@codemirror/view";
 import { yCollab, yUndoManagerKeymap } from "y-codemirror.next";
 import { colourOf, cursors, nameOf, type Present } from "./cursors";
 import { DocumentLink, type Standing } from "./document_link";
-import { byId, el, offer, onSend, attempt } from "./dom";
+import { attempt, byId, el, type Fields, offer, onSend } from "./dom";
 import type { Hub } from "./hub";
 import type { People } from "./people";
 import type { Page, Rest } from "./rest";
@@ -20,6 +20,8 @@ const STANDINGS: Record<Standing, string> = {
   offline: "offline: what you type is kept here",
   refused: "not saved",
 };
+
+const LEAVING = "Not everything that you typed is saved. Leave this document without it?";
 
 const LOOKS = EditorView.theme({
   "&": { border: "1px solid var(--line)", borderRadius: "0.4rem", background: "var(--ground)", maxHeight: "60vh" },
@@ -55,7 +57,7 @@ export class SharedDocument {
   ) {
     this.choice.onchange = () => void attempt(() => this.open(this.choice.value));
     this.choice.onfocus = () => void attempt(() => this.list()); // somebody may have shared one meanwhile
-    onSend(byId("document-new", HTMLFormElement), (fields) => this.create(fields.text("title")));
+    onSend(byId("document-new", HTMLFormElement), (fields) => this.create(fields));
     onSend(this.share, (fields) => this.letIn(fields.text("person")));
     window.onhashchange = () => void attempt(() => this.openLinked());
     window.onbeforeunload = (event) => {
@@ -80,9 +82,9 @@ export class SharedDocument {
     this.showChoice();
   }
 
-  private async create(title: string): Promise<void> {
-    const made = await this.rest.post<DocumentView>("/documents", { title });
-    byId("document-new", HTMLFormElement).reset();
+  private async create(fields: Fields): Promise<void> {
+    const made = await this.rest.post<DocumentView>("/documents", { title: fields.text("title") });
+    fields.clear(); // before the choice, which is in the same form
     this.documents.unshift(made);
     this.open(made.id);
   }
@@ -91,15 +93,22 @@ export class SharedDocument {
   private async openLinked(): Promise<void> {
     const documentId = new URLSearchParams(location.hash.slice(1)).get("document");
     if (!documentId || documentId === this.link?.documentId) return;
-    this.documents = [await this.rest.get<DocumentView>(`/documents/${documentId}`)];
+    const hash = location.hash;
+    const found = await this.rest.get<DocumentView>(`/documents/${documentId}`);
+    if (location.hash !== hash) return; // another was chosen meanwhile
+    this.documents = [found];
     this.open(documentId);
     await this.list();
   }
 
   private open(documentId: string): void {
+    if (this.link?.hasUnsaved && !confirm(LEAVING)) {
+      location.hash = linkTo(this.link.documentId);
+      return this.showChoice();
+    }
     this.close();
-    if (documentId === "") return;
-    location.hash = new URLSearchParams({ document: documentId }).toString();
+    location.hash = linkTo(documentId);
+    if (documentId === "") return this.showChoice();
     const link = new DocumentLink(this.hub, documentId);
     this.link = link;
     link.awareness.setLocalState({ user: { id: this.me.id, name: this.me.displayName || this.me.username } });
@@ -163,4 +172,9 @@ export class SharedDocument {
     const names = others.map(([, state]) => el("span", { className: `chip person-${colourOf(state as Present)}` }, nameOf(state as Present)));
     this.here.replaceChildren(...(names.length ? ["with ", ...names] : []));
   }
+}
+
+/** What stands behind the # of the page's address; nothing for no document. */
+function linkTo(documentId: string): string {
+  return documentId && new URLSearchParams({ document: documentId }).toString();
 }

@@ -7,6 +7,8 @@ import type { Hub } from "./hub";
 import { HubError } from "./hub_error";
 
 const PAUSE_MS = 1_000;
+/** Of one change. The hub takes messages of a megabyte and closes the connection over longer ones, again and again. */
+const MOST_BYTES = 900_000;
 
 /**
  * `saved`: everything typed here is committed in the hub's database. `saving`: not yet. `read`: there is nothing to save,
@@ -113,9 +115,14 @@ export class DocumentLink {
     if (this.flushing) return;
     this.flushing = true;
     while (this.joined && this.access === "write" && this.hasUnsaved) {
-      const sent = [...this.unsaved];
+      const sent = this.batch();
+      const update = Y.mergeUpdates(sent);
+      if (update.byteLength > MOST_BYTES) {
+        this.refused(`More than ${MOST_BYTES / 1000} KB at once.`);
+        break;
+      }
       try {
-        await this.hub.ask("collab:change", { documentId: this.documentId, update: Y.mergeUpdates(sent) });
+        await this.hub.ask("collab:change", { documentId: this.documentId, update });
         this.unsaved = this.unsaved.filter((one) => !sent.includes(one));
       } catch (error) {
         await this.recover(error);
@@ -123,6 +130,13 @@ export class DocumentLink {
     }
     this.flushing = false;
     if (this.joined && this.standing === "saving") this.tell("saved");
+  }
+
+  /** The oldest unsaved changes that go together into one message; at least one. */
+  private batch(): Uint8Array[] {
+    let bytes = 0;
+    const fitting = this.unsaved.findIndex((update) => (bytes += update.byteLength) > MOST_BYTES);
+    return fitting < 0 ? [...this.unsaved] : this.unsaved.slice(0, Math.max(fitting, 1));
   }
 
   private async recover(error: unknown): Promise<void> {
@@ -133,11 +147,15 @@ export class DocumentLink {
       this.joined = false; // put out, or with another role: joining again tells
       void this.join();
     } else if (!error.temporary) {
-      this.joined = false;
-      this.tell("refused", error.message);
+      this.refused(error.message);
     } else if (this.hub.ready) {
       await pause(error);
     }
+  }
+
+  private refused(reason: string): void {
+    this.joined = false;
+    this.tell("refused", reason);
   }
 
   private lackedBy(stateVector: ArrayBuffer): Uint8Array {

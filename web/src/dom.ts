@@ -48,12 +48,21 @@ export function onSend(form: HTMLFormElement, act: (fields: Fields) => unknown):
   });
 }
 
-/** What stands in a form. */
+/** What stood in a form when it was sent. */
 export class Fields {
   private readonly data: FormData;
 
-  constructor(form: HTMLFormElement, submitter: HTMLElement | null) {
+  constructor(
+    private readonly form: HTMLFormElement,
+    submitter: HTMLElement | null,
+  ) {
     this.data = new FormData(form, submitter);
+  }
+
+  /** Empty the form, unless something else was typed since. */
+  clear(): void {
+    const isSame = [...new FormData(this.form)].every(([name, value]) => this.data.get(name) === value);
+    if (isSame) this.form.reset();
   }
 
   /** The text of a field, without the spaces around it. */
@@ -72,8 +81,14 @@ export async function attempt(act: () => unknown): Promise<void> {
   try {
     await act();
   } catch (error) {
-    notice(error instanceof Error ? error.message : String(error));
+    notice(reason(error));
   }
+}
+
+/** What went wrong, for the reader. Wallets throw objects that have a message and are no errors. */
+function reason(error: unknown): string {
+  const message = (error as { message?: unknown } | null)?.message;
+  return typeof message === "string" ? message : String(error);
 }
 
 /** Say something to the reader, at the top of the page and to screen readers; an empty text takes it back. */

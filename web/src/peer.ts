@@ -1,6 +1,9 @@
 // The media of a call: one RTCPeerConnection, and its signals through the hub, numbered and in order.
 
 import type { Hub } from "./hub";
+import { HubError } from "./hub_error";
+
+const PAUSE_MS = 1_000;
 
 export type Signal =
   | { type: "offer" | "answer"; sdp: string }
@@ -95,8 +98,10 @@ export class Peer {
         await this.hub.ask("call:signal", { callId: this.callId, ...next });
         if (this.outgoing[0] === next) this.outgoing.shift();
       }
-    } catch {
-      // The connection was lost, and `resume` goes on; or the call is over, and its end is on the way.
+    } catch (error) {
+      // If the connection was lost, `resume` goes on; if the call is over, its end is on the way.
+      const again = error instanceof HubError && error.temporary && this.hub.ready;
+      if (again) setTimeout(() => void this.send(), error.retryAfterMs ?? PAUSE_MS);
     } finally {
       this.sending = false;
     }

@@ -37,12 +37,12 @@ export class People {
     private readonly call: (user: User) => Promise<void>,
   ) {
     this.list.replaceChildren();
-    byId("my-id", HTMLInputElement).value = me.id;
+    byId("my-username", HTMLElement).textContent = me.username;
     this.myStatus.value = "online";
     this.myStatus.onchange = () => void attempt(() => this.announce());
     onSend(byId("people-add", HTMLFormElement), async (fields) => {
-      await this.follow(fields.text("id"));
-      byId("people-add", HTMLFormElement).reset();
+      await this.follow(await this.find(fields.text("username")));
+      fields.clear();
     });
     hub.on<{ users: Presence[] }>("presence:diff", ({ users }) => users.forEach((one) => this.show(one)));
     hub.onReady(() => void attempt(() => this.start()));
@@ -61,9 +61,15 @@ export class People {
   }
 
   /** Follow somebody: they are in the list, and their posts arrive by themselves. */
-  async follow(userId: string): Promise<void> {
-    await this.rest.post(`/users/${userId}/follow`);
-    await this.add([await this.rest.get<User>(`/users/${userId}`)]);
+  async follow(user: User): Promise<void> {
+    await this.rest.post(`/users/${user.id}/follow`);
+    await this.add([user]);
+  }
+
+  private async find(username: string): Promise<User> {
+    const [user] = (await this.rest.get<Page<User>>(`/users?${new URLSearchParams({ username })}`)).data;
+    if (!user) throw new Error(`There is nobody called ${username}.`);
+    return user;
   }
 
   private async start(): Promise<void> {

@@ -44,9 +44,14 @@ export class Posts {
     hub.onReady(() => void attempt(() => this.start()));
   }
 
+  /** After each connect: what happened meanwhile is not repeated, and a new connection watches nothing yet. */
   private async start(): Promise<void> {
+    const before = [...this.items.keys()];
     const page = await this.rest.get<Page<Post>>(`/posts?limit=${SHOWN}`);
-    await Promise.all(page.data.reverse().map((post) => this.show(post)));
+    const latest = new Set(page.data.map(({ id }) => id));
+    for (const id of before) if (!latest.has(id)) this.remove(id); // withdrawn, or older than those by now
+    for (const post of page.data.reverse()) this.put(post);
+    await Promise.all([...this.items.keys()].map((id) => this.watch(id)));
   }
 
   private async publish(title: string, text: string): Promise<void> {
@@ -70,15 +75,23 @@ export class Posts {
     if (post) this.field("text").focus();
   }
 
-  /** Put a post into the list, or in the place of its older state, and hear what happens to it. */
+  /** Show a post, and hear what happens to it. */
   private async show(post: Post): Promise<void> {
+    if (this.put(post)) await this.watch(post.id);
+  }
+
+  /** Put a post into the list, or in the place of its older state. True if it is new there. */
+  private put(post: Post): boolean {
     const item = this.item(post);
     const before = this.items.get(post.id);
     this.items.set(post.id, item);
-    if (before) return before.replaceWith(item);
+    if (before) {
+      before.replaceWith(item);
+      return false;
+    }
     this.list.prepend(item);
     for (const old of [...this.items.keys()].slice(0, -SHOWN)) this.remove(old, true);
-    await this.watch(post.id);
+    return true;
   }
 
   private async watch(contentId: string): Promise<void> {
@@ -105,7 +118,7 @@ export class Posts {
     const acts = el("p", { className: "acts" });
     if (mine && isPlain(post)) acts.append(button("Edit", () => this.edit(post)), " ");
     if (mine) acts.append(button("Mint", () => this.mint(post)));
-    if (author && !mine) acts.append(button(`Follow ${by}`, () => this.people.follow(author.id)));
+    if (author && !mine) acts.append(button(`Follow ${by}`, () => this.people.follow(author)));
     item.append(acts, el("p", { className: "typing" }));
     item.dataset.post = post.id;
     return item;

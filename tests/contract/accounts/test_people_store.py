@@ -11,6 +11,7 @@ from core_api.ports import Follows, Profiles, UserBrief
 from hub.kernel.clock import from_ms
 from hub.kernel.ids import UserId, new_uuid
 from tests.support.accounts import until_a_query_waits
+from tests.support.queries import recorded
 
 NOW = from_ms(1_800_000_000_123)
 
@@ -106,6 +107,24 @@ async def test_a_block_ends_follows_both_ways_and_is_seen_from_both_sides(
     await store.unblock(ada, bob)
     await store.unblock(ada, bob)
     assert await store.follow(bob, ada, NOW)
+
+
+async def test_of_many_those_with_a_block_are_told_by_one_query(
+    store: PeopleStore, pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada, bob, eve, mallory = await people(pool, "ada", "bob", "eve", "mallory")
+    others = {*await people(pool, *(f"user {number}" for number in range(500))), bob, eve, mallory, new_uuid()}
+    await store.block(ada, bob, NOW)
+    await store.block(bob, ada, NOW)
+    await store.block(mallory, ada, NOW)
+    await store.block(eve, bob, NOW)
+    queries = recorded(monkeypatch)
+    assert await store.blocked_among(ada, others) == {bob, mallory}
+    assert len(queries()) == 1
+    assert await store.blocked_among(ada, {eve}) == frozenset()
+    assert await store.blocked_among(eve, others) == {bob}
+    assert await store.blocked_among(ada, frozenset()) == frozenset()
+    assert len(queries()) == 2  # nobody needs none
 
 
 async def test_no_follow_survives_a_block_that_comes_at_the_same_moment(store: PeopleStore, pool: asyncpg.Pool) -> None:

@@ -95,9 +95,14 @@ async def test_where_the_wallet_is_taken_the_message_is_not_used_up(store: Postg
     assert await store.wallets(BOB, None, 10) == []
 
 
-async def test_who_has_a_wallet_keeps_it_as_it_is(store: PostgresWallets) -> None:
-    wallet = await connected(store)
-    assert await connected(store) == wallet
+async def test_who_connects_a_wallet_again_keeps_it_and_it_is_the_last(store: PostgresWallets) -> None:
+    wallet, other = await connected(store), await connected(store, address=b"\xcd" * 20)
+    message = await issue(store)
+    again = await store.connect(new_uuid(), message, NOW + MINUTE / 2)
+    assert isinstance(again, Wallet)
+    assert (again.id, again.connected_at) == (wallet.id, NOW + MINUTE / 2)
+    assert await store.wallets(ADA, None, 10) == [again, other]
+    assert await store.latest(ADA, 1) == again
 
 
 async def test_a_disconnected_wallet_is_free_for_anybody(store: PostgresWallets, pool: asyncpg.Pool) -> None:

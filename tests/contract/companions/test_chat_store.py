@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import asyncpg
+import msgspec
 import pytest
 
 from core_api.companions.affect import Emotion
@@ -85,7 +86,7 @@ async def test_a_message_and_its_reply_are_stored_and_the_reply_ends_once(
     )
     assert (generating.status, generating.text, generating.role) == ("generating", "", "assistant")
 
-    assert sorted(await asyncio.gather(*(store.finish(said.reply_id, DONE) for _ in range(3)))) == [False, False, True]
+    assert await store.finish(said.reply_id, DONE)
     reply = (await store.messages(begun.conversation_id, None, 1))[0]
     assert (reply.status, reply.text, reply.responder, reply.emotion, reply.memory_ids) == (
         *("done", "Hello!", "scripted"),
@@ -93,6 +94,26 @@ async def test_a_message_and_its_reply_are_stored_and_the_reply_ends_once(
         DONE.memory_ids,
     )
     assert await store.fail(said.reply_id) is None
+
+
+async def test_of_several_endings_of_a_reply_one_counts_and_only_that_can_be_repeated(
+    store: PostgresChats, companion_id: str
+) -> None:
+    begun = await begin(store, exchange(companion_id))
+    endings = [msgspec.structs.replace(DONE, text=str(number)) for number in range(3)]
+    finished = await asyncio.gather(*(store.finish(begun.reply_id, ending) for ending in endings))
+    assert sorted(finished) == [False, False, True]
+    assert [await store.finish(begun.reply_id, ending) for ending in endings] == finished
+    (reply,) = await store.messages(begun.conversation_id, None, 1)
+    assert reply.text == str(finished.index(True))
+
+
+async def test_a_reply_that_was_given_up_is_not_ended_again_with_the_same_words(
+    store: PostgresChats, companion_id: str
+) -> None:
+    begun = await begin(store, exchange(companion_id))
+    assert await store.fail(begun.reply_id) == "failed"
+    assert not await store.finish(begun.reply_id, msgspec.structs.replace(DONE, status="failed", text=""))
 
 
 async def test_a_conversation_goes_on_in_order_and_is_named_after_its_beginning(

@@ -1,35 +1,29 @@
 """Remembering and recalling over a real PostgreSQL, as several nodes do it. Embeddings are the test's, but for one."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
 import asyncpg
 import msgspec
 import pytest
 
-from core_api.companions.embeddings import Embedder
+from core_api.companions.embeddings import Embedder, Matrix
 from core_api.companions.embeddings_packaged import PackagedEmbedder
-from core_api.companions.memories import Memories
+from core_api.companions.memories import AT_A_TIME, Memories
 from core_api.companions.memory_settings import MemorySettings
 from core_api.companions.memory_store_postgres import PostgresMemories
-from hub.kernel.errors import InvalidPayload, NotFound
+from hub.kernel.errors import InvalidPayload, NotFound, Overloaded
 from hub.kernel.ids import new_uuid
 from hub.kernel.pages import PageQuery
 from hub.kernel.tasks import Tasks
-from hub.storage.postgres import create_pool
 from tests.support.clock import FrozenClock
 from tests.support.embedder import WordEmbedder
 from tests.support.memories import new_companion
 from tests.support.wait import until
 
 Node = Callable[..., Memories]
-
-
-@pytest.fixture
-async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
-    pool = await create_pool(database_url, size=8)
-    yield pool
-    await pool.close()
+REST = 2
+"""Memories of another model that do not fit into the first transaction."""
 
 
 @pytest.fixture
@@ -237,6 +231,27 @@ async def test_memories_of_another_model_are_embedded_again_and_until_then_not_c
 
     await until(found)
     assert len(await listed(new, companion)) == 40
+
+
+async def test_embedding_again_goes_on_after_it_broke_off(node: Node, companion: str) -> None:
+    class Busy(WordEmbedder):
+        refused = False
+
+        async def embed(self, texts: Sequence[str]) -> Matrix:
+            if len(texts) == REST and not self.refused:
+                self.refused = True
+                raise Overloaded
+            return await super().embed(texts)
+
+    old, new = node(WordEmbedder("words 1")), node(Busy("words 2"))
+    said = [f"My thing{number} has feature{number} today{number}" for number in range(AT_A_TIME + REST)]
+    for text in said:
+        await old.remember(companion, new_uuid(), text)
+
+    async def found() -> bool:
+        return await recalled(new, companion, said[-1], 1) == said[-1:]
+
+    await until(found)
 
 
 async def test_a_database_put_back_to_an_older_state_is_read_anew(

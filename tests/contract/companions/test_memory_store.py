@@ -1,7 +1,6 @@
 """core_api.companions.memory_store_postgres on a real PostgreSQL."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import asyncpg
@@ -10,20 +9,12 @@ import pytest
 from core_api.companions.memory_store import MindVersion, NewMemory, Outcome
 from core_api.companions.memory_store_postgres import PostgresMemories
 from hub.kernel.ids import new_uuid
-from hub.storage.postgres import create_pool
 from tests.support.clock import FrozenClock
 from tests.support.memories import memory, new_companion, vector
 
 NOW = FrozenClock().now()
 LATER = NOW + timedelta(hours=1)
 MODEL = "words 1"
-
-
-@pytest.fixture
-async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
-    pool = await create_pool(database_url, size=8)
-    yield pool
-    await pool.close()
 
 
 @pytest.fixture

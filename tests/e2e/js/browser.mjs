@@ -20,13 +20,13 @@ const FLAGS = [
   "--disable-features=WebRtcHideLocalIpsWithMdns",
 ];
 
-/** Run a flow with a fresh browser and print what it returns as JSON, with the complaints of all its pages. */
-export async function browse(flow) {
+/** Run a flow with a fresh browser and print what it returns as JSON, with the complaints of all its pages but `expected`. */
+export async function browse(flow, expected = null) {
   const browser = await chromium.launch({ executablePath: input.chromium, args: FLAGS });
   const complaints = [];
   try {
     const seen = await flow((url, options) => open(browser, complaints, url, options));
-    console.log(JSON.stringify({ ...seen, complaints }));
+    console.log(JSON.stringify({ ...seen, complaints: complaints.filter((one) => !expected?.test(one)) }));
   } catch (error) {
     console.error(error, complaints);
     process.exitCode = 1;
@@ -37,11 +37,39 @@ export async function browse(flow) {
 
 /** Make an account by the door of the page, and wait until the hub is there. */
 export async function signUp(page, name) {
-  await page.getByLabel("Username").fill(name);
+  await page.getByLabel("Username", { exact: true }).fill(name);
   await page.getByLabel("Password").fill(PASSWORD);
   await page.getByLabel("Email").fill(`${name}@example.org`);
   await page.getByRole("button", { name: "Make an account" }).click();
   await connected(page);
+}
+
+/** A token of somebody who has made an account in a page, for a connection without one. */
+export async function tokenOf(url, username) {
+  const body = JSON.stringify({ username, password: PASSWORD });
+  const headers = { "Content-Type": "application/json" };
+  const answer = await fetch(`${url}/api/v1/auth/signin`, { method: "POST", headers, body });
+  return (await answer.json()).accessToken;
+}
+
+/** Lose the connection, and wait until it is back. */
+export async function reconnect(page) {
+  await page.evaluate(() => window.sockets.forEach((socket) => socket.close()));
+  await page.getByText("reconnecting…").waitFor();
+  await connected(page);
+}
+
+/** Keep back what the page sends by socket, until the function that is given back is called. */
+export async function hold(page) {
+  await page.evaluate(() => {
+    window.held = [];
+    for (const socket of window.sockets) socket.send = (data) => window.held.push([socket, data]);
+  });
+  return () =>
+    page.evaluate(() => {
+      for (const socket of window.sockets) delete socket.send;
+      for (const [socket, data] of window.held) socket.send(data);
+    });
 }
 
 /** Wait until events are served. */
@@ -49,10 +77,10 @@ export function connected(page) {
   return page.locator("#connection", { hasText: /^connected$/ }).waitFor();
 }
 
-/** Follow each other, by the ids that each page shows. */
+/** Follow each other, by the names that each page shows. */
 export async function befriend(one, other) {
-  const ids = await Promise.all([one, other].map((page) => page.getByLabel("Your id").inputValue()));
-  await Promise.all([follow(one, ids[1]), follow(other, ids[0])]);
+  const names = await Promise.all([one, other].map((page) => page.locator("#my-username").textContent()));
+  await Promise.all([follow(one, names[1].toUpperCase()), follow(other, names[0])]);
 }
 
 /** Write a post. */
@@ -63,11 +91,22 @@ export async function publish(page, title, text) {
   await page.locator("#post-list li").first().getByText(title).waitFor();
 }
 
+/** Make a document, and wait until it is open. */
+export async function createDocument(page, title) {
+  await page.getByLabel("New title").fill(title);
+  await page.locator("#document-new").getByRole("button", { name: "Create" }).click();
+  await until(page, readChoice, (chosen) => chosen === title);
+  await page.getByText("✓ saved").waitFor();
+}
+
+/** The title that is chosen in the list of documents. */
+export function chosenDocument(page) {
+  return page.evaluate(readChoice);
+}
+
 /** Make a document, share it with a friend by name, and open it in both pages. */
 export async function openDocument(owner, friend, title, friendsName) {
-  await owner.getByLabel("New title").fill(title);
-  await owner.locator("#document-new").getByRole("button", { name: "Create" }).click();
-  await owner.getByText("✓ saved").waitFor();
+  await createDocument(owner, title);
   await owner.getByLabel("Share with").selectOption({ label: friendsName });
   await owner.getByRole("button", { name: "Let them write" }).click();
   await owner.getByText(`${friendsName} may write here now.`).waitFor();
@@ -103,8 +142,8 @@ export function documentOf(page, length) {
   return until(page, readDocument, (text) => text.length === length);
 }
 
-async function follow(page, id) {
-  await page.getByLabel("Follow by id").fill(id);
+async function follow(page, name) {
+  await page.getByLabel("Follow by username").fill(name);
   await page.locator("#people-add").getByRole("button", { name: "Follow" }).click();
   await page.locator("#people-list li").first().waitFor();
 }
@@ -121,6 +160,11 @@ async function open(browser, complaints, url, { prepare = null, ...options } = {
   page.on("pageerror", (error) => complaints.push(String(error.stack)));
   await page.goto(url);
   return page;
+}
+
+/** In the page. */
+function readChoice() {
+  return document.getElementById("document-choice").selectedOptions[0]?.label;
 }
 
 /** In the page: the lines of the editor, without the names at the cursors. */

@@ -1,6 +1,6 @@
 // A video call between two pages on two nodes: one that is accepted, and one that is declined.
 
-import { befriend, browse, person, signUp, until } from "./browser.mjs";
+import { befriend, browse, hold, person, signUp, until } from "./browser.mjs";
 import { input } from "./hub.mjs";
 
 const played = () => {
@@ -28,8 +28,35 @@ browse(async (open) => {
   await ada.getByText(`call from ${input.bob}`).waitFor();
   await ada.getByRole("button", { name: "Hang up" }).click();
   seen.declined = await over(ada, bob, bob);
+
+  seen.sent = await hungUpEarly(ada);
   return seen;
 });
+
+/** Hang up while the browser still asks for the camera; what the hub is told of calls, in order. */
+async function hungUpEarly(page) {
+  await page.evaluate(askForTheCamera);
+  const release = await hold(page);
+  await person(page, input.bob).getByRole("button").click();
+  await page.getByText(`calling ${input.bob}`).waitFor();
+  await page.getByRole("button", { name: "Hang up" }).click();
+  await page.locator("#call").waitFor({ state: "hidden" });
+  await page.evaluate(() => window.allow());
+  await page.evaluate(() => window.allowed);
+  await release();
+  await person(page, input.bob).getByRole("button", { disabled: false }).waitFor();
+  return page.evaluate(() => window.held.flatMap(([, data]) => String(data).match(/call:\w+/) ?? []));
+}
+
+/** In the page: from now on the browser gives no camera before `allow` is called; `allowed` is when it was given. */
+function askForTheCamera() {
+  const devices = navigator.mediaDevices;
+  const open = devices.getUserMedia.bind(devices);
+  devices.getUserMedia = (wanted) => {
+    window.allowed = new Promise((resolve) => (window.allow = resolve)).then(() => open(wanted));
+    return window.allowed;
+  };
+}
 
 /** Wait for frames, then for more of them: what plays and not just a first picture. */
 async function playing(page) {

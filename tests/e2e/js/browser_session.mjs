@@ -1,6 +1,6 @@
 // One page over time: reloaded, cut off while somebody types, with a right withdrawn, signed out.
 
-import { browse, connected, documentText, signUp } from "./browser.mjs";
+import { browse, connected, createDocument, documentText, signUp } from "./browser.mjs";
 import { input } from "./hub.mjs";
 
 browse(async (open) => {
@@ -8,9 +8,7 @@ browse(async (open) => {
   await signUp(page, input.ada);
   const seen = {};
 
-  await page.getByLabel("New title").fill("Alone");
-  await page.locator("#document-new").getByRole("button", { name: "Create" }).click();
-  await page.getByText("✓ saved").waitFor();
+  await createDocument(page, "Alone");
   const editor = page.getByLabel("Text of the document");
   await editor.click();
   await editor.pressSequentially(input.text);

@@ -11,6 +11,8 @@ browse(async (open) => {
   await publish(page, "Worth keeping", "Something to own.");
 
   await page.getByRole("button", { name: "Connect a wallet" }).click();
+  await page.getByText("You said no.").waitFor({ timeout: 30_000 });
+  await page.getByRole("button", { name: "Connect a wallet" }).click();
   const shown = page.locator("#wallet-state", { hasText: "on chain" });
   await shown.waitFor({ timeout: 30_000 }); // the embedded chain starts now
   await page.evaluate(recordStates);
@@ -29,8 +31,10 @@ browse(async (open) => {
 async function inject(context, wallet) {
   await context.exposeFunction("walletSigns", (hex) => wallet.signMessage(getBytes(hex)));
   await context.addInitScript((address) => {
+    let asked = 0;
     window.ethereum = {
       async request({ method, params }) {
+        if (!asked++) throw { code: 4001, message: "You said no." }; // wallets throw objects that are no errors
         if (method === "eth_requestAccounts") return [address];
         if (method === "personal_sign" && params[1] === address) return window.walletSigns(params[0]);
         throw Object.assign(new Error(`no ${method}`), { code: 4200 });

@@ -7,11 +7,14 @@ import msgspec
 import pytest
 from msgspec import UNSET
 
+from core_api.accounts.directory import Directory
+from core_api.accounts.directory_postgres import PostgresDirectory
 from core_api.accounts.routes import accounts_api, people_api
-from core_api.accounts.schema import ProfileChanges
+from core_api.accounts.schema import PersonQuery, ProfileChanges
 from core_api.accounts.views import user_view
 from hub.kernel.errors import Conflict, Forbidden, HubError, NotFound, PreconditionFailed
 from hub.kernel.events import Actor
+from hub.kernel.http import Handler, RestApi
 from hub.kernel.ids import UserId, new_uuid
 from hub.kernel.pages import PageQuery
 from tests.support.accounts import AccountsStack, accounts_stack
@@ -31,6 +34,14 @@ async def error_of(awaitable: Awaitable[Any]) -> HubError:
 
 async def followers(hub: AccountsStack, user_id: UserId, viewer: Actor | None) -> list[str]:
     return [brief.username for brief in (await hub.people.followers(user_id, viewer, PageQuery())).data]
+
+
+def people_routes(hub: AccountsStack) -> RestApi:
+    return people_api(hub.people, Directory(hub.people, PostgresDirectory(hub.pool)))
+
+
+def handlers(hub: AccountsStack) -> dict[tuple[str, str], Handler]:
+    return {(one.method, one.path): one.handler for one in people_routes(hub).endpoints}
 
 
 async def test_only_the_owner_sees_their_address(hub: AccountsStack) -> None:
@@ -143,7 +154,7 @@ async def test_lists_come_in_pages(hub: AccountsStack) -> None:
 
 
 async def test_the_rest_interface_is_the_one_of_the_contract(hub: AccountsStack) -> None:
-    endpoints = [*accounts_api(hub.accounts).endpoints, *people_api(hub.people).endpoints]
+    endpoints = [*accounts_api(hub.accounts).endpoints, *people_routes(hub).endpoints]
     assert {(one.method, one.path, one.status, one.caller) for one in endpoints} == {
         ("POST", "/auth/signup", 201, "none"),
         ("POST", "/auth/signin", 200, "none"),
@@ -151,6 +162,7 @@ async def test_the_rest_interface_is_the_one_of_the_contract(hub: AccountsStack)
         ("POST", "/auth/logout", 204, "required"),
         ("GET", "/auth/sessions", 200, "required"),
         ("DELETE", "/auth/sessions/{sessionId}", 204, "required"),
+        ("GET", "/users", 200, "optional"),
         ("GET", "/users/me", 200, "required"),
         ("GET", "/users/{userId}", 200, "optional"),
         ("PUT", "/users/{userId}", 200, "required"),
@@ -167,7 +179,7 @@ async def test_the_rest_interface_is_the_one_of_the_contract(hub: AccountsStack)
 
 async def test_the_answers_of_the_routes_carry_version_and_place(hub: AccountsStack) -> None:
     ada = await hub.person("ada")
-    routes = {(one.method, one.path): one.handler for one in people_api(hub.people).endpoints}
+    routes = handlers(hub)
     read = await routes["GET", "/users/{userId}"](user_id=ada.user_id, actor=ada)
     me = await routes["GET", "/users/me"](actor=ada)
     changed = await routes["PATCH", "/users/{userId}"](
@@ -175,3 +187,24 @@ async def test_the_answers_of_the_routes_carry_version_and_place(hub: AccountsSt
     )
     assert (read, read.version, changed.version) == (me, 1, 2)
     assert changed.body.bio == "Numbers"
+
+
+async def test_a_person_is_found_by_the_whole_name_in_whatever_case(hub: AccountsStack) -> None:
+    find, ada = handlers(hub)["GET", "/users"], await hub.person("Ada_L")
+    for viewer in (ada, await hub.person("bob"), None):
+        page = await find(query=PersonQuery(username="aDA_l"), actor=viewer)
+        assert [one.username for one in page.data] == ["Ada_L"]
+        assert (page.data[0].email is UNSET) == (viewer is not ada)
+        assert (page.page_info.next_cursor, page.page_info.has_next) == (None, False)
+    for other in ("Ada", "Ada_L_", "AdaXL", "bobo"):  # neither a part nor a pattern
+        assert (await find(query=PersonQuery(username=other), actor=ada)).data == []
+
+
+async def test_who_is_blocked_finds_nobody_of_that_name(hub: AccountsStack) -> None:
+    find, ada, mallory = handlers(hub)["GET", "/users"], await hub.person("ada"), await hub.person("mallory")
+    await hub.people.block(mallory.user_id, ada)
+    hidden = await find(query=PersonQuery(username="ada"), actor=mallory)
+    assert hidden == await find(query=PersonQuery(username="nobody"), actor=mallory)
+    assert [one.username for one in (await find(query=PersonQuery(username="mallory"), actor=ada)).data] == ["mallory"]
+    await hub.pool.execute("UPDATE account_user SET deleted_at = now() WHERE id = $1", mallory.user_id)
+    assert (await find(query=PersonQuery(username="mallory"), actor=ada)).data == []

@@ -6,6 +6,7 @@ import pytest
 
 from core_api.chain.contract_wallets import LedgerContractWallets
 from core_api.chain.errors import ChainUnavailable
+from core_api.chain.ledger import ChainIdentity, Refused
 from core_api.chain.ledger_rpc import RpcLedger
 from core_api.chain.rpc import ChainClient
 from core_api.chain.settings import ChainSettings
@@ -62,6 +63,17 @@ async def test_other_contracts_take_nothing(client: ChainClient, wallets: Ledger
 
 async def test_an_account_without_code_takes_nothing(wallets: LedgerContractWallets) -> None:
     assert not await wallets.is_valid_signature(CHAIN_ID, bytes.fromhex(ACCOUNTS[0][2:]), DIGEST, DIGEST)
+
+
+async def test_a_node_that_refuses_to_answer_says_nothing_of_a_signature(monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger = RpcLedger(ChainClient(None, ChainSettings()), ChainSettings())
+
+    async def refuse() -> ChainIdentity:
+        raise Refused("daily request count exceeded")
+
+    monkeypatch.setattr(ledger, "identity", refuse)
+    with pytest.raises(ChainUnavailable):
+        await LedgerContractWallets(ledger).is_valid_signature(CHAIN_ID, bytes(20), DIGEST, DIGEST)
 
 
 async def test_without_a_chain_nothing_is_known() -> None:

@@ -76,10 +76,15 @@ async def test_a_wallet_has_one_owner_until_it_is_disconnected(world: World) -> 
     assert await world.list(world.bob) == [moved]
 
 
-async def test_connecting_ones_own_wallet_again_changes_nothing(world: World) -> None:
+async def test_tokens_go_to_a_wallet_that_is_connected_again(world: World) -> None:
     wallet = await world.connect(await world.message())
+    message = await world.message(address=OTHER_KEY.address)
+    other = await world.connect(message, sign(message, OTHER_KEY), address=OTHER_KEY.address)
     world.clock.advance(5)
-    assert await world.connect(await world.message()) == wallet
+    again = await world.connect(await world.message())
+    assert again.id == wallet.id
+    assert await world.list(world.ada) == [again, other]
+    assert await world.wallets.wallet_of(world.ada.user_id, CHAIN) == CHECKSUMMED
 
 
 async def test_tokens_go_to_the_wallet_connected_last(world: World) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from core_api.companions.chat_schema import ChatMessage, CompanionDelta, CompanionDone, CompanionTyping
 from core_api.companions.language import LanguageModelUnavailable
+from core_api.companions.model import Written
 from hub.kernel.errors import HubError, InvalidPayload, NotFound, Overloaded
 from hub.kernel.events import Caller
 from hub.kernel.ids import new_uuid
@@ -98,7 +99,8 @@ async def test_a_defect_of_the_model_is_told_without_its_details(
     _, reply_id = await node.chat(ada, companion.id, "Hi")
     node.model.say(ValueError("secret"))
     end = await node.done(ada, reply_id)
-    assert end.error == HubError().to_wire()
+    assert end.error is not None
+    assert (end.error["code"], end.error["message"]) == ("internal", HubError.default_message)
     assert "a reply broke off" in caplog.text
 
 
@@ -186,20 +188,52 @@ async def test_a_node_taken_for_dead_does_not_end_the_reply_a_second_time(
 async def test_a_reply_that_could_not_be_stored_is_found_by_its_own_node(
     node: CompanionNode, ada: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    hasty = CompanionNode(node.pool, node.rooms, node.clock, msgspec.structs.replace(FAST, store_s=0.05), node.model)
     companion = await node.create(ada)
-    _, reply_id = await node.chat(ada, companion.id, "Hi")
+    _, reply_id = await hasty.chat(ada, companion.id, "Hi")
 
     async def away(*_: Any) -> bool:
         raise ConnectionError
 
     with monkeypatch.context() as outage:
-        outage.setattr(node.chat_store, "finish", away)
+        outage.setattr(hasty.chat_store, "finish", away)
         node.model.say("Hello", END)
-        await until(lambda: not node.replies.live)
+        await until(lambda: not hasty.replies.live)
     assert not node.told(ada, CompanionDone)
     for _ in range(2):
-        await node.sweeper.sweep()
+        await hasty.sweeper.sweep()
     assert (await node.done(ada, reply_id)).status == "failed"
+    await hasty.close()
+
+
+@pytest.mark.parametrize("committed", [False, True], ids=["before the commit", "after the commit"])
+async def test_a_reply_outlives_a_connection_that_breaks_while_it_is_stored(
+    node: CompanionNode, ada: Caller, monkeypatch: pytest.MonkeyPatch, committed: bool
+) -> None:
+    companion = await node.create(ada)
+    conversation_id, reply_id = await node.chat(ada, companion.id, "Hi")
+    finish = node.chat_store.finish
+
+    async def broken(reply_id: str, written: Written) -> bool:
+        monkeypatch.undo()
+        if committed:
+            await finish(reply_id, written)
+        raise ConnectionError
+
+    monkeypatch.setattr(node.chat_store, "finish", broken)
+    node.model.say("Hello", END)
+    end = await node.done(ada, reply_id)
+    assert (end.status, end.text) == ("done", "Hello")
+    assert (await node.messages(ada, companion.id, conversation_id))[1].text == "Hello"
+
+
+async def test_an_outage_in_the_middle_of_a_reply_is_told_as_one(node: CompanionNode, ada: Caller) -> None:
+    companion = await node.create(ada)
+    _, reply_id = await node.chat(ada, companion.id, "Hi")
+    node.model.say(TimeoutError())
+    end = await node.done(ada, reply_id)
+    assert end.error is not None
+    assert (end.status, end.error["code"]) == ("failed", "unavailable")  # and not as a slow reply
 
 
 async def test_deleting_a_companion_ends_its_reply(node: CompanionNode, ada: Caller) -> None:

@@ -164,28 +164,45 @@ async def test_a_node_writes_so_many_replies_and_no_more(node: CompanionNode, ad
     await small.close()
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"message": "x" * 100_000},
-        {"message": "x" * 8_001},
-        {"message": " "},
-        {"message": "a\0b"},
-        {"message": "half an emoji \ud83d"},
-        {"message": 1},
-        {},
-        {"message": "x", "conversationId": "mine"},
-        {"message": "x", "clientId": "x" * 65},
-        {"message": "x", "system": "obey"},
-    ],
-)
+async def test_one_person_does_not_take_all_the_replies_of_a_node(
+    node: CompanionNode, ada: Caller, bob: Caller
+) -> None:
+    small = CompanionNode(node.pool, settings=msgspec.structs.replace(FAST, replies_at_once=3, replies_per_person=2))
+    mine, yours = await small.create(ada), await small.create(bob)
+    for _ in range(2):
+        await small.chat(ada, mine.id, "Hi")
+    with pytest.raises(RateLimited) as refused:
+        await small.chat(ada, mine.id, "Hi")
+    assert refused.value.retry_after
+    await small.chat(bob, yours.id, "Hi")
+    small.model.say(END, END, END)
+    await until(lambda: not small.replies.live)
+    await small.chat(ada, mine.id, "Hi")
+    await small.close()
+
+
+WRONG_MESSAGES: list[dict[str, object]] = [
+    {"message": "x" * 100_000},
+    {"message": "x" * 8_001},
+    {"message": " "},
+    {"message": "a\0b"},
+    {"message": "half an emoji \ud83d"},
+    {"message": 1},
+    {},
+    {"message": "x", "conversationId": "mine"},
+    {"message": "x", "clientId": "x" * 65},
+    {"message": "x", "system": "obey"},
+]
+
+
 async def test_a_message_that_does_not_fit_is_refused_before_anything_is_stored(
-    node: CompanionNode, ada: Caller, wrong: dict[str, object]
+    node: CompanionNode, ada: Caller
 ) -> None:
     companion = await node.create(ada)
-    with pytest.raises(InvalidPayload) as refused:
-        await node.router.dispatch("companion:chat", ada, {"companionId": companion.id, **wrong})
-    assert "xxxxx" not in str(refused.value.to_wire())
+    for wrong in WRONG_MESSAGES:
+        with pytest.raises(InvalidPayload) as refused:
+            await node.router.dispatch("companion:chat", ada, {"companionId": companion.id, **wrong})
+        assert "xxxxx" not in str(refused.value.to_wire())
     assert not node.limiter.taken
 
 

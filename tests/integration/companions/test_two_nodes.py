@@ -24,6 +24,7 @@ def hub(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
             "SPARKLE_COMPANIONS_LANGUAGE_KEY": model.key,
             "SPARKLE_COMPANIONS_LANGUAGE_MODEL": "smollm2",
             "SPARKLE_COMPANIONS_LANGUAGE_REPLY_TOKENS": "3000",
+            "SPARKLE_COMPANIONS_SWEEP_EVERY_S": "0.5",
         }
         with running_hub_process(servers, tmp_path_factory.mktemp("hub"), nodes=2, **language) as running:
             yield running

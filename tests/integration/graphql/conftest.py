@@ -1,15 +1,14 @@
 """A node, and a GraphQL client of it for whoever asks."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
 
-import asyncpg
 import pytest
 import structlog
 
 from hub.cluster.rooms import ClusterRooms
 from tests.support.graphql_client import GraphQL
 from tests.support.hub import RunningHub, running_hub, settings
+from tests.support.queries import Since, recorded
 from tests.support.rest import Person, Rest
 from tests.support.wait import until
 
@@ -23,6 +22,7 @@ async def hub(database_url: str, redis_url: str) -> AsyncIterator[RunningHub]:
         "SPARKLE_GRAPHQL_DOCUMENT_S": "0.1",
         "SPARKLE_GRAPHQL_RECHECK_S": "0.1",
         "SPARKLE_GRAPHQL_SUBSCRIPTIONS": "3",
+        "SPARKLE_GRAPHQL_CONNECTIONS_EACH": "2",
         "SPARKLE_GRAPHQL_INIT_S": "0.5",
     }
     async with running_hub(settings(database_url, redis_url, more)) as running:
@@ -49,27 +49,10 @@ def of(hub: RunningHub) -> Callable[[Person], GraphQL]:
 
 
 @pytest.fixture
-def queries(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
+def queries(monkeypatch: pytest.MonkeyPatch) -> Since:
     """Gives the statements that requests ran since it was asked last."""
-    seen: list[str] = []
-
-    def recorded(method: Any) -> Any:
-        async def record(pool: asyncpg.Pool, query: str, *arguments: Any, **options: Any) -> Any:
-            if "request_id" in structlog.contextvars.get_contextvars():  # what runs in the background has none
-                seen.append(query)
-            return await method(pool, query, *arguments, **options)
-
-        return record
-
-    for name in ("fetch", "fetchrow", "fetchval", "execute"):
-        monkeypatch.setattr(asyncpg.pool.Pool, name, recorded(getattr(asyncpg.pool.Pool, name)))
-
-    def since() -> list[str]:
-        found = seen.copy()
-        seen.clear()
-        return found
-
-    return since
+    # What runs in the background has no request.
+    return recorded(monkeypatch, if_=lambda: "request_id" in structlog.contextvars.get_contextvars())
 
 
 @pytest.fixture

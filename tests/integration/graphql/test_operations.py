@@ -8,6 +8,7 @@ import pytest
 
 from hub.kernel.ids import new_uuid
 from tests.support.graphql_client import GraphQL
+from tests.support.queries import Since
 from tests.support.rest import Person, Rest
 
 Of = Callable[[Person], GraphQL]
@@ -140,19 +141,45 @@ async def test_mutations_of_one_operation_run_in_order(rest: Rest, of: Of) -> No
     assert data["second"]["slug"].startswith("same-")
 
 
-async def test_a_page_of_posts_with_authors_takes_two_queries_and_three_with_their_lives(
-    rest: Rest, stranger: GraphQL, queries: Callable[[], list[str]]
+async def test_a_page_of_50_posts_by_50_authors_takes_two_queries_and_one_more_for_blocks_and_one_for_lives(
+    rest: Rest, of: Of, stranger: GraphQL, database_url: str, queries: Since
 ) -> None:
-    people = [await rest.sign_up("author") for _ in range(5)]
-    for person in people:
-        await rest.post_article(person)
+    ada, viewer = await rest.sign_up("ada"), await rest.sign_up("viewer")
+    await rest.post_article(ada)
+    await _multiply(database_url, 49)
+    lives = "{posts(first: 50) {edges {node {author {createdAt profile {bio}}}}}}"
     await stranger.data("{__typename}")  # the schema is there
     queries()
-    assert len((await stranger.data(PAGE, n=50))["posts"]["edges"]) == 5
-    assert len(queries()) == 2
-    lives = "{posts(first: 50) {edges {node {author {createdAt profile {bio}}}}}}"
-    assert len((await stranger.data(lives))["posts"]["edges"]) == 5
-    assert len(queries()) == 3
+    # Posts, and the names of their authors. For somebody signed in, who of the authors has a block with them.
+    for asking, page, expected in ((stranger, PAGE, 2), (of(viewer), PAGE, 3), (stranger, lives, 3)):
+        edges = (await asking.data(page, n=50))["posts"]["edges"]
+        assert len(edges) == 50
+        assert len(queries()) == expected
+    authors = [edge["node"]["author"] for edge in (await stranger.data(PAGE, n=50))["posts"]["edges"]]
+    assert len({author["username"] for author in authors}) == 50
+
+
+async def _multiply(database_url: str, times: int) -> None:
+    """Copy the only post, each time with an author of its own: signing up so many takes seconds."""
+    connection = await asyncpg.connect(database_url)
+    await connection.execute(
+        """
+        WITH author AS (
+            INSERT INTO account_user (id, email, email_key, username, username_key, password_hash, created_at)
+            SELECT gen_random_uuid(), name, name, name, name, '', now()
+            FROM (SELECT 'author' || n AS name FROM generate_series(1, $1) AS n) AS names
+            RETURNING id
+        )
+        INSERT INTO post (
+            id, author_id, slug, title, content, tags, status, reading_minutes, published_at, created_at, updated_at
+        )
+        SELECT gen_random_uuid(), author.id, author.id::text, title, content, tags, status, reading_minutes,
+            published_at, created_at, updated_at
+        FROM post, author
+        """,
+        times,
+    )
+    await connection.close()
 
 
 async def test_what_is_our_fault_is_masked_and_logged(

@@ -155,6 +155,20 @@ async def test_one_connection_too_many_is_refused(hasty: RunningHub) -> None:
     await until(lambda: _connects(client))
 
 
+async def test_one_person_has_so_many_connections_and_others_still_come_in(
+    rest: Rest, of: Of, stranger: GraphQL
+) -> None:
+    ada, bob = await rest.sign_up("ada"), await rest.sign_up("bob")
+    async with of(ada).socket(), of(ada).socket():
+        async with of(ada).socket(init=False) as third:
+            await third.send({"type": "connection_init", "payload": {"token": ada.token}})
+            assert await third.closed() == (1013, "overloaded")
+        async with of(bob).socket(), stranger.socket():
+            pass
+    async with of(ada).socket():
+        pass
+
+
 async def test_a_client_that_does_not_read_is_cut(hasty: RunningHub) -> None:
     token = (await hasty.sign_up("ada"))["accessToken"]
     body = {"title": "Large", "content": {"blocks": [{"type": "text", "text": "x" * 200_000}]}, "status": "PUBLISHED"}

@@ -63,7 +63,8 @@ async def test_an_operation_that_is_wrong_or_too_much_is_refused(stranger: Graph
         ("", "invalid_query"),
         ("{", "invalid_query"),
         ("{nope}", "invalid_query"),
-        ('"' + "x" * 900_000 + '"', "invalid_query"),
+        ('"' + "x" * 10_000 + '"', "invalid_query"),
+        ('"' + "x" * 900_000 + '"', "query_too_costly"),
         ("{\u0000}", "invalid_query"),
         ("{x\u2028é😀}", "invalid_query"),
         ("{...nope}", "invalid_query"),
@@ -74,10 +75,12 @@ async def test_an_operation_that_is_wrong_or_too_much_is_refused(stranger: Graph
         ("{posts(first: 99999999999) {pageInfo {endCursor}}}", "invalid_query"),
         ("{" * 2000 + "}" * 2000, "invalid_query"),
         ("{" + "__typename " * 1000 + "}", "invalid_query"),
-        ("{" + "__typename " * 201 + "}", "query_too_costly"),
+        ("{" + "__typename " * 101 + "}", "query_too_costly"),
         ("{" + ALIASES + "}", "query_too_costly"),
         ("{me" + "{posts{edges{node{author" * 3 + "{id}" + "}}}}" * 3 + "}", "query_too_costly"),
         ("{posts(first:100){edges{node{author{posts(first:100){edges{node{id}}}}}}}}", "query_too_costly"),
+        ("{a: __schema{types{name}} b: __schema{types{name}}}", "query_too_costly"),
+        ("{posts(first:100){edges{node{a:content b:content}}}}", "query_too_costly"),
         ("{__schema{types" + "{fields{type" * 4 + "{name}" + "}}" * 4 + "}}", "invalid_query"),
     ):
         answer = await stranger.post(query)

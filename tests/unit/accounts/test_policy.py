@@ -1,5 +1,7 @@
 """The access rule, whole."""
 
+from collections.abc import Set
+
 import pytest
 
 from core_api.accounts.access import AccessRule
@@ -44,6 +46,9 @@ class Blocks:
     async def blocked(self, one: str, other: str) -> bool:
         assert one != other
         return {one, other} == {"ada", "mallory"}
+
+    async def blocked_among(self, one: str, others: Set[str]) -> frozenset[str]:
+        return frozenset([other for other in others if await self.blocked(one, other)])
 
 
 def rule(roles: Roles) -> Access:
@@ -99,3 +104,9 @@ async def test_nobody_blocks_themselves_and_a_block_counts_from_both_sides() -> 
     assert await access.blocked("mallory", "ada")
     assert not await access.blocked("ada", "bob")
     assert not await access.blocked("ada", "ada")
+
+
+async def test_of_many_those_with_a_block_are_told_and_never_oneself() -> None:
+    access = rule(FixedRoles(None))
+    assert await access.blocked_among("ada", ["bob", "mallory", "ada", "mallory"]) == {"mallory"}
+    assert await access.blocked_among("ada", ["ada"]) == frozenset()

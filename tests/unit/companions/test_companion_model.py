@@ -41,6 +41,7 @@ def test_a_title_is_one_short_line(message: str) -> None:
 
 def test_a_title_is_how_the_message_begins() -> None:
     assert title_of("  Hello,\n  you ") == "Hello, you"
+    assert title_of(" " * 4_000 + "Hello") == "Hello"
     assert title_of("word " * 40) == ("word " * 16)[:79].rstrip() + "…"
 
 

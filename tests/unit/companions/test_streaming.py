@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
-from core_api.companions.streaming import Generation
+from core_api.companions.streaming import Generation, TooLong
 from tests.support.wait import until
 
 PATIENT_S = 30.0
@@ -138,10 +138,35 @@ async def test_a_failure_is_raised_after_what_came_before_it_was_told() -> None:
 async def test_it_ends_at_its_limit() -> None:
     source, listener, running = Source(), Listener(), generation(limit_s=0.05)
     source.put("half")
-    with pytest.raises(TimeoutError):
+    with pytest.raises(TooLong):
         await running.run(source.chunks(), listener.tell)
     assert (running.stopped, listener.pieces) == (None, ["half"])
     assert source.closed
+
+
+async def test_a_timeout_of_the_source_is_not_taken_for_the_limit() -> None:
+    source, listener, running = Source(), Listener(), generation()
+    source.put(TimeoutError("the database did not answer"))
+    with pytest.raises(TimeoutError, match="the database"):
+        await running.run(source.chunks(), listener.tell)
+
+
+async def test_a_source_that_fails_while_it_is_stopped_is_stopped() -> None:
+    source, listener, running = Source(), Listener(), generation()
+
+    async def fails_to_close() -> AsyncGenerator[str, None]:
+        try:
+            async for chunk in source.chunks():
+                yield chunk
+        finally:
+            raise ConnectionError("already closed")
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(running.run(fails_to_close(), listener.tell))
+        source.put("so far")
+        await until(lambda: listener.pieces)
+        running.stop("cancelled")
+    assert (running.stopped, running.text) == ("cancelled", "so far")
 
 
 async def test_stopping_at_the_moment_of_the_limit_is_harmless() -> None:

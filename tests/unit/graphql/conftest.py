@@ -57,12 +57,18 @@ class World:
             await self.before_posts()
         return Page(data=self.posts[: query.limit], page_info=PageInfo(next_cursor=None, has_next=False))
 
+    async def by_author(self, actor: Actor | None, author_id: str, query: PageQuery) -> Page[PostView]:
+        return await self.list(actor, query)
+
     async def check(self, actor: Actor | None, action: str, resource: str, resource_id: str) -> None:
         if resource_id in self.hidden:
             raise NotFound
 
     async def blocked(self, one: str, other: str) -> bool:
         return other in self.hidden
+
+    async def blocked_among(self, one: str, others: Iterable[str]) -> frozenset[str]:
+        return frozenset([other for other in others if await self.blocked(one, other)])
 
     @asynccontextmanager
     async def follow(self, document_id: str, changed: Callable[[], None]) -> AsyncIterator[None]:

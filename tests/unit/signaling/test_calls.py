@@ -1,5 +1,6 @@
 """Calls as clients see them: every event through the router, over the model as a store."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,6 +40,9 @@ class Neighbours:
 
     async def blocked(self, one: str, other: str) -> bool:
         return frozenset((one, other)) in self.blocks
+
+    async def blocked_among(self, one: str, others: Iterable[str]) -> frozenset[str]:
+        return frozenset([other for other in others if await self.blocked(one, other)])
 
     async def check(self, actor: Actor | None, action: str, resource: str, resource_id: str) -> None:
         raise AssertionError("calls have no resource")

@@ -4,13 +4,14 @@ import asyncio
 import subprocess
 import sys
 import threading
+import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
-from core_api.companions.embeddings_packaged import AT_A_TIME, DIMENSIONS, PackagedEmbedder
+from core_api.companions.embeddings_packaged import AT_A_TIME, DIMENSIONS, MAX_CHARACTERS, PackagedEmbedder
 from core_api.companions.recall import MIN_RELEVANCE, SAME
 from hub.kernel.errors import Overloaded
 from tests.support.programs import PROJECT
@@ -138,6 +139,14 @@ async def test_what_comes_on_top_of_the_queue_is_refused_and_places_come_back(
     model.open.set()
     await waiting
     assert len(await embedder.embed(["again"])) == 1
+
+
+async def test_signs_that_are_many_letters_do_not_make_a_text_longer(held: tuple[PackagedEmbedder, HeldModel]) -> None:
+    embedder, model = held
+    model.open.set()
+    await embedder.embed(["\ufdfa" * 1_000])  # each of them is a phrase of 18 letters
+    ((text,),) = model.batches
+    assert len(unicodedata.normalize("NFKC", text)) <= MAX_CHARACTERS
 
 
 async def test_a_large_batch_lets_others_in_between(held: tuple[PackagedEmbedder, HeldModel]) -> None:
