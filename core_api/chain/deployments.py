@@ -9,8 +9,8 @@ from core_api.chain import addresses
 from core_api.chain.contract_abi import CONTRACTS
 from core_api.chain.deployment_plan import STEPS, next_steps
 from core_api.chain.deployment_store import Deployment, DeploymentStore
-from core_api.chain.errors import NotDeployed
-from core_api.chain.ledger import Ledger
+from core_api.chain.errors import ChainUnavailable, NotDeployed
+from core_api.chain.ledger import Ledger, Refused
 from core_api.chain.schema import Chains, ChainView
 from core_api.chain.settings import ChainSettings
 from core_api.chain.signer import Signer
@@ -148,7 +148,11 @@ class Deployments:
         }
         contracts = {name: await _checked(address) for name, address in given.items() if address is not None}
         for name, address in contracts.items():
-            if not await self._ledger.has_code(address):
+            try:
+                exists = await self._ledger.has_code(address)
+            except Refused:
+                raise ChainUnavailable from None
+            if not exists:
                 raise NotDeployed(f"There is no contract at {address}, which is to be {name}.")
         await self._store.complete(deployment.id, contracts)
         return await self._store.open(deployment.identity, self._clock.now())

@@ -13,6 +13,8 @@ from typing import NamedTuple
 from core_api.chain.contract_abi import load_all, name_of_error
 from core_api.chain.deployment_store import Deployment
 from core_api.chain.deployments import Deployments
+from core_api.chain.errors import ChainUnavailable
+from core_api.chain.gaps import Gaps
 from core_api.chain.ledger import Call, Fees, Ledger, Refused, Reverted
 from core_api.chain.recipes import Recipe, Token
 from core_api.chain.schema import Fault, Kind
@@ -24,6 +26,7 @@ from core_api.chain.transactions import (
     Signed,
     Transaction,
     View,
+    fault,
     found_done,
     observed,
     pause_s,
@@ -38,9 +41,12 @@ GAS_MARGIN = 1.25
 """What others do between estimate and block may make a call dearer. What is not used is not paid."""
 LEAST_BALANCE_WEI, GIFT_WEI = 10**18, 100 * 10**18
 """On a test chain, when the hub's account is given money, and how much: for some 100 000 mints."""
-MOST_TEXT = 200
-"""Characters of what a node says that are kept."""
+AWAY = Fault(code="chain_unavailable", message="The chain does not answer just now. It waits.")
 ELSEWHERE = Fault(code="chain_unavailable", message="It belongs to another chain than the one that answers now.")
+COSTLY = Fault(
+    code="too_much_gas", message="Taking the token costs the wallet's contract more gas than the hub pays for."
+)
+INTERNAL = Fault(code="internal", message="The hub cannot go on with it just now. It tries again.")
 DEAR = Fault(code="fees_too_high", message="The chain asks for more than the operator allows. It waits.")
 
 
@@ -82,6 +88,7 @@ class Engine:
         self._settings = settings
         self._told = told
         self._nudged = nudged
+        self._gaps = Gaps(store, ledger, signer)
         self._ready_senders: set[int] = set()
         """Deployments whose chain knows our account: it has money, and its next nonce is the one we know."""
 
@@ -109,13 +116,32 @@ class Engine:
         due = await self._store.claim(self._settings.batch, self._settings.lease_s)
         if due:
             await asyncio.to_thread(load_all)
-            current = await self._deployments.current()
-            results = await asyncio.gather(*(self._carry_on(one, current) for one in due), return_exceptions=True)
+            try:
+                current = await self._deployments.current()
+            except Exception as error:  # no chain, no contracts on it, no key: all of them wait for that
+                for one in due:
+                    await self._postpone(one, _waits_for(error))
+                raise
+            results = await asyncio.gather(*(self._try(one, current) for one in due), return_exceptions=True)
             for result in results:
                 if isinstance(result, BaseException):
                     raise result
         wait_s = await self._store.due_in_s()
-        return self._settings.idle_s if wait_s is None else min(wait_s, self._settings.idle_s)
+        if wait_s is None:
+            return self._settings.idle_s
+        # What is due and was not to be had is locked by a node that signs it, or died doing so: it is not to be asked
+        # for without a pause, which may be long if that machine is gone and PostgreSQL has not noticed.
+        least_s = 0.0 if due else self._settings.first_pause_s
+        return min(max(wait_s, least_s), self._settings.idle_s)
+
+    async def _try(self, transaction: Transaction, current: Deployment) -> None:
+        """Carry on. One that cannot waits by itself, says why, and keeps no other waiting."""
+        try:
+            await self._carry_on(transaction, current)
+        except Exception as error:  # also what a node answers that nobody thought of
+            await self._postpone(transaction, _waits_for(error))
+            if not isinstance(error, HubError | Refused):
+                log.exception("transaction %s (%s) cannot go on", transaction.id, transaction.key)
 
     async def _carry_on(self, transaction: Transaction, current: Deployment) -> None:
         if transaction.deployment_id != current.id:  # orphaned a moment ago, or the operator has changed the chain
@@ -136,12 +162,11 @@ class Engine:
             ready = await self._prepared(transaction, deployment)
         except Reverted as error:
             name = await asyncio.to_thread(name_of_error, error.data)
-            fault = Fault(code=name or "reverted", message=error.message[:MOST_TEXT])
-            await self._save(transaction, refused(transaction, fault, self._clock.now()))
+            await self._fail(transaction, fault(name or "reverted", error.message))
             return None
         except Refused as error:
             self._ready_senders.discard(deployment.id)  # too little money, perhaps
-            await self._store.postpone(transaction, self._pause_s(transaction.attempts), _fault(error))
+            await self._postpone(transaction, _waits_for(error))
             return None
         if ready is None:
             return None
@@ -157,16 +182,19 @@ class Engine:
         """What to sign, tried out on the chain as it is now; ``None`` as above. Raises Reverted, Refused."""
         wanted = await self._recipes[transaction.kind].prepare(transaction, deployment)
         if wanted is None:
-            await self._store.postpone(transaction, self._pause_s(transaction.attempts), None)
+            await self._postpone(transaction, None)
             return None
         if isinstance(wanted, Token):
             await self._save(transaction, found_done(transaction, *wanted, self._clock.now()))
             return None
         sender = await self._sender(deployment)
         gas = round(await self._ledger.estimate(wanted, sender) * GAS_MARGIN)
+        if transaction.owner_id is not None and gas > self._settings.most_gas:
+            await self._fail(transaction, COSTLY)
+            return None
         fees = await self._ledger.fees()
         if fees is None:
-            await self._store.postpone(transaction, self._pause_s(transaction.attempts), DEAR)
+            await self._postpone(transaction, DEAR)
             return None
         return Prepared(wanted, sender, gas, fees)
 
@@ -186,11 +214,11 @@ class Engine:
         """Look where a signed transaction is, and send it again where it is nowhere."""
         after = await self._look(before, deployment)
         if after is before:
-            fault = None
+            waits_for = None
             if before.state == "submitted":
-                fault = await self._send(before)
-                await self._fill_gap(before)
-            await self._store.postpone(before, self._pause_s(before.attempts), fault)
+                waits_for = await self._send(before)
+                await self._gaps.fill(before)
+            await self._postpone(before, waits_for)
             return
         if after.state == "queued" and before.sender is not None:
             log.warning("nonce %s of %s was used by somebody else", before.nonce, before.sender)
@@ -223,16 +251,15 @@ class Engine:
             await self._ledger.send(transaction.raw or b"")
         except Refused as error:
             log.info("transaction %s is refused by the node: %s", transaction.id, error)
-            return _fault(error)
+            return _waits_for(error)
         return None
 
-    async def _fill_gap(self, transaction: Transaction) -> None:
-        """Send what has the nonce that the chain waits for: its node died, or a reorganisation has dropped it."""
-        sender, nonce = transaction.sender or "", await self._ledger.nonce(transaction.sender or "")
-        if transaction.nonce is not None and nonce < transaction.nonce:
-            missing = await self._store.with_nonce(transaction.deployment_id, sender, nonce)
-            if missing is not None:
-                await self._send(missing)
+    async def _fail(self, transaction: Transaction, why: Fault) -> None:
+        """End a transaction that was not signed yet."""
+        await self._save(transaction, refused(transaction, why, self._clock.now()))
+
+    async def _postpone(self, transaction: Transaction, waits_for: Fault | None) -> None:
+        await self._store.postpone(transaction, self._pause_s(transaction.attempts), waits_for)
 
     async def _save(self, before: Transaction, after: Transaction) -> None:
         if await self._store.save(before, after, self._settings.first_pause_s):
@@ -251,5 +278,10 @@ class Engine:
             pass  # time to look again
 
 
-def _fault(error: Refused) -> Fault:
-    return Fault(code="refused", message=str(error)[:MOST_TEXT])
+def _waits_for(error: Exception) -> Fault:
+    """What the owner is told of an error that may be over at the next look."""
+    if isinstance(error, Refused):
+        return fault("refused", str(error))
+    if isinstance(error, ChainUnavailable):
+        return AWAY
+    return fault(error.code, error.message) if isinstance(error, HubError) else INTERNAL

@@ -23,11 +23,11 @@ class RpcLedger:
         self._most = round(settings.most_fee_gwei * GWEI)
 
     async def identity(self) -> ChainIdentity:
-        """Chain id and first block, asked anew."""
+        """Chain id and first block, asked anew. A node that will not say is as good as none."""
         try:
             return await self._client.chain_identity()
-        except RpcRefused as error:
-            raise Refused(error.message) from error
+        except RpcRefused:
+            raise ChainUnavailable from None
 
     async def head(self) -> int:
         """eth_blockNumber."""

@@ -15,6 +15,7 @@ from hub.kernel.errors import Conflict, NotFound, Unavailable
 from hub.kernel.events import Actor
 from hub.kernel.ids import UserId, new_uuid
 from hub.kernel.pages import Page, PageQuery, decode_cursor, page
+from hub.kernel.ports import RateLimiter
 
 
 class PostToMint(PostFacts, Protocol):
@@ -60,6 +61,7 @@ class Mints:
         metadata: MetadataPublisher,
         deployments: Deployments,
         store: TransactionStore,
+        limiter: RateLimiter,
         clock: Clock,
         settings: ChainSettings,
         *,
@@ -70,6 +72,7 @@ class Mints:
         self._metadata = metadata
         self._deployments = deployments
         self._store = store
+        self._limiter = limiter
         self._clock = clock
         self._settings = settings
         self._nudge = nudge
@@ -78,11 +81,13 @@ class Mints:
         """Queue the mint of one's published post for one's wallet. A repeat gives the mint that there is.
 
         After one that failed, or whose chain is gone, a repeat tries again. Raises NotFound, Forbidden (somebody
-        else's), Conflict (a draft), WalletRequired, NotDeployed, ChainUnavailable.
+        else's), Conflict (a draft), RateLimited, WalletRequired, NotDeployed, ChainUnavailable.
         """
         post = await self._posts.own(actor, request.post_id)
         if post.status != "PUBLISHED":
             raise Conflict("A draft is not minted: publish it first.")
+        allowed = self._settings.mints_per_minute
+        await self._limiter.take(f"chain:mint:{actor.user_id}", per_minute=allowed, burst=allowed)
         deployment = await self._deployments.current()
         owner = await self._wallets.wallet_of(actor.user_id, deployment.identity.chain_id)
         if owner is None:

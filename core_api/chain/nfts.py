@@ -8,7 +8,7 @@ from core_api.chain.contract_abi import contract
 from core_api.chain.deployment_store import Deployment
 from core_api.chain.deployments import Deployments
 from core_api.chain.errors import ChainUnavailable
-from core_api.chain.ledger import Call, Ledger, Reverted, topic_of_address
+from core_api.chain.ledger import Call, Ledger, Refused, Reverted, topic_of_address
 from core_api.chain.mints import OwnWallets
 from core_api.chain.recipes import NFT
 from core_api.chain.schema import Nfts, NftView
@@ -64,7 +64,10 @@ class NftGallery:
     async def _ever_received(self, nft: str, address: str) -> list[int]:
         """Tokens that ever came to an address, the latest first; those that it gave away since are among them."""
         topic = (await asyncio.to_thread(contract, NFT)).topic("Transfer")
-        entries = await self._ledger.logs(nft, [topic, None, topic_of_address(address)])
+        try:
+            entries = await self._ledger.logs(nft, [topic, None, topic_of_address(address)])
+        except Refused:  # many nodes limit the range of blocks
+            raise ChainUnavailable("The chain's node does not search so far back.") from None
         return sorted({int(entry.topics[3], 16) for entry in entries}, reverse=True)
 
     async def _views(self, deployment: Deployment, nft: str, token_ids: list[int]) -> list[NftView]:
@@ -97,10 +100,10 @@ class NftGallery:
 
     async def _ask(self, nft: str, function: str, token_id: int) -> tuple[Any, ...]:
         abi = await asyncio.to_thread(contract, NFT)
-        answer = await self._ledger.call(Call(nft, abi.call(function, token_id)))
+        asked = await asyncio.to_thread(abi.call, function, token_id)
         try:
-            return abi.result(function, answer)
-        except ValueError:
+            return abi.result(function, await self._ledger.call(Call(nft, asked)))
+        except (ValueError, Refused):
             raise ChainUnavailable("The contract does not answer as SparkleNFT does.") from None
 
 

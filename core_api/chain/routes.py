@@ -3,6 +3,7 @@
 from core_api.chain.deployments import Deployments
 from core_api.chain.mints import Mints
 from core_api.chain.nfts import NftGallery
+from core_api.chain.reads_limit import ReadLimit
 from core_api.chain.schema import (
     Address,
     ChainNumber,
@@ -16,12 +17,12 @@ from core_api.chain.schema import (
     TransactionView,
 )
 from hub.kernel.events import Actor
-from hub.kernel.http import Reply, RestApi
+from hub.kernel.http import Client, Reply, RestApi
 from hub.kernel.pages import Page, PageQuery
 from hub.kernel.wire import Uuid
 
 
-def mints_api(mints: Mints, nfts: NftGallery, deployments: Deployments) -> RestApi:
+def mints_api(mints: Mints, nfts: NftGallery, deployments: Deployments, limit: ReadLimit) -> RestApi:
     """What is on the chain is everybody's to read; transactions are their owners'."""
     api = RestApi("chain")
 
@@ -42,12 +43,14 @@ def mints_api(mints: Mints, nfts: NftGallery, deployments: Deployments) -> RestA
         """List one's transactions, the latest first."""
         return await mints.transactions(actor, query)
 
-    async def get_nft(chain_id: ChainNumber, contract: Address, token_id: TokenId) -> NftView:
+    async def get_nft(chain_id: ChainNumber, contract: Address, token_id: TokenId, client: Client) -> NftView:
         """Get a token of the hub's contract, as the chain has it."""
+        await limit.take(client)
         return await nfts.get(chain_id, contract, token_id)
 
-    async def list_nfts(query: NftQuery) -> Nfts:
+    async def list_nfts(query: NftQuery, client: Client) -> Nfts:
         """List the tokens of an address, or of somebody's wallet."""
+        await limit.take(client)
         return await nfts.of_owner(query.owner)
 
     api.get("/blockchain/chains", list_chains)

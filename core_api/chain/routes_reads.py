@@ -2,6 +2,7 @@
 
 from core_api.chain.reads import ContractReads
 from core_api.chain.reads_governance import GovernanceReads
+from core_api.chain.reads_limit import ReadLimit, Shared
 from core_api.chain.schema import TokenId
 from core_api.chain.schema_reads import (
     GovernanceView,
@@ -11,32 +12,40 @@ from core_api.chain.schema_reads import (
     StakingView,
     TokenView,
 )
-from hub.kernel.http import RestApi
+from core_api.chain.settings import ChainSettings
+from hub.kernel.http import Client, RestApi
 
 
-def reads_api(contracts: ContractReads, governance: GovernanceReads) -> RestApi:
+def reads_api(
+    contracts: ContractReads, governance: GovernanceReads, limit: ReadLimit, settings: ChainSettings
+) -> RestApi:
     """What is on the chain is everybody's to read, here as there. To change it one asks one's wallet, not the hub."""
     api = RestApi("chain")
+    token = Shared(contracts.token, life_s=settings.reads_life_s)
+    market = Shared(contracts.market, life_s=settings.reads_life_s)
+    decisions = Shared(governance.governance, life_s=settings.reads_life_s)
 
     async def get_token() -> TokenView:
         """Get the token SPARK and its supply."""
-        return await contracts.token()
+        return await token.get()
 
-    async def get_staking(query: StakingQuery) -> StakingView:
+    async def get_staking(query: StakingQuery, client: Client) -> StakingView:
         """Get what an account has staked and earned."""
+        await limit.take(client)
         return await contracts.staking(query.address)
 
     async def get_market() -> MarketView:
         """Get the marketplace and its fee."""
-        return await contracts.market()
+        return await market.get()
 
-    async def get_listing(token_id: TokenId) -> ListingView:
+    async def get_listing(token_id: TokenId, client: Client) -> ListingView:
         """Get the listing of a token in the marketplace."""
+        await limit.take(client)
         return await contracts.listing(token_id)
 
     async def get_governance() -> GovernanceView:
         """Get how decisions are taken, and the last proposals."""
-        return await governance.governance()
+        return await decisions.get()
 
     api.get("/blockchain/token", get_token)
     api.get("/blockchain/staking", get_staking)

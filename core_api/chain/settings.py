@@ -38,6 +38,15 @@ class ChainSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     """To the node, of each of ours; further requests wait."""
     most_fee_gwei: PositiveFloat = 200.0
     """Per unit of gas. While the chain costs more, transactions wait."""
+    most_gas: PositiveInt = 500_000
+    """Offered for a mint, which takes 380 000 with the margin (measured). The rest is for a wallet that is a contract:
+    its code runs when it is given the token, on the hub's money."""
+    mints_per_minute: PositiveInt = 20
+    """Of one account, asked for: each may cost the hub money."""
+    reads_per_minute: PositiveInt = 120
+    """Of one address, of what the chain's node is asked for: somebody's tokens are up to 400 calls."""
+    reads_life_s: PositiveFloat = 2.0
+    """How long a node gives everybody the same answer to what takes many calls, and is the same for everybody."""
     royalty_bps: Annotated[int, Meta(ge=0, le=1000)] = 500
     """What a post's author gets of each later sale of its token, in hundredths of a percent."""
     deploy: bool = False

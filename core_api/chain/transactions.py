@@ -18,6 +18,8 @@ NEXT: Final[dict[State, frozenset[State]]] = {
 }
 """The states that may follow each state."""
 UNFINISHED: Final[frozenset[State]] = frozenset({"queued", "submitted", "mined"})
+MOST_TEXT = 200
+"""Characters of what a node says that are kept."""
 REVERTED = Fault(code="reverted", message="The contract refused it when it was mined.")
 
 
@@ -127,6 +129,13 @@ def pause_s(attempts: int, *, first_s: float, longest_s: float) -> float:
     """Seconds until the next look, after so many looks without a change."""
     doublings = min(attempts, 16)  # a float that goes on doubling outgrows what PostgreSQL takes as an interval
     return min(longest_s, first_s * 2.0**doublings)
+
+
+def fault(code: str, said: str) -> Fault:
+    """A fault with what a node or a contract said of it. Anybody can write a contract that says a NUL, which
+    PostgreSQL does not store."""
+    shown = (character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in said[:MOST_TEXT])
+    return Fault(code=code, message="".join(shown))
 
 
 def event_of(transaction: Transaction) -> ChainTransaction:

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass
 
 from core_api.accounts.access import AccessRule
+from core_api.accounts.model import limited_address
 from core_api.chain.announcements import transaction_sinks
 from core_api.chain.blocks_postgres import PostgresBlocks
 from core_api.chain.contract_wallets import LedgerContractWallets
@@ -16,6 +17,7 @@ from core_api.chain.mints import Mints
 from core_api.chain.nfts import NftGallery
 from core_api.chain.reads import ContractReads
 from core_api.chain.reads_governance import GovernanceReads
+from core_api.chain.reads_limit import ReadLimit
 from core_api.chain.recipes import DeploymentRecipe, MintRecipe
 from core_api.chain.routes import mints_api
 from core_api.chain.routes_blocks import blocks_api
@@ -79,16 +81,18 @@ def feature(core: Core, posts: Posts) -> Chain:
         contracts=LedgerContractWallets(ledger),
     )
     library = MetadataLibrary(PostgresBlocks(core.pool), origin=lambda: core.settings.origin)
-    mints = Mints(OwnPosts(posts, core.access), wallets, library, deployments, store, clock, settings, nudge=nudged.set)
+    own_posts = OwnPosts(posts, core.access)
+    mints = Mints(own_posts, wallets, library, deployments, store, core.limiter, clock, settings, nudge=nudged.set)
     nfts = NftGallery(deployments, ledger, wallets, store)
     core.outbox.add(transaction_sinks(core.rooms))
 
     async def start() -> None:
         core.tasks.start(engine.run(), name="transactions")
 
-    reads = reads_api(ContractReads(deployments, ledger), GovernanceReads(deployments, ledger))
+    limit = ReadLimit(core.limiter, settings, counted=limited_address)
+    reads = reads_api(ContractReads(deployments, ledger), GovernanceReads(deployments, ledger), limit, settings)
     return Chain(
-        apis=[mints_api(mints, nfts, deployments), wallets_api(wallets), blocks_api(library), reads],
+        apis=[mints_api(mints, nfts, deployments, limit), wallets_api(wallets), blocks_api(library), reads],
         starts=[start],
         closes=[client.close],
         wallets=wallets,

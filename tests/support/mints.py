@@ -35,10 +35,13 @@ from hub.kernel.errors import NotFound
 from hub.kernel.events import Actor
 from hub.kernel.ids import SessionId, UserId, new_uuid
 from hub.kernel.tasks import Tasks
+from tests.support.accounts import CountingLimiter
 from tests.support.rooms import RecordedRooms
 from tests.support.wait import until
 
-FAST = ChainSettings(deploy=True, first_pause_s=0.02, longest_pause_s=0.3, lease_s=1.0, idle_s=0.2)
+FAST = ChainSettings(
+    deploy=True, first_pause_s=0.02, longest_pause_s=0.3, lease_s=1.0, idle_s=0.2, mints_per_minute=10_000
+)
 """Everything at once, and a dead node's work is taken over after a second."""
 WALLET = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 """The second account of test chains."""
@@ -166,8 +169,8 @@ def chain_node(
         nudged=nudged,
         told=lambda: None,
     )
-    posts, wallets = EverybodysPosts(), OneWallet()
-    mints = Mints(posts, wallets, Unkept(), deployments, store, clock, settings, nudge=nudged.set)
+    posts, wallets, limiter = EverybodysPosts(), OneWallet(), CountingLimiter()
+    mints = Mints(posts, wallets, Unkept(), deployments, store, limiter, clock, settings, nudge=nudged.set)
     nfts = NftGallery(deployments, ledger, wallets, store)
     return ChainNode(
         store, ledger, deployments, engine, mints, nfts, posts, wallets, rooms, transaction_sinks(rooms), pool

@@ -73,7 +73,7 @@ async def socket_client(
     """Connect over WebSocket and wait for `session:ready`, which stays in `received`."""
     client = SocketClient(reconnects=reconnects)
     try:
-        await client.io.connect(url, auth={"token": token, "device": device}, transports=["websocket"])
+        await client.io.connect(url, auth={"token": token, "device": device}, transports=["websocket"], wait_timeout=10)
         await until(lambda: client.count("session:ready"), ANSWER_S)
         yield client
     finally:

@@ -3,8 +3,7 @@
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,92 +19,10 @@ from core_api.chain.rpc import ChainClient
 from core_api.chain.signer import Signer
 from core_api.chain.transactions import Transaction
 from hub.kernel.ids import new_uuid
-from hub.storage.postgres import create_pool
 from tests.support.chain import ChainProcess, running_chain
+from tests.support.chain_line import EMPTY, Killed, Line, killed, node_on, tokens_of, unavailable
 from tests.support.mints import FAST, WALLET, ChainNode, at_work, chain_node, rpc_ledger, somebody
-from tests.support.servers import Servers
 from tests.support.wait import until
-
-EMPTY = "0x000000000000000000000000000000000000dEaD"
-
-
-@dataclass
-class Line:
-    """What is between the hub and its node: a proxy for a ledger that can be cut, or fail in a chosen moment."""
-
-    ledger: RpcLedger
-    cut: bool = False
-    calls: Counter[str] = field(default_factory=Counter)
-    before: dict[str, Any] = field(default_factory=dict)
-    """Method → coroutine function to run before its next call; what it raises, the call raises."""
-    after: dict[str, Any] = field(default_factory=dict)
-
-    def __getattr__(self, name: str) -> Any:
-        method = getattr(self.ledger, name)
-
-        async def call(*arguments: Any) -> Any:
-            self.calls[name] += 1
-            if self.cut:
-                raise ChainUnavailable
-            if (step := self.before.pop(name, None)) is not None:
-                await step()
-            result = await method(*arguments)
-            if (step := self.after.pop(name, None)) is not None:
-                await step()
-            return result
-
-        return call
-
-
-@pytest.fixture(scope="module")
-def chain() -> Iterator[ChainProcess]:
-    with running_chain() as process:
-        yield process
-
-
-@pytest.fixture(scope="module")
-def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("key") / "chain-key"
-
-
-@pytest.fixture(scope="module")
-def contracts(chain: ChainProcess, key: Path, servers: Servers) -> dict[str, str]:
-    """Deployed once for all tests of this module: each has a database of its own, which knows nothing of it."""
-
-    async def deploy(database_url: str) -> dict[str, str]:
-        async with create_pool(database_url, size=4) as pool, rpc_ledger(chain.url) as ledger:
-            node = chain_node(pool, ledger, key)
-            async with at_work(node):
-                await node.ended(await node.mint(somebody()))
-            return (await node.deployments.ready()).contracts
-
-    with servers.fresh_database() as url:
-        return asyncio.run(deploy(url))
-
-
-@pytest.fixture
-async def line(chain: ChainProcess) -> AsyncIterator[Line]:
-    async with rpc_ledger(chain.url) as ledger:
-        yield Line(ledger)
-
-
-@pytest.fixture
-def node(pool: asyncpg.Pool, line: Line, key: Path, contracts: dict[str, str]) -> ChainNode:
-    return node_on(pool, line, key, contracts)
-
-
-def node_on(pool: asyncpg.Pool, line: Line, key: Path, contracts: dict[str, str], **changes: Any) -> ChainNode:
-    settings = msgspec.structs.replace(FAST, nft_address=contracts["SparkleNFT"], **changes)
-    ledger: Ledger = line
-    return chain_node(pool, ledger, key, settings)
-
-
-async def tokens_of(line: Line, nft: str) -> int:
-    return len(await line.ledger.logs(nft, [contract("SparkleNFT").topic("NFTMinted")]))
-
-
-async def unavailable() -> None:
-    raise ChainUnavailable
 
 
 async def test_a_mint_waits_while_the_node_is_away_and_is_done_when_it_is_back(node: ChainNode, line: Line) -> None:
@@ -228,8 +145,8 @@ async def test_what_a_dead_node_signed_and_did_not_send_holds_up_nobody(
 ) -> None:
     dying = node_on(pool, line, key, contracts, lease_s=600.0)
     first = await dying.mint(somebody())
-    line.before["send"] = unavailable
-    with contextlib.suppress(ChainUnavailable):
+    line.before["send"] = killed
+    with contextlib.suppress(Killed):
         await dying.engine.work()
     left = await dying.row(first.id)
     assert left.state == "submitted"

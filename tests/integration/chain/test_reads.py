@@ -18,12 +18,14 @@ from core_api.chain.ledger import Call, ChainIdentity
 from core_api.chain.ledger_rpc import RpcLedger
 from core_api.chain.reads import ContractReads
 from core_api.chain.reads_governance import GovernanceReads
+from core_api.chain.reads_limit import ReadLimit
 from core_api.chain.routes_reads import reads_api
 from core_api.chain.rpc import ChainClient
 from core_api.chain.settings import ChainSettings
 from hub.storage.answers import PostgresAnswers
 from hub.storage.postgres import create_pool
 from hub.transport import middleware, rest
+from tests.support.accounts import CountingLimiter
 from tests.support.chain import ACCOUNTS, CHAIN_ID
 from tests.support.clock import FrozenClock
 
@@ -31,6 +33,8 @@ BASE = "/api/v1/blockchain"
 HUB, ALICE = ACCOUNTS
 ALICE_SHOWN = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 SPARK = 10**18
+READS = 20
+"""Of one address, of what is not the same for everybody."""
 FOREVER = 2**64 - 1
 ORIGINAL = bytes(32)
 
@@ -100,7 +104,9 @@ async def reads(chain_url: str, contracts: dict[str, str], database_url: str) ->
     undo = await chain.request("evm_snapshot")
     ledger, pool = RpcLedger(chain, ChainSettings()), await create_pool(database_url, size=2)
     app = web.Application(middlewares=[middleware.scope])
-    api = reads_api(ContractReads(known, ledger), GovernanceReads(known, ledger))
+    settings = ChainSettings(reads_life_s=1e-9, reads_per_minute=READS)
+    limit = ReadLimit(CountingLimiter(), settings, counted=lambda address: address)
+    api = reads_api(ContractReads(known, ledger), GovernanceReads(known, ledger), limit, settings)
     rest.add_endpoints(app, [api], NoAuthenticator(), PostgresAnswers(pool, FrozenClock()))
     async with TestClient(TestServer(app)) as http:
         yield Reads(http, chain, known)
@@ -244,3 +250,11 @@ async def test_an_address_with_another_contract_or_none_is_an_outage_and_no_cras
     known |= {"SparkleToken": ALICE_SHOWN, "SparkleMarketplace": known["SparkleNFT"], "SparkleGovernor": ALICE_SHOWN}
     unavailable = await reads.get(path, 503)
     assert unavailable["code"] == ChainUnavailable.code
+
+
+async def test_one_address_cannot_have_the_node_asked_without_end(reads: Reads) -> None:
+    for number in range(READS):
+        await reads.get(f"/market/listings/{2**256 + number}", 404)
+    refused = await reads.get(f"/staking?address={ALICE_SHOWN}", 429)
+    assert refused["code"] == "rate_limited"
+    await reads.get("/market")

@@ -165,6 +165,6 @@ async def test_another_method_is_answered_with_those_that_there_are(rest: Rest, 
     assert {method.strip() for method in answer.headers["Allow"].split(",")} - {"HEAD"} == there
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/users", "//nothing", "//api", "/rooms/", "/users/me/nothing"])
+@pytest.mark.parametrize("path", ["/nothing", "/user", "//nothing", "//api", "/rooms/", "/users/me/nothing"])
 async def test_an_address_that_is_none_is_a_problem_too(rest: Rest, ada: Person, path: str) -> None:
     assert_problem(await rest.get(path, ada), 404, "not_found")

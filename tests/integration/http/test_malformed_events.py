@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.support.hub_process import HubProcess
@@ -40,7 +40,7 @@ def payloads(event: str) -> st.SearchStrategy[Any]:
 
 
 @pytest.mark.parametrize("event", EVENTS)
-@settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=3, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 async def test_payloads_that_fit_nothing_are_refused_and_the_connection_stays(
     hub: HubProcess, ada: Person, event: str, data: st.DataObject

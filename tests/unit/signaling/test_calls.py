@@ -109,7 +109,7 @@ async def test_a_call_rings_every_device_and_answers_with_what_the_caller_needs(
     assert hub.rooms.is_member(DESK.connection_id, RoomName(f"call:{call_id}"))
 
 
-@pytest.mark.parametrize("to", [UserId(new_uuid()), CAROL])
+@pytest.mark.parametrize("to", [UserId(new_uuid()), CAROL], ids=["nobody", "blocked"])
 async def test_a_blocked_person_and_nobody_are_the_same_to_the_caller(hub: Hub, to: UserId) -> None:
     hub.people.blocks.add(frozenset((ALICE, CAROL)))
     error = await refused(hub.send(DESK, "initiate", to=to, type="audio"), NotFound)
@@ -117,7 +117,11 @@ async def test_a_blocked_person_and_nobody_are_the_same_to_the_caller(hub: Hub, 
     assert hub.store.calls == {}
 
 
-@pytest.mark.parametrize("to", [ALICE, [BOB, CAROL], [], "bob", ["bob"], BOB + "\n", None])
+@pytest.mark.parametrize(
+    "to",
+    [ALICE, [BOB, CAROL], [], "bob", ["bob"], BOB + "\n", None],
+    ids=["oneself", "two", "none", "no id", "a list of no id", "an id with a line feed", "null"],
+)
 async def test_a_call_to_oneself_to_several_or_to_nonsense_is_refused(hub: Hub, to: object) -> None:
     for _ in range(100):  # a few refusals of a string pattern beside an array once brought the process down
         error = await refused(hub.send(DESK, "initiate", to=to, type="audio"), InvalidPayload)
