@@ -76,6 +76,12 @@ def refusal(chain: ChainProcess, method: str, *params: Any) -> RefusedError:
     return refused.value
 
 
+def receipt_of(chain: ChainProcess, transaction_hash: str) -> dict[str, Any]:
+    """The receipt, once there is one: anvil answers a moment before its block is made."""
+    receipt: dict[str, Any] = until_sync(lambda: chain.call("eth_getTransactionReceipt", transaction_hash))
+    return receipt
+
+
 def test_it_is_a_development_chain_with_known_accounts(chain: ChainProcess) -> None:
     assert int(chain.call("eth_chainId"), 16) == CHAIN_ID
     assert chain.call("net_version") == str(CHAIN_ID)
@@ -89,7 +95,7 @@ def test_a_signed_transaction_is_in_a_block_at_once(chain: ChainProcess) -> None
     raw, transaction_hash = signed(chain)
     before = int(chain.call("eth_getBalance", BOB, "latest"), 16)
     assert chain.call("eth_sendRawTransaction", raw) == transaction_hash
-    receipt = chain.call("eth_getTransactionReceipt", transaction_hash)
+    receipt = receipt_of(chain, transaction_hash)
     assert receipt["status"] == "0x1"
     assert receipt["from"] == ALICE
     assert receipt["gasUsed"] == hex(21_000)
@@ -129,7 +135,7 @@ def test_one_ahead_of_its_turn_waits_and_is_shown_as_waiting(chain: ChainProcess
     refused = refusal(chain, "eth_sendRawTransaction", later).message
     assert "already" in refused
     chain.call("eth_sendRawTransaction", signed(chain, nonce=nonce)[0])
-    assert chain.call("eth_getTransactionReceipt", later_hash)["status"] == "0x1"
+    assert receipt_of(chain, later_hash)["status"] == "0x1"
     assert nonce_of(chain, "latest") == nonce + 2
 
 
@@ -145,7 +151,7 @@ def test_without_automine_a_transaction_can_be_replaced_until_a_block_is_made(ma
     manual.call("eth_sendRawTransaction", second)
     manual.call("evm_mine")
     assert manual.call("eth_getTransactionReceipt", first_hash) is None
-    assert manual.call("eth_getTransactionReceipt", second_hash)["status"] == "0x1"
+    assert receipt_of(manual, second_hash)["status"] == "0x1"
 
 
 def test_a_waiting_transaction_whose_money_was_spent_is_dropped_and_harms_no_other(manual: ChainProcess) -> None:
@@ -164,7 +170,7 @@ def test_a_waiting_transaction_whose_money_was_spent_is_dropped_and_harms_no_oth
     other = manual.call("eth_sendTransaction", {"from": BOB, "to": ALICE})
     manual.call("evm_mine")
     for one in (spends.hash.hex(), other):
-        assert manual.call("eth_getTransactionReceipt", "0x" + one.removeprefix("0x"))["status"] == "0x1"
+        assert receipt_of(manual, "0x" + one.removeprefix("0x"))["status"] == "0x1"
     assert manual.call("eth_getTransactionReceipt", "0x" + lacks.hash.hex().removeprefix("0x")) is None
 
 
@@ -173,7 +179,7 @@ def test_what_does_not_fit_into_one_block_gets_the_next(manual: ChainProcess) ->
     sent = [manual.call("eth_sendTransaction", {"from": who, "to": BOB, "gas": gas}) for who in (ALICE, ALICE, BOB)]
     manual.call("anvil_mine", "0x3")
     for one in sent:
-        assert manual.call("eth_getTransactionReceipt", one)["status"] == "0x1"
+        assert receipt_of(manual, one)["status"] == "0x1"
 
 
 def test_several_transactions_share_a_block_and_their_logs_are_numbered_in_it(manual: ChainProcess) -> None:
@@ -184,7 +190,7 @@ def test_several_transactions_share_a_block_and_their_logs_are_numbered_in_it(ma
         for n in range(2)
     ]
     manual.call("evm_mine")
-    receipts = [manual.call("eth_getTransactionReceipt", one) for one in hashes]
+    receipts = [receipt_of(manual, one) for one in hashes]
     assert receipts[0]["blockHash"] == receipts[1]["blockHash"]
     assert [one["transactionIndex"] for one in receipts] == ["0x0", "0x1"]
     assert [one["logs"][0]["logIndex"] for one in receipts] == ["0x0", "0x1"]
@@ -194,11 +200,11 @@ def test_several_transactions_share_a_block_and_their_logs_are_numbered_in_it(ma
 
 def test_a_contract_is_created_called_estimated_and_tells(chain: ChainProcess) -> None:
     created = chain.call("eth_sendTransaction", {"from": ALICE, "data": creates(STORE_AND_LOG)})
-    contract = chain.call("eth_getTransactionReceipt", created)["contractAddress"]
+    contract = receipt_of(chain, created)["contractAddress"]
     assert chain.call("eth_getCode", contract, "latest") == "0x" + STORE_AND_LOG
     assert int(chain.call("eth_estimateGas", {"from": ALICE, "to": contract}), 16) > 21_000
     told = chain.call("eth_sendTransaction", {"from": ALICE, "to": contract})
-    receipt = chain.call("eth_getTransactionReceipt", told)
+    receipt = receipt_of(chain, told)
     assert int(chain.call("eth_getStorageAt", contract, "0x0", "latest"), 16) == 42
     [log] = receipt["logs"]
     assert (log["address"], log["topics"], int(log["data"], 16)) == (contract.lower(), [TOPIC], 7)
@@ -223,7 +229,7 @@ def test_a_revert_comes_with_its_data(chain: ChainProcess) -> None:
 def test_a_failed_transaction_is_in_a_block_with_status_0(chain: ChainProcess) -> None:
     raw, transaction_hash = signed(chain, to=None, data=reverts_with(NO), gas=100_000)
     assert chain.call("eth_sendRawTransaction", raw) == transaction_hash
-    assert chain.call("eth_getTransactionReceipt", transaction_hash)["status"] == "0x0"
+    assert receipt_of(chain, transaction_hash)["status"] == "0x0"
 
 
 @pytest.mark.parametrize(
@@ -351,7 +357,7 @@ def test_anvil_keeps_its_chain(tmp_path: Path) -> None:
         sent = chain.call("eth_sendRawTransaction", signed(chain)[0])
     with running_chain("anvil", tmp_path) as chain:
         assert chain.call("eth_getBlockByNumber", "0x0", False)["hash"] == genesis
-        assert chain.call("eth_getTransactionReceipt", sent)["status"] == "0x1"
+        assert receipt_of(chain, sent)["status"] == "0x1"
 
 
 def test_anvil_goes_on_from_a_copy_when_its_file_was_cut_by_a_kill(tmp_path: Path) -> None:
