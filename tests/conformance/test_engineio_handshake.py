@@ -50,13 +50,20 @@ async def test_the_open_packet_is_text_and_not_kept_in_caches(client: Client) ->
 
 @pytest.mark.parametrize(
     "query",
-    ["transport=polling&EIO=4", "EIO=4&transport=polling&t=N8hyd6w", "a=1&EIO=4&a=2&transport=polling&b", "EIO=%34&transport=p%6flling"],
+    [
+        "transport=polling&EIO=4",
+        "EIO=4&transport=polling&t=N8hyd6w",
+        "a=1&EIO=4&a=2&transport=polling&b",
+        "EIO=%34&transport=p%6flling",
+    ],
 )
 async def test_the_query_may_have_other_parameters_in_any_order(client: Client, query: str) -> None:
     response = await client.request("GET", f"{ENGINE_PATH}?{query}")
     assert response.status == 200
     Handshake.of(response.text)
-    await client.raw_websocket(f"{ENGINE_PATH}?{query.replace('p%6flling', 'websocket').replace('polling', 'websocket')}")
+    await client.raw_websocket(
+        f"{ENGINE_PATH}?{query.replace('p%6flling', 'websocket').replace('polling', 'websocket')}"
+    )
 
 
 @at_both_paths

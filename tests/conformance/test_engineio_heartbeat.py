@@ -36,9 +36,7 @@ async def receive_ping(session: Session) -> None:
 
 
 @pytest.mark.parametrize("path", [ENGINE_PATH, SOCKET_PATH])
-async def test_the_server_pings_at_its_interval(
-    client: Client, server: BareServer, transport: str, path: str
-) -> None:
+async def test_the_server_pings_at_its_interval(client: Client, server: BareServer, transport: str, path: str) -> None:
     """Three pings take longer than interval and timeout together: each pong has kept the session alive."""
     session = await client.session(transport, path)
     if path == SOCKET_PATH:

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 
 import pytest
 
@@ -134,7 +135,7 @@ invalid = pytest.mark.parametrize(
         b"-1",
         b"4a\x1ex",
         b"2",
-        "４full-width".encode(),
+        "\uff14full-width".encode(),
         strict(b"b?"),
         strict(b"bAQI"),
         strict(b"bAQID BA=="),
@@ -196,10 +197,8 @@ async def test_a_chunked_body_that_is_too_big_is_refused(client: Client) -> None
     connection = await client.connection()
     connection.send(request("POST", session.target, Transfer_Encoding="chunked"))
     connection.send(b"%x\r\n%b\r\n0\r\n\r\n" % (MAX_PAYLOAD + 1, b"4" * (MAX_PAYLOAD + 1)))
-    try:
+    with contextlib.suppress(Ended):
         assert (await connection.response()).status == 413
-    except Ended:
-        pass
     await session.ended()
 
 

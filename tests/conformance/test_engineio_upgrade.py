@@ -78,7 +78,8 @@ async def test_a_poll_that_is_open_at_the_upgrade_is_ended(client: Client) -> No
 async def test_probe_upgrade_and_messages_may_come_in_one_piece(client: Client) -> None:
     session = await client.polling()
     connection = await client.connection()
-    frames = b"".join(map(frame_of, ["2probe", "5", "4a", b"\x01", "4b"]))
+    packets: list[Packet] = ["2probe", "5", "4a", b"\x01", "4b"]
+    frames = b"".join(map(frame_of, packets))
     connection.send(handshake(session.websocket_target) + frames)
     assert (await connection.head())[0] == 101
     websocket = WebSocketSession(RawWebSocket(connection), None)

@@ -36,12 +36,13 @@ async def test_bytes_of_every_size_come_back(client: Client, size: int) -> None:
 
 
 @pytest.mark.parametrize("mask", [bytes(4), b"\xff" * 4, b"\x00\x00\x00\x01", b"4444"], ids=bytes.hex)
-@pytest.mark.parametrize("size", range(1, 18))
-async def test_every_masking_key_is_undone(client: Client, mask: bytes, size: int) -> None:
+async def test_every_masking_key_is_undone(client: Client, mask: bytes) -> None:
+    """At sizes that leave a rest of every kind, for code that takes several bytes at once."""
     session = await client.websocket()
-    data = os.urandom(size)
-    session.socket.send(encode_frame(data, Opcode.BINARY, mask=mask))
-    assert await session.socket.frame() == Frame(Opcode.BINARY, data)
+    for size in range(1, 67):
+        data = os.urandom(size)
+        session.socket.send(encode_frame(data, Opcode.BINARY, mask=mask))
+        assert await session.socket.frame() == Frame(Opcode.BINARY, data)
 
 
 async def test_many_frames_in_one_piece_are_all_read_in_order(client: Client) -> None:
@@ -172,9 +173,7 @@ async def test_a_violation_is_answered_although_the_frame_is_not_complete(client
 
 
 @stricter_than_node
-@pytest.mark.parametrize(
-    ("size", "length_bytes"), [(5, 2), (125, 2), (5, 8), (125, 8), (126, 8), (65_535, 8)], ids=str
-)
+@pytest.mark.parametrize(("size", "length_bytes"), [(5, 2), (125, 2), (5, 8), (125, 8), (126, 8), (65_535, 8)], ids=str)
 async def test_a_length_in_more_bytes_than_needed_is_a_violation(client: Client, size: int, length_bytes: int) -> None:
     """Section 5.2: "the minimal number of bytes MUST be used to encode the length".
 

@@ -31,7 +31,7 @@ async def refusal(client: Client, data: bytes) -> Response | None:
 async def refused_with(client: Client, data: bytes) -> int | None:
     """The status of `refusal`."""
     response = await refusal(client, data)
-    return response and response.status
+    return None if response is None else response.status
 
 
 async def opened(client: Client, data: bytes) -> dict[str, str]:

@@ -108,7 +108,7 @@ async def test_invalid_text_in_an_event_is_refused(client: Client, data: bytes) 
         b'42/\xff,["message"]',
         b'42["\xff"]',
         b'4\xff2["message"]',
-        b'43\xff[]',
+        b"43\xff[]",
         b"40/\xff,",
         b'451-\xff["message"]',
     ],

@@ -111,7 +111,7 @@ class RawConnection:
         return bytes(body)
 
 
-def request(method: str, target: str, body: bytes | None = None, **headers: str) -> bytes:
+def request(method: str, target: str, body: bytes | None = None, /, **headers: str) -> bytes:
     """A request. Underscores in the names of headers stand for hyphens; Content-Length follows from the body."""
     fields = {"Host": "127.0.0.1", **{name.replace("_", "-"): value for name, value in headers.items()}}
     if body is not None:

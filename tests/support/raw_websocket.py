@@ -69,7 +69,7 @@ def encode_frame(
         length_bytes = 0 if size < 126 else 2 if size < 1 << 16 else 8
     short = {0: size, 2: 126, 8: 127}[length_bytes]
     first = (0x80 if fin else 0) | reserved << 4 | opcode
-    head = bytes((first, short | (0x80 if mask is not None else 0))) + size.to_bytes(length_bytes or 1)[: length_bytes]
+    head = bytes((first, short | (0x80 if mask is not None else 0))) + size.to_bytes(length_bytes or 1)[:length_bytes]
     if mask is None:
         return head + data
     return head + mask + xor(data, mask)
@@ -91,7 +91,7 @@ def accept_of(key: str) -> str:
     return base64.b64encode(hashlib.sha1((key + _GUID).encode()).digest()).decode()
 
 
-def handshake(target: str, method: str = "GET", **headers: str | None) -> bytes:
+def handshake(target: str, method: str = "GET", /, **headers: str | None) -> bytes:
     """A client's handshake; `headers` replace the usual ones, and None takes one away."""
     fields: dict[str, str | None] = {
         "Upgrade": "websocket",
@@ -100,7 +100,7 @@ def handshake(target: str, method: str = "GET", **headers: str | None) -> bytes:
         "Sec_WebSocket_Version": "13",
         **headers,
     }
-    return request(method, target, **{name: value for name, value in fields.items() if value is not None})
+    return request(method, target, None, **{name: value for name, value in fields.items() if value is not None})
 
 
 class RawWebSocket:
@@ -152,4 +152,3 @@ class RawWebSocket:
         if not frame.payload:
             return Close(None)
         return Close(int.from_bytes(frame.payload[:2]), frame.payload[2:].decode())
-
