@@ -234,6 +234,7 @@ class Sockets:
         connection = self._connections.pop(ConnectionId(socket.sid), None)
         CONNECTIONS.set(len(self._connections))
         if connection is not None:
+            socket.owner = None  # a cycle, which the collector would find late
             self._under_way.begin()
             self._tasks.start(self._leave_behind(connection), name="disconnect hooks")
 

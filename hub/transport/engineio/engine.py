@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import secrets
+import os
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -65,16 +65,19 @@ class Engine:
         self.heartbeat.stop()
         self.deadlines.stop()
 
-    def open(self, request: Request, connection: WebSocketConnection | None = None) -> Session:
-        """A new session, over a WebSocket if one is given. Its open packet is the first thing that it sends."""
+    def open(self, request: Request, connection: WebSocketConnection | None = None, *, before: bytes = b"") -> Session:
+        """A new session, over a WebSocket if one is given. Its open packet is the first thing that it sends.
+
+        ``before`` is written with it: the answer to the WebSocket's handshake, which else were a write of its own.
+        """
         self.start()
         session = Session(self, new_id())
         self.sessions[session.sid] = session
-        session.send(self._open_packet(session.sid, upgrades=connection is None))
+        session.send(before + self._open_packet(session.sid, upgrades=connection is None))
         if connection is not None:
             session.use_websocket(connection)
         self.heartbeat.schedule(session, self.settings.ping_interval_s, early=True)
-        session.receiver = self.endpoints[request.path](session, request)
+        session.receiver = self.endpoints[request.head.path](session, request)
         return session
 
     def _open_packet(self, sid: str, *, upgrades: bool) -> bytes:
@@ -115,4 +118,4 @@ class Engine:
 
 def new_id() -> str:
     """A random id."""
-    return base64.urlsafe_b64encode(secrets.token_bytes(ID_BYTES)).decode()
+    return base64.urlsafe_b64encode(os.urandom(ID_BYTES)).decode()
