@@ -14,10 +14,8 @@ from tests.support.raw_engineio import (
     Packet,
     PollingSession,
     WebSocketSession,
-    frame_of,
 )
 from tests.support.raw_http import Ended
-from tests.support.raw_websocket import RawWebSocket, handshake
 
 at_both_paths = pytest.mark.parametrize("path", [ENGINE_PATH, SOCKET_PATH])
 
@@ -76,13 +74,10 @@ async def test_a_poll_that_is_open_at_the_upgrade_is_ended(client: Client) -> No
 
 
 async def test_probe_upgrade_and_messages_may_come_in_one_piece(client: Client) -> None:
+    """As those of the public suite, which does not wait for the probe's answer."""
     session = await client.polling()
-    connection = await client.connection()
-    packets: list[Packet] = ["2probe", "5", "4a", b"\x01", "4b"]
-    frames = b"".join(map(frame_of, packets))
-    connection.send(handshake(session.websocket_target) + frames)
-    assert (await connection.head())[0] == 101
-    websocket = WebSocketSession(RawWebSocket(connection), None)
+    websocket = await client.candidate(session)
+    await websocket.send("2probe", "5", "4a", b"\x01", "4b")
     assert [await websocket.packet() for _ in range(4)] == ["3probe", "4a", b"\x01", "4b"]
 
 

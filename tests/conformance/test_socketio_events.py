@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from tests.conformance.marks import stricter_than_node
 from tests.conformance.socketio_session import SocketIO, connected
 from tests.support.raw_engineio import Client, Packet
 
@@ -61,11 +62,11 @@ async def test_events_are_answered_in_order(socket: SocketIO) -> None:
 
 
 async def test_an_unknown_event_is_passed_over(socket: SocketIO) -> None:
-    await socket.send('42["unknown",1]', "42[1,2]", '42[""]', '427["unknown"]')
+    await socket.send('42["unknown",1]', '42[""]', '427["unknown"]')
     await socket.still_works()
 
 
-@pytest.mark.parametrize("ack_id", [0, 1, 9, 10, 456, 2**31, 2**32, 2**53 - 1])
+@pytest.mark.parametrize("ack_id", [0, 1, 9, 10, 456, 2**31, 2**32, 10**15 - 1])
 async def test_an_ack_has_the_id_of_its_event(socket: SocketIO, ack_id: int) -> None:
     await socket.send(f'42{ack_id}["message-with-ack",1,"2",{{"3":[false]}}]')
     assert await socket.packet() == f'43{ack_id}[1,"2",{{"3":[false]}}]'
@@ -76,10 +77,11 @@ async def test_an_ack_without_arguments_is_an_empty_array(socket: SocketIO) -> N
     assert await socket.packet() == "435[]"
 
 
-async def test_an_event_that_is_not_acknowledged_takes_its_id(socket: SocketIO) -> None:
-    await socket.send('427["message","no ack"]')
-    assert await socket.packet() == '42["message-back","no ack"]'
-    await socket.still_works()
+@stricter_than_node
+async def test_an_event_with_an_id_is_acknowledged_whatever_its_handler_returns(socket: SocketIO) -> None:
+    """ "The receiver MUST respond with an ACK packet." The reference implementation leaves that to the handler."""
+    await socket.send('427["message",1]')
+    assert set(await socket.parts(2)) == {'42["message-back",1]', "437[]"}
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,7 @@ async def test_an_unknown_type_ends_the_session(socket: SocketIO, packet: str) -
         '42["message"]\x00',
         strict('42\ufeff["message"]'),
         '42/custom["message"]',
+        strict("42[1]"),
         strict("42"),
         strict("421"),
         strict("42/,"),
@@ -71,7 +72,8 @@ async def test_an_unknown_type_ends_the_session(socket: SocketIO, packet: str) -
 )
 async def test_an_event_that_is_no_array_with_a_name_ends_the_session(socket: SocketIO, packet: str) -> None:
     """ "The payload is mandatory and MUST be a non-empty array. If that's not the case, then the receiver MUST close
-    the connection." The reference implementation takes a payload that is missing for one without arguments."""
+    the connection." The reference implementation takes a payload that is missing for one without arguments, and a
+    number for a name."""
     await ends(socket, packet)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from tests.conformance.marks import at_normal_ping, stricter_than_node
+from tests.conformance.marks import at_normal_ping
 from tests.support.raw_engineio import Client, WebSocketSession
 from tests.support.raw_http import Ended
 from tests.support.raw_websocket import Close, Opcode, close_payload, encode_frame
@@ -108,15 +108,3 @@ async def test_a_client_that_stops_sending_is_told_goodbye(client: Client) -> No
     session.socket.connection.end()
     with contextlib.suppress(Ended):
         await session.socket.closed()
-
-
-@stricter_than_node
-async def test_a_server_does_not_wait_for_ever_for_the_answer_to_its_close(client: Client) -> None:
-    """Section 7.1.1: it may close the TCP connection after a reasonable time; the client here never answers.
-
-    The reference implementation waits 30 s.
-    """
-    session = await client.websocket()
-    session.socket.send(encode_frame("4bad", reserved=7))
-    assert (await session.socket.frame()).payload[:2] == close_payload(1002)
-    assert await session.socket.connection.rest() == b""

@@ -52,7 +52,7 @@ class RawConnection:
         """The status and the headers of the next answer."""
         status_line, *lines = (await self._until(b"\r\n\r\n")).decode("latin-1").split("\r\n")[:-2]
         version, status, *_ = status_line.split(" ")
-        assert version == "HTTP/1.1"
+        assert version in ("HTTP/1.1", "HTTP/1.0")  # aiohttp answers 1.0 to what it cannot parse
         fields = [line.partition(":") for line in lines]
         return int(status), {name.lower(): value.strip() for name, _, value in fields}
 
