@@ -151,22 +151,27 @@ class Outboxes:
         of: list[bytes] | None = None
         joined = b""
         ends_at = time.monotonic() + SLICE_S
-        for count, sink in enumerate(pending, 1):
-            packets = sink.outbox
-            if packets is not None:  # else a poll took them, or the session has closed
-                sink.outbox = None
-                write = sink.write
-                if write is None:
-                    sink.hold(packets)
-                elif len(packets) == 1:
-                    write(packets[0])
-                else:  # neighbours in a room mostly have the same packets: joined once
-                    if packets != of:
-                        of, joined = packets, b"".join(packets)
-                    write(joined)
-            if not count % CLOCK_EVERY and time.monotonic() > ends_at and count < len(pending):
-                # The rest goes on in the next turn. Whatever is sent meanwhile joins the outboxes that wait here.
+        count = 0
+        try:
+            for count, sink in enumerate(pending, 1):
+                packets = sink.outbox
+                if packets is not None:  # else a poll took them, or the session has closed
+                    sink.outbox = None
+                    write = sink.write
+                    if write is None:
+                        sink.hold(packets)
+                    elif len(packets) == 1:
+                        write(packets[0])
+                    else:  # neighbours in a room mostly have the same packets: joined once
+                        if packets != of:
+                            of, joined = packets, b"".join(packets)
+                        write(joined)
+                if not count % CLOCK_EVERY and time.monotonic() > ends_at:
+                    break
+        finally:
+            # The rest goes on in the next turn, also after an exception: who is forgotten here has an outbox that
+            # nobody ever writes. Whatever is sent meanwhile joins the outboxes that wait.
+            if count < len(pending):
                 self._pending = pending[count:] + self._pending
                 if not self._scheduled:
                     self._schedule()
-                return

@@ -95,7 +95,7 @@ packets = st.one_of(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(st.lists(packets, max_size=5), max_size=5))
 def test_whatever_comes_the_newest_states_wait_once_after_the_messages_in_their_order(added: list[list[bytes]]) -> None:
     waiting, messages, newest = Backlog(), list[bytes](), dict[str, dict[str, State]]()
