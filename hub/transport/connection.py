@@ -38,36 +38,49 @@ class UnderWay:
 
 
 class Turn:
-    """One event's turn among those with the same order key: ``async with`` waits for the one before it."""
+    """One event's turn among those with the same order key: ``async with`` waits for those before it.
 
-    __slots__ = ("_before", "_connection", "_done", "_key")
+    They are a line, each with its neighbours: so one that is cancelled while it waits can leave from the middle.
+    """
+
+    __slots__ = ("_after", "_before", "_called", "_connection", "_key")
 
     def __init__(self, connection: "Connection", key: str) -> None:
         self._connection, self._key = connection, key
-        turns = connection.turns
-        self._before: Turn | None = turns.get(key)
-        self._done: Future[None] | None = None
-        turns[key] = self
+        self._before: Turn | None = None
+        self._after: Turn | None = None
+        self._called: Future[None] | None = None
+        """What it waits for, if there was one before it."""
 
     async def __aenter__(self) -> None:
-        before, self._before = self._before, None
+        turns = self._connection.turns
+        before = self._before = turns.get(self._key)
+        turns[self._key] = self
         if before is None:
             return
-        before._done = self._connection.loop.create_future()
+        before._after = self
+        self._called = self._connection.loop.create_future()
         try:
-            await before._done
+            await self._called
         except BaseException:
-            self._end()
+            self._leave()
             raise
 
     async def __aexit__(self, *_: object) -> None:
-        self._end()
+        self._leave()
 
-    def _end(self) -> None:
-        if self._done is not None and not self._done.done():
-            self._done.set_result(None)
-        if self._connection.turns.get(self._key) is self:
-            del self._connection.turns[self._key]
+    def _leave(self) -> None:
+        before, after, turns = self._before, self._after, self._connection.turns
+        if before is not None:
+            before._after = after
+        if after is not None:
+            after._before = before
+            if before is None and after._called is not None and not after._called.done():
+                after._called.set_result(None)
+        elif before is not None:
+            turns[self._key] = before
+        else:
+            del turns[self._key]
 
 
 class Connection:
@@ -93,5 +106,5 @@ class Connection:
         return self.caller.connection_id
 
     def in_order(self, key: str) -> Turn:
-        """The place of an event behind every earlier one with the same key; taken at once, entered later."""
+        """The turn of an event behind every earlier one with the same key; its place is taken when it is entered."""
         return Turn(self, key)
