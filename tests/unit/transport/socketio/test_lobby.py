@@ -18,6 +18,7 @@ class Door:
         self.server = SocketServer()
         self.log: list[str] = []
         self.sids: list[str] = []
+        self.slow = asyncio.Event()
         self.decision: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         for namespace in ("/", "/custom"):
             self.server.on("connect", partial(self._connect, namespace), namespace=namespace)
@@ -36,6 +37,8 @@ class Door:
 
     async def _note(self, _sid: str, text: str) -> None:
         self.log.append(text)
+        if text == "slow":
+            await self.slow.wait()
 
     def left_behind(self) -> list[object]:
         """What is still kept of clients."""
@@ -136,3 +139,38 @@ async def test_a_lobby_holds_no_more_than_a_session(door: Door) -> None:
     door.decision.set_result(None)
     await settle()
     assert door.left_behind() == []
+
+
+async def test_who_leaves_and_connects_again_is_not_told_what_became_of_the_first_time(door: Door) -> None:
+    client = LocalClient(door.server)
+    client.send("40/custom,")
+    await settle()
+    client.send("41/custom,")
+    first, door.decision = door.decision, asyncio.get_running_loop().create_future()
+    client.send("40/custom,")
+    await settle()
+    first.set_result(False)
+    await settle()
+    assert client.received() == []
+    door.decision.set_result(None)
+    await settle()
+    assert client.received() == [f'40/custom,{{"sid":"{door.sids[1]}"}}', '42/custom,["to-you"]']
+    client.drop()
+    await settle()
+    assert door.log == ["connect", "connect", "disconnect: transport close"]
+    assert door.left_behind() == []
+
+
+async def test_who_leaves_and_connects_again_gets_no_acknowledgement_of_an_event_of_the_first_time(door: Door) -> None:
+    """Its ids begin anew: it would be taken for the answer to another event."""
+    door.decision.set_result(None)
+    client = LocalClient(door.server)
+    client.send("40", '421["note","slow"]')
+    await settle()
+    client.send("41", "40")
+    await settle()
+    assert len(door.sids) == 2
+    client.received()
+    door.slow.set()
+    await settle()
+    assert client.received() == []
