@@ -174,3 +174,16 @@ async def test_who_leaves_and_connects_again_gets_no_acknowledgement_of_an_event
     door.slow.set()
     await settle()
     assert client.received() == []
+
+
+async def test_a_connect_handler_may_disconnect_its_own_socket(door: Door) -> None:
+    client = LocalClient(door.server)
+    client.send("40")
+    await settle()
+    await door.server.disconnect(door.sids[0])
+    door.decision.set_result(None)
+    await settle()
+    [packet] = client.received()
+    assert str(packet).startswith("44{"), "before it was connected it is refused"
+    assert door.log == ["connect", "disconnect: transport close"]
+    assert door.left_behind() == []
