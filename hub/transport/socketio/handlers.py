@@ -12,7 +12,7 @@ from socketio.exceptions import ConnectionRefusedError as SocketRefusedError
 
 from hub.transport.eager import start
 from hub.transport.engineio.session import Reason
-from hub.transport.socketio.socket import Socket
+from hub.transport.socketio.socket import PENDING, Socket
 
 if TYPE_CHECKING:
     from hub.transport.socketio.server import SocketServer
@@ -38,9 +38,17 @@ class HandlerEndpoint:
 
     def connect(self, socket: Socket, auth: Any) -> None:
         """See Endpoint."""
+        socket.client.begin()
         self._start(socket, self._connect(socket, auth), "connect")
 
     async def _connect(self, socket: Socket, auth: Any) -> None:
+        try:
+            if socket.state == PENDING:  # else it has gone before this was begun
+                await self._decide(socket, auth)
+        finally:
+            socket.client.end()
+
+    async def _decide(self, socket: Socket, auth: Any) -> None:
         request = socket.client.request
         environ = {} if request is None else request.environ()
         self._server.environ[socket.client.session.sid] = environ

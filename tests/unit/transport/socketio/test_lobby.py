@@ -9,6 +9,7 @@ from socketio.exceptions import ConnectionRefusedError as SocketRefusedError
 
 from hub.transport.socketio.server import SocketServer
 from tests.support.local_client import LocalClient, settle
+from tests.support.wait import until
 
 
 class Door:
@@ -186,4 +187,17 @@ async def test_a_connect_handler_may_disconnect_its_own_socket(door: Door) -> No
     [packet] = client.received()
     assert str(packet).startswith("44{"), "before it was connected it is refused"
     assert door.log == ["connect", "disconnect: transport close"]
+    assert door.left_behind() == []
+
+
+async def test_connects_under_way_are_bounded(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hub.transport.socketio.client.MAX_IN_FLIGHT", 4)
+    client = LocalClient(door.server)
+    client.send(*["40/custom,", "41/custom,"] * 20)
+    await settle()
+    assert door.log == ["connect"] * 4
+    door.decision.set_result(None)
+    await until(lambda: client.unread == 0)
+    client.drop()
+    await settle()
     assert door.left_behind() == []
