@@ -12,7 +12,7 @@ from socketio.exceptions import ConnectionRefusedError as SocketRefusedError
 
 from hub.transport.eager import start
 from hub.transport.engineio.session import Reason
-from hub.transport.socketio.socket import PENDING, Socket
+from hub.transport.socketio.socket import PENDING, Answer, Socket
 
 if TYPE_CHECKING:
     from hub.transport.socketio.server import SocketServer
@@ -85,7 +85,7 @@ class HandlerEndpoint:
                 log.exception("the handler of %s failed", name[:80])
                 return
             if not self._needs_task(handler):
-                self._acknowledge(socket, ack_id, result)
+                self._acknowledge(socket, ack_id, name, result)
                 return
         task = start(socket.client.session.engine.loop, result)
         if task.done():
@@ -103,7 +103,7 @@ class HandlerEndpoint:
     def _handled(self, socket: Socket, ack_id: int | None, name: str, task: asyncio.Task[Any]) -> None:
         self._ended(task, name)
         if not task.cancelled() and task.exception() is None and self._server.was_handled(task.result()):
-            self._acknowledge(socket, ack_id, task.result())
+            self._acknowledge(socket, ack_id, name, task.result())
 
     def _needs_task(self, handler: Callable[..., Any]) -> bool:
         known = self._is_coroutine.get(handler)
@@ -111,10 +111,31 @@ class HandlerEndpoint:
             known = self._is_coroutine[handler] = inspect.iscoroutinefunction(handler)
         return known
 
-    def _acknowledge(self, socket: Socket, ack_id: int | None, result: Any) -> None:
-        if ack_id is not None:
-            arguments = () if result is None else result if isinstance(result, tuple) else (result,)
+    def _acknowledge(self, socket: Socket, ack_id: int | None, name: str, result: Any) -> None:
+        if ack_id is None:
+            return
+        arguments = () if result is None else result if isinstance(result, tuple) else (result,)
+        try:
             socket.acknowledge(ack_id, *arguments)
+        except Exception:
+            log.exception("what the handler of %s returned cannot be sent", name[:80])
+
+    def answer_to(self, socket: Socket, callback: Callable[..., Any]) -> Answer:
+        """A function or coroutine function of the application, as a socket calls it with an acknowledgement.
+
+        The arguments are the client's choice, so they may not suit it.
+        """
+
+        def answer(arguments: list[Any]) -> None:
+            try:
+                result = callback(*arguments)
+            except Exception:
+                log.exception("the callback of an acknowledgement failed")
+                return
+            if inspect.iscoroutine(result):
+                self._start(socket, result, "an acknowledgement")
+
+        return answer
 
     def disconnected(self, socket: Socket, reason: str) -> None:
         """See Endpoint."""

@@ -17,7 +17,7 @@ from hub.transport.seams import ApiServer
 from hub.transport.socketio.client import Client, Endpoint
 from hub.transport.socketio.codecs import JSON, MSGPACK, Codec
 from hub.transport.socketio.handlers import REJECTED, HandlerEndpoint
-from hub.transport.socketio.manager import RoomManager, as_answer
+from hub.transport.socketio.manager import RoomManager
 from hub.transport.socketio.packets import EVENT
 from hub.transport.socketio.rooms import Packets, Rooms
 from hub.transport.socketio.socket import PENDING, Socket
@@ -122,7 +122,7 @@ class SocketServer(ApiServer):
         if callback is not None:
             socket = self.rooms_of(namespace).sockets.get(target)
             if socket is not None:
-                ack_id = socket.expect(as_answer(callback, self.engine.loop))
+                ack_id = socket.expect(self._handlers.answer_to(socket, callback))
                 socket.send(socket.client.codec.encode(EVENT, namespace, ack_id, arguments))
             return
         packets = VolatilePackets if volatile else Packets
