@@ -4,6 +4,7 @@ import logging
 
 from core_api.outbox import Payload, Sink
 from core_api.rooms.model import MAX_BODY_BYTES, room_name
+from core_api.rooms.posting import PostingRights
 from core_api.rooms.schema import Attendance, RoomMember, RoomMessage, Send, Sent
 from core_api.rooms.store import MEMBER_REMOVED, NewMessage, PeopleThere, RoomStore
 from core_api.storable import encode_json
@@ -15,10 +16,6 @@ from hub.kernel.ports import Access, Roles, Rooms
 
 log = logging.getLogger(__name__)
 
-RIGHTS_MS = 1000
-"""How long the right to post is believed: what is taken away must be gone within a second, and asking PostgreSQL for
-each message of a lively room would cost more than sending it."""
-
 
 class LiveRooms:
     """The use cases of the events room:*.
@@ -28,7 +25,14 @@ class LiveRooms:
     """
 
     def __init__(
-        self, store: RoomStore, people: PeopleThere, rooms: Rooms, access: Access, roles: Roles, clock: Clock
+        self,
+        store: RoomStore,
+        people: PeopleThere,
+        rooms: Rooms,
+        access: Access,
+        roles: Roles,
+        rights: PostingRights,
+        clock: Clock,
     ) -> None:
         self._store = store
         self._people = people
@@ -36,14 +40,14 @@ class LiveRooms:
         self._access = access
         self._roles = roles
         self._clock = clock
-        self._entered: dict[ConnectionId, dict[str, int]] = {}
-        """Rooms of each connection of this node, with the time of the last check that it may post there, in ms. The hub
-        has forgotten the rooms when the connection is gone."""
+        self._rights = rights
+        self._entered: dict[ConnectionId, set[str]] = {}
+        """Rooms of each connection of this node: when it is gone, the hub has forgotten them already."""
 
     async def enter(self, caller: Caller, room_id: str) -> Attendance:
         """Let a connection in. Idempotent. Raises NotFound if the person may not know of the room."""
         await self._access.check(caller, "read", "room", room_id)
-        self._entered.setdefault(caller.connection_id, {})[room_id] = 0
+        self._entered.setdefault(caller.connection_id, set()).add(room_id)
         count = await self._rooms.join(caller.connection_id, room_name(room_id))
         try:
             # Once more: whoever was taken out since the first check was put out before they had come in.
@@ -72,7 +76,7 @@ class LiveRooms:
 
     async def disconnected(self, caller: Caller) -> None:
         """Say goodbye in the rooms where this was the person's last connection."""
-        for room_id in self._entered.pop(caller.connection_id, {}):
+        for room_id in self._entered.pop(caller.connection_id, set()):
             await self._departed(caller, room_id)
 
     async def send(self, caller: Caller, message: Send) -> Sent | None:
@@ -84,7 +88,9 @@ class LiveRooms:
         Messages of senders on several nodes may arrive in another order than their ``seq``; and if the node dies
         between commit and sending, a ``seq`` is missing. In both cases ``seq`` shows it.
         """
-        await self._may_post(caller, message.room_id)
+        await self._rights.check(caller, message.room_id)
+        if not self._rooms.is_member(caller.connection_id, room_name(message.room_id)):
+            raise Forbidden("Join the room before you send to it.")
         body = encode_json(message.body, max_bytes=MAX_BODY_BYTES, pointer="/body")
         event = RoomMessage(
             room_id=message.room_id, sender=caller.user_id, body=message.body, sent_at=self._clock.now()
@@ -101,18 +107,9 @@ class LiveRooms:
             await self._broadcast(event, caller, volatile=False)
         return Sent(message_id=posted.id, seq=posted.seq)
 
-    async def _may_post(self, caller: Caller, room_id: str) -> None:
-        entered, now_ms = self._entered.get(caller.connection_id, {}), self._clock.now_ms()
-        is_member = self._rooms.is_member(caller.connection_id, room_name(room_id))
-        if not is_member or now_ms - entered.get(room_id, 0) >= RIGHTS_MS:
-            await self._access.check(caller, "comment", "room", room_id)
-            if room_id in entered:
-                entered[room_id] = now_ms
-        if not is_member:
-            raise Forbidden("Join the room before you send to it.")
-
     async def expel(self, room_id: str, user_id: UserId) -> None:
         """Put every connection of a person out of a room, on all nodes. Idempotent."""
+        self._rights.forget(user_id, room_id)
         await self._rooms.evict(room_name(room_id), of=user_room(user_id))
         if await self._people.expel(room_id, user_id):
             await self._tell(room_id, user_id, joined=False)
@@ -146,7 +143,7 @@ class LiveRooms:
         await self._rooms.emit(room_name(event.room_id), event, skip=caller.connection_id, volatile=volatile)
 
     def _forget(self, connection_id: ConnectionId, room_id: str) -> None:
-        rooms = self._entered.get(connection_id, {})
-        rooms.pop(room_id, None)
+        rooms = self._entered.get(connection_id, set())
+        rooms.discard(room_id)
         if not rooms:
             self._entered.pop(connection_id, None)
