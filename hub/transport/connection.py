@@ -1,10 +1,13 @@
 """One connection of this node: who it speaks for, and its events in the order they came."""
 
 from asyncio import AbstractEventLoop, Future
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
-from hub.kernel.ids import ConnectionId
 from hub.kernel.ports import Admission, Gate
 from hub.transport.socketio.socket import Socket
+
+T = TypeVar("T")
 
 
 class UnderWay:
@@ -38,38 +41,41 @@ class UnderWay:
 
 
 class Turn:
-    """One event's turn among those with the same order key: ``async with`` waits for those before it.
+    """One event's place among those of its connection with the same order key.
 
-    They are a line, each with its neighbours: so one that is cancelled while it waits can leave from the middle.
+    They stand in a line, each with its neighbours, so that one can be given up while it waits for those before it.
     """
 
     __slots__ = ("_after", "_before", "_called", "_connection", "_key")
 
     def __init__(self, connection: "Connection", key: str) -> None:
         self._connection, self._key = connection, key
-        self._before: Turn | None = None
+        self._before: Turn | None = connection.turns.get(key)
         self._after: Turn | None = None
         self._called: Future[None] | None = None
-        """What it waits for, if there was one before it."""
+        """Done when its turn has come, if it waits for that."""
+        if self._before is not None:
+            self._before._after = self
+        connection.turns[key] = self
 
-    async def __aenter__(self) -> None:
-        turns = self._connection.turns
-        before = self._before = turns.get(self._key)
-        turns[self._key] = self
-        if before is None:
-            return
-        before._after = self
-        self._called = self._connection.loop.create_future()
+    @property
+    def has_come(self) -> bool:
+        """Whether no earlier event is under way."""
+        return self._before is None
+
+    async def then(self, handling: Coroutine[Any, Any, T]) -> T:
+        """Wait until it has come, and then await ``handling``."""
         try:
-            await self._called
+            if self._before is not None:
+                self._called = self._connection.engine.loop.create_future()
+                await self._called
         except BaseException:
-            self._leave()
+            handling.close()
             raise
+        return await handling
 
-    async def __aexit__(self, *_: object) -> None:
-        self._leave()
-
-    def _leave(self) -> None:
+    def end(self) -> None:
+        """The event is done, whatever came of it, or was given up. The turn of the next comes after all before it."""
         before, after, turns = self._before, self._after, self._connection.turns
         if before is not None:
             before._after = after
@@ -86,11 +92,11 @@ class Turn:
 class Connection:
     """One connection: a socket of the default namespace, and who it speaks for."""
 
-    __slots__ = ("caller", "expires_at_ms", "gate", "loop", "socket", "told", "turns", "under_way")
+    __slots__ = ("caller", "engine", "expires_at_ms", "gate", "socket", "told", "turns", "under_way")
 
     def __init__(self, socket: Socket, gate: Gate, admission: Admission) -> None:
         self.socket = socket
-        self.loop = socket.client.session.engine.loop
+        self.engine = socket.client.session.engine
         self.gate = gate
         self.caller = admission.caller
         self.expires_at_ms = admission.expires_at_ms
@@ -100,11 +106,6 @@ class Connection:
         self.turns: dict[str, Turn] = {}
         """The last event of each order key, while there is one under way."""
 
-    @property
-    def id(self) -> ConnectionId:
-        """Its id, which others may see."""
-        return self.caller.connection_id
-
     def in_order(self, key: str) -> Turn:
-        """The turn of an event behind every earlier one with the same key; its place is taken when it is entered."""
+        """The place of an event behind every earlier one with the same key."""
         return Turn(self, key)

@@ -16,6 +16,7 @@ from tests.support.raw_engineio import (
     WebSocketSession,
 )
 from tests.support.raw_http import Ended
+from tests.support.raw_websocket import encode_frame
 
 at_both_paths = pytest.mark.parametrize("path", [ENGINE_PATH, SOCKET_PATH])
 
@@ -159,6 +160,24 @@ async def test_a_websocket_that_dies_after_its_probe_loses_nothing(client: Clien
     await candidate.disconnect()
     await session.send("4after")
     assert [await next_message(session) for _ in range(2)] == ["4during", "4after"]
+
+
+async def test_a_websocket_that_is_closed_after_its_probe_leaves_polling_as_it_was(client: Client) -> None:
+    session = await client.polling()
+    candidate = await probed(client, session)
+    candidate.socket.send_close()
+    await candidate.ended()
+    await session.send("4still polling")
+    assert await next_message(session) == "4still polling"
+
+
+async def test_a_violation_during_the_probe_ends_the_websocket_and_leaves_polling_as_it_was(client: Client) -> None:
+    session = await client.polling()
+    candidate = await probed(client, session)
+    candidate.socket.send(encode_frame("5", reserved=4))
+    assert (await candidate.closed()).code == 1002
+    await session.send("4still polling")
+    assert await next_message(session) == "4still polling"
 
 
 async def test_a_websocket_that_dies_beside_an_open_poll_loses_nothing(client: Client) -> None:

@@ -72,14 +72,6 @@ async def test_nothing_is_read_after_a_close(client: Client, after: bytes) -> No
     assert await session.socket.closed() == Close(1000)
 
 
-async def test_what_came_before_a_close_is_answered_first(client: Client) -> None:
-    session = await client.websocket()
-    session.socket.send(encode_frame("4last"))
-    session.socket.send_close(close_payload(1001))
-    assert await session.packet() == "4last"
-    assert (await session.socket.closed()).code == 1001
-
-
 async def end_with_close(session: WebSocketSession) -> None:
     session.socket.send_close()
     await session.socket.closed()

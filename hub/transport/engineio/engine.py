@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import orjson
-from prometheus_client import Counter
 
+from hub.transport.eager import Spawn, spawner
 from hub.transport.engineio.outbox import Outboxes
 from hub.transport.engineio.request import Request
 from hub.transport.engineio.session import CLOSED, CLOSING, Reason, Receiver, Session
@@ -18,12 +18,12 @@ from hub.transport.engineio.settings import EngineSettings
 from hub.transport.engineio.timer_wheel import TimerWheel
 from hub.transport.engineio.websocket import CloseCode, frame
 from hub.transport.engineio.websocket_connection import WebSocketConnection
+from hub.transport.socket_metrics import METRICS
 
 ID_BYTES: Final = 15
 """Of randomness in a session id, which is a bearer secret: 20 characters without padding."""
 MAX_ENDED: Final = 1000
 """Ended polling sessions whose reason is remembered."""
-CLOSED_SESSIONS = Counter("hub_engine_closed_total", "Engine.IO sessions that ended, by reason", ["reason"])
 
 Accept = Callable[[Session, Request], Receiver]
 """Makes the receiver of a new session's messages."""
@@ -38,6 +38,8 @@ class Engine:
 
     loop: asyncio.AbstractEventLoop
     outboxes: Outboxes
+    spawn: Spawn
+    """Makes tasks that start eagerly."""
 
     def __init__(self, settings: EngineSettings, endpoints: dict[str, Accept]) -> None:
         self.settings = settings
@@ -55,6 +57,7 @@ class Engine:
             self._started = True
             self.loop = asyncio.get_running_loop()
             self.outboxes = Outboxes(self.loop)
+            self.spawn = spawner(self.loop)
             self.heartbeat.start(self.loop)
             self.deadlines.start(self.loop)
 
@@ -92,7 +95,7 @@ class Engine:
 
     def closed(self, session: Session, reason: str) -> None:
         """Called by a session that has ended. One in CLOSING stays until its last packets are fetched, or time out."""
-        CLOSED_SESSIONS.labels(reason).inc()
+        METRICS.closed[reason] += 1
         if session.connection is None:  # by WebSocket the close frame has told it
             self.ended[session.sid] = reason
             if len(self.ended) > MAX_ENDED:

@@ -1,18 +1,18 @@
 """Events of one connection: those with one key in the order they came, and the end of all that are under way."""
 
 import asyncio
+from collections.abc import Coroutine
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
 from hub.transport.connection import Connection, UnderWay
-from hub.transport.eager import start
 
 
 def a_connection() -> Connection:
-    loop = asyncio.get_running_loop()
-    socket = SimpleNamespace(client=SimpleNamespace(session=SimpleNamespace(engine=SimpleNamespace(loop=loop))))
+    engine = SimpleNamespace(loop=asyncio.get_running_loop())
+    socket = SimpleNamespace(client=SimpleNamespace(session=SimpleNamespace(engine=engine)))
     return Connection(
         cast("Any", socket), cast("Any", None), cast("Any", SimpleNamespace(caller=None, expires_at_ms=0))
     )
@@ -30,13 +30,15 @@ class Events:
     def begin(self, name: str, key: str = "key") -> None:
         loop = asyncio.get_running_loop()
         self._ends[name] = loop.create_future()
-        self.tasks[name] = start(loop, self._handle(name, key))
+        turn = self.connection.in_order(key)
+        handling = self._handle(name)
+        self.tasks[name] = loop.create_task(handling if turn.has_come else turn.then(handling))
+        self.tasks[name].add_done_callback(lambda _: turn.end())
 
-    async def _handle(self, name: str, key: str) -> None:
-        async with self.connection.in_order(key):
-            self.log.append(f"{name} begins")
-            await self._ends[name]
-            self.log.append(f"{name} ends")
+    async def _handle(self, name: str) -> None:
+        self.log.append(f"{name} begins")
+        await self._ends[name]
+        self.log.append(f"{name} ends")
 
     async def end(self, name: str, error: Exception | None = None) -> None:
         if error is None:
@@ -48,6 +50,10 @@ class Events:
     async def cancel(self, name: str) -> None:
         self.tasks[name].cancel()
         await settle()
+
+
+def begun(coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    return asyncio.get_running_loop().create_task(coroutine)
 
 
 async def settle() -> None:
@@ -151,7 +157,8 @@ async def test_one_that_is_cancelled_just_as_its_turn_comes_lets_the_next_begin(
         events.begin(name)
     await settle()
     events._ends["a"].set_result(None)
-    await asyncio.sleep(0)
+    await asyncio.sleep(0)  # a ends
+    await asyncio.sleep(0)  # and calls b
     assert events.log == ["a begins", "a ends"]
     await events.cancel("b")
     assert events.log == ["a begins", "a ends", "c begins"]
@@ -159,12 +166,28 @@ async def test_one_that_is_cancelled_just_as_its_turn_comes_lets_the_next_begin(
     assert events.connection.turns == {}
 
 
+async def test_one_whose_turn_comes_before_it_has_begun_to_wait_does_not_wait() -> None:
+    connection, log = a_connection(), list[str]()
+
+    async def handle() -> None:
+        log.append("handled")
+
+    first, second = connection.in_order("key"), connection.in_order("key")
+    assert (first.has_come, second.has_come) == (True, False)
+    task = begun(second.then(handle()))
+    first.end()
+    await task
+    second.end()
+    assert log == ["handled"]
+    assert connection.turns == {}
+
+
 async def test_settled_waits_for_the_last_of_what_is_under_way() -> None:
     loop, under_way = asyncio.get_running_loop(), UnderWay()
     await under_way.settled(loop)
     under_way.begin()
     under_way.begin()
-    waiting = [start(loop, under_way.settled(loop)) for _ in range(2)]
+    waiting = [begun(under_way.settled(loop)) for _ in range(2)]
     await settle()
     under_way.end()
     await settle()
@@ -177,7 +200,7 @@ async def test_settled_waits_for_the_last_of_what_is_under_way() -> None:
 async def test_settled_goes_on_waiting_for_what_begins_before_it_has_woken() -> None:
     loop, under_way = asyncio.get_running_loop(), UnderWay()
     under_way.begin()
-    waiting = start(loop, under_way.settled(loop))
+    waiting = begun(under_way.settled(loop))
     await settle()
     under_way.end()
     under_way.begin()
@@ -191,7 +214,7 @@ async def test_settled_goes_on_waiting_for_what_begins_before_it_has_woken() -> 
 async def test_who_gives_up_waiting_for_the_end_does_not_disturb_it() -> None:
     loop, under_way = asyncio.get_running_loop(), UnderWay()
     under_way.begin()
-    waiting = start(loop, under_way.settled(loop))
+    waiting = begun(under_way.settled(loop))
     await settle()
     waiting.cancel()
     await settle()

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from hub.transport.eager import HubLoop, start
+from hub.transport.eager import HubLoop, spawner
 from tests.support.wait import until
 
 WHO: ContextVar[str] = ContextVar("who", default="nobody")
@@ -42,7 +42,7 @@ def test_outside_any_task_the_first_step_has_run_when_it_is_started() -> None:
         loop = asyncio.get_running_loop()
 
         def begin() -> asyncio.Task[str]:
-            task = start(loop, work())
+            task = spawner(loop)(work())
             assert log == ["first step"]
             return task
 
@@ -57,7 +57,7 @@ def test_what_never_waits_is_done_when_it_is_started() -> None:
         return 7
 
     async def main() -> None:
-        task = await outside_any_task(lambda: start(asyncio.get_running_loop(), work()))
+        task = await outside_any_task(lambda: spawner(asyncio.get_running_loop())(work()))
         assert task.done()
         assert task.result() == 7
 
@@ -76,7 +76,7 @@ def test_many_can_be_started_one_after_the_other_and_what_each_schedules_still_c
 
         def begin() -> None:
             for name in "ab":
-                assert start(loop, work(name)).done()
+                assert spawner(loop)(work(name)).done()
 
         await outside_any_task(begin)
         await asyncio.sleep(0)
@@ -93,7 +93,7 @@ def test_within_a_task_it_waits_for_the_next_turn_since_tasks_do_not_nest() -> N
         log.append("first step")
 
     async def main() -> None:
-        task = start(asyncio.get_running_loop(), work())
+        task = spawner(asyncio.get_running_loop())(work())
         assert log == []
         await task
         assert log == ["first step"]
@@ -109,12 +109,12 @@ def test_a_task_that_starts_another_in_its_eager_first_step_is_not_nested_either
         log.append("inner")
 
     async def outer() -> None:
-        task = start(asyncio.get_running_loop(), inner())
+        task = spawner(asyncio.get_running_loop())(inner())
         log.append("outer")
         await task
 
     async def main() -> None:
-        await (await outside_any_task(lambda: start(asyncio.get_running_loop(), outer())))
+        await (await outside_any_task(lambda: spawner(asyncio.get_running_loop())(outer())))
         assert log == ["outer", "inner"]
 
     on_a_hub_loop(main)
@@ -125,7 +125,7 @@ def test_it_runs_on_any_other_loop_too() -> None:
         return 7
 
     async def main() -> None:
-        task = await outside_any_task(lambda: start(asyncio.get_running_loop(), work()))
+        task = await outside_any_task(lambda: spawner(asyncio.get_running_loop())(work()))
         assert await task == 7
 
     with asyncio.Runner() as runner:
@@ -137,7 +137,7 @@ def test_an_exception_in_the_first_step_is_the_tasks_and_not_the_callers() -> No
         raise RuntimeError("broken")
 
     async def main() -> None:
-        task = await outside_any_task(lambda: start(asyncio.get_running_loop(), work()))
+        task = await outside_any_task(lambda: spawner(asyncio.get_running_loop())(work()))
         assert task.done()
         with pytest.raises(RuntimeError, match="broken"):
             task.result()
@@ -151,7 +151,7 @@ def test_after_what_cannot_be_started_the_loop_schedules_as_before() -> None:
 
         def begin() -> None:
             with pytest.raises(TypeError):
-                _ = start(loop, cast("Any", "no coroutine"))
+                _ = spawner(loop)(cast("Any", "no coroutine"))
 
         await outside_any_task(begin)
         assert await outside_any_task(lambda: "still called") == "still called"
@@ -174,7 +174,7 @@ def test_timeouts_and_cancellation_work_from_the_first_step_on() -> None:
             raise
 
     async def main() -> None:
-        task = await outside_any_task(lambda: start(asyncio.get_running_loop(), patient()))
+        task = await outside_any_task(lambda: spawner(asyncio.get_running_loop())(patient()))
         await until(lambda: log == ["timed out"])
         task.cancel()
         await asyncio.wait([task])
@@ -195,7 +195,7 @@ def test_the_first_step_knows_which_task_it_is_in_and_keeps_its_context_to_itsel
 
     async def main() -> None:
         def begin() -> asyncio.Task[None]:
-            task = start(asyncio.get_running_loop(), work())
+            task = spawner(asyncio.get_running_loop())(work())
             assert asyncio.current_task() is None
             assert WHO.get() == "nobody"
             return task
