@@ -8,7 +8,7 @@ import pytest
 from tests.conformance.marks import at_normal_ping
 from tests.support.raw_engineio import Client, WebSocketSession
 from tests.support.raw_http import Ended
-from tests.support.raw_websocket import Close, Opcode, close_payload, encode_frame
+from tests.support.raw_websocket import CLOSE_S, Close, Opcode, close_payload, encode_frame
 
 pytestmark = at_normal_ping
 
@@ -99,4 +99,5 @@ async def test_a_client_that_stops_sending_is_told_goodbye(client: Client) -> No
     session = await client.websocket()
     session.socket.connection.end()
     with contextlib.suppress(Ended):
-        await session.socket.closed()
+        assert (await session.socket.frame(CLOSE_S)).opcode == Opcode.CLOSE
+    assert await session.socket.connection.rest(CLOSE_S) == b""

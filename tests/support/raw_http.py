@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
@@ -11,6 +12,7 @@ ANSWER_S = 5.0
 
 _HEAD_BYTES = 1 << 21
 """What a head, or a line of a chunked body, may be at most."""
+_LITTLE_BYTES = 4096
 
 
 class Ended(Exception):
@@ -39,10 +41,20 @@ class RawConnection:
         self._writer = writer
 
     @classmethod
-    async def open(cls, port: int) -> Self:
-        """Connect to a port of the loopback."""
+    async def open(cls, port: int, *, source: str = "127.0.0.1", reads_ahead: bool = True) -> Self:
+        """Connect to a port of the loopback from one of its addresses.
+
+        Without `reads_ahead` hardly anything is taken from the server but what is asked for: the rest stays with it.
+        """
+        connected = socket.socket()
+        connected.setblocking(False)
+        if not reads_ahead:
+            connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _LITTLE_BYTES)
+        connected.bind((source, 0))
         async with asyncio.timeout(ANSWER_S):
-            return cls(*await asyncio.open_connection("127.0.0.1", port, limit=_HEAD_BYTES))
+            await asyncio.get_running_loop().sock_connect(connected, ("127.0.0.1", port))
+            limit = _HEAD_BYTES if reads_ahead else _LITTLE_BYTES
+            return cls(*await asyncio.open_connection(sock=connected, limit=limit))
 
     def send(self, data: bytes) -> None:
         """Hand bytes to the kernel, in one piece (asyncio sets TCP_NODELAY)."""
@@ -94,6 +106,10 @@ class RawConnection:
         self._writer.close()
         with contextlib.suppress(ConnectionError):
             await self._writer.wait_closed()
+
+    def reset(self) -> None:
+        """End it at once, as a machine that has restarted would."""
+        self._writer.transport.abort()
 
     async def _until(self, separator: bytes) -> bytes:
         try:

@@ -13,9 +13,9 @@ from hub.transport.socketio.server import SocketServer
 
 
 @contextlib.asynccontextmanager
-async def listening(server: SocketServer, *, origins: tuple[str, ...] = ("*",)) -> AsyncIterator[int]:
-    """Serve on a free loopback port, which is given."""
-    door = Doorkeeper(server.engine, OriginRule(origins))
+async def listening(server: SocketServer, door: Doorkeeper | None = None) -> AsyncIterator[int]:
+    """Serve on a free loopback port, which is given; by a door of its own, or one that lets everybody in."""
+    door = door or Doorkeeper(server.engine, OriginRule(["*"]))
     app = web.Application()
     PollingRoutes(door).add_routes(app)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)

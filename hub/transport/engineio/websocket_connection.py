@@ -11,8 +11,8 @@ from hub.transport.engineio.outbox import WRITE_BUFFER_BYTES
 from hub.transport.engineio.websocket import BINARY, CloseCode, FrameReader, ProtocolError, close_frame, frame
 
 LINGER_S: Final = 10.0
-"""How long a client gets, after our close frame, to read what was sent before it and to answer. Then the connection is
-aborted."""
+"""How long a client gets, after either side's close frame, to read what was sent before it and to answer. Then the
+connection is aborted."""
 
 
 class MessageReceiver(Protocol):
@@ -61,7 +61,7 @@ class WebSocketConnection(asyncio.Protocol):
         self._reader = FrameReader(max_payload)
         self._reading = True
         self._timer: asyncio.TimerHandle | None = None
-        """Runs once we have closed, and wait for the client to do so."""
+        """Runs once either side has closed, and what was sent before has still to be read."""
         self.write = transport.write
         self.receiver: MessageReceiver | None = None
         self.paused = False
@@ -123,8 +123,12 @@ class WebSocketConnection(asyncio.Protocol):
                 self.write(frame(bytes(payload), websocket.PONG))
         elif opcode == websocket.CLOSE:
             self.write(frame(bytes(payload[:2]), websocket.CLOSE))
+            self._linger()
             self._transport.close()
             self._lost()
+
+    def _linger(self) -> None:
+        self._timer = self._loop.call_later(LINGER_S, self._transport.abort)
 
     def close(self, code: int = CloseCode.NORMAL, reason: str = "") -> None:
         """Send a close frame after what was written, and wait for the client's for a while. Safe to call twice.
@@ -137,7 +141,7 @@ class WebSocketConnection(asyncio.Protocol):
         self.write(close_frame(code, reason))
         if self._transport.can_write_eof():
             self._transport.write_eof()
-        self._timer = self._loop.call_later(LINGER_S, self._transport.abort)
+        self._linger()
         self._read_on()  # otherwise its close frame, or its end, is not noticed
 
     def _lost(self) -> None:
@@ -146,7 +150,8 @@ class WebSocketConnection(asyncio.Protocol):
             receiver.websocket_lost()
 
     def eof_received(self) -> bool:
-        """See asyncio.Protocol. Our side is closed too."""
+        """See asyncio.Protocol. Our side is closed too, as if by a close frame."""
+        self._lost()
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
