@@ -146,9 +146,15 @@ class PollingRoutes:
         front = request.transport and request.transport.get_protocol()
         if not isinstance(front, Front) or request.method != "GET" or request.version != HttpVersion11:
             raise Refused(BAD_REQUEST)
-        connection = await self._outside(self._door.accept, _head(request), front.transport)
-        await front.take_over(connection)
+        lost = await self._outside(self._take_over, request, front)
+        if lost is not None:
+            await lost
         raise asyncio.CancelledError  # the connection is lost: there is nobody to answer
+
+    def _take_over(self, request: web.Request, front: Front) -> asyncio.Future[None] | None:
+        """Accept a WebSocket and feed it, in one turn: what its client sends next is no HTTP. ``None``: it has gone."""
+        head = _head(request)
+        return None if request.transport is None else front.take_over(self._door.accept(head, front.transport))
 
 
 class _Post:
