@@ -146,9 +146,12 @@ class PollingRoutes:
         front = request.transport and request.transport.get_protocol()
         if not isinstance(front, Front) or request.method != "GET" or request.version != HttpVersion11:
             raise Refused(BAD_REQUEST)
-        connection = await self._outside(self._door.accept, _head(request), front.transport)
-        await front.take_over(connection)
+        # At once: what the client sends after our answer is for the WebSocket.
+        await (await self._outside(self._taken_over, front, _head(request)))
         raise asyncio.CancelledError  # the connection is lost: there is nobody to answer
+
+    def _taken_over(self, front: Front, head: RequestHead) -> asyncio.Future[None]:
+        return front.take_over(self._door.accept(head, front.transport))
 
 
 class _Post:
