@@ -7,7 +7,8 @@ import os
 import pytest
 
 from tests.conformance.marks import at_normal_ping, strict, stricter_than_node
-from tests.support.raw_engineio import ENGINE_PATH, Client
+from tests.support.raw_client import Client
+from tests.support.raw_engineio import ENGINE_PATH
 from tests.support.raw_http import Ended, request
 from tests.support.raw_websocket import KEY, RawWebSocket, accept_of, encode_frame, handshake
 
