@@ -25,15 +25,18 @@ if TYPE_CHECKING:
     from hub.transport.socketio.rooms import Rooms
 
 MAX_IN_FLIGHT: Final = 32
-"""Events of one client handled at once. The next is not read from its connection until one is done, so a client that
-sends faster than its handlers work is slowed by TCP and holds no memory here."""
+"""Events and CONNECTs of one client handled at once. The next is not read from its connection until one is done, so a
+client that sends faster than its handlers work is slowed by TCP and holds no memory here."""
 _EVENT_HEAD: Final = b"42"
 _MAX_HEAD: Final = 18
 """Of an event in the default namespace: ``42`` and an acknowledgement id."""
 
 
 class Endpoint(Protocol):
-    """What serves a namespace. Its methods are called outside any task; they must neither block nor raise."""
+    """What serves a namespace. Its methods are called outside any task; they must neither block nor raise.
+
+    What it goes on with afterwards stands between ``socket.client.begin()`` and ``end()``, so that it is bounded.
+    """
 
     def connect(self, socket: Socket, auth: Any) -> None:
         """A client asks to connect. Call ``socket.accept()`` or ``socket.refuse()``, now or later."""
@@ -232,13 +235,13 @@ class Client:
     # ---------------------------------------------------------------- how much is under way
 
     def begin(self) -> None:
-        """One more event is being handled."""
+        """One more event, or CONNECT, is being handled."""
         self._in_flight += 1
         if self._in_flight == MAX_IN_FLIGHT:
             self.hold()
 
     def end(self) -> None:
-        """One event is done."""
+        """One of them is done."""
         if self._in_flight == MAX_IN_FLIGHT:
             self.release()
         self._in_flight -= 1

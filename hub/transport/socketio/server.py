@@ -16,11 +16,11 @@ from hub.transport.engineio.websocket import CloseCode
 from hub.transport.seams import ApiServer
 from hub.transport.socketio.client import Client, Endpoint
 from hub.transport.socketio.codecs import JSON, MSGPACK, Codec
-from hub.transport.socketio.handlers import HandlerEndpoint
-from hub.transport.socketio.manager import RoomManager, as_answer
+from hub.transport.socketio.handlers import REJECTED, HandlerEndpoint
+from hub.transport.socketio.manager import RoomManager
 from hub.transport.socketio.packets import EVENT
 from hub.transport.socketio.rooms import Packets, Rooms
-from hub.transport.socketio.socket import Socket
+from hub.transport.socketio.socket import PENDING, Socket
 
 PATHS = {"/socket.io/": JSON, "/socket.io-msgpack/": MSGPACK}
 """Where each parser is served."""
@@ -122,7 +122,7 @@ class SocketServer(ApiServer):
         if callback is not None:
             socket = self.rooms_of(namespace).sockets.get(target)
             if socket is not None:
-                ack_id = socket.expect(as_answer(callback, self.engine.loop))
+                ack_id = socket.expect(self._handlers.answer_to(socket, callback))
                 socket.send(socket.client.codec.encode(EVENT, namespace, ack_id, arguments))
             return
         packets = VolatilePackets if volatile else Packets
@@ -180,7 +180,13 @@ class SocketServer(ApiServer):
             self.dismiss(socket, Reason.SERVER_DISCONNECT)
 
     def dismiss(self, socket: Socket, reason: str) -> None:
-        """Put a socket out of its namespace, and tell its client and its endpoint."""
+        """Put a socket out of its namespace, and tell its client and its endpoint.
+
+        One whose CONNECT is still being looked at is refused, and ended by whoever looks at it.
+        """
+        if socket.state == PENDING:
+            socket.refuse(REJECTED)
+            return
         endpoint = self.endpoint(socket.namespace)
         socket.dismiss()
         if endpoint is not None:
