@@ -76,6 +76,8 @@ class Socket:
     def emit(self, name: str, *arguments: Any) -> None:
         """Send an event to this socket alone."""
         self.send(self.client.codec.encode(EVENT, self.namespace, None, [name, *arguments]))
+        if (observer := self.client.observer) is not None:
+            observer.sent((self,), [name, *arguments])
 
     def acknowledge(self, ack_id: int, *arguments: Any) -> None:
         """Answer an event of this client."""
