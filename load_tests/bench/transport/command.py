@@ -16,7 +16,7 @@ from hub import config
 from load_tests.bench.cache import cache_folder
 from load_tests.bench.errors import CannotMeasure
 from load_tests.bench.machine import machine
-from load_tests.bench.processes import allow_open_files, cores, cpu_of
+from load_tests.bench.processes import allow_open_files, cores
 from load_tests.bench.report import table, write_json
 from load_tests.bench.transport.backends import Backends, running_backends
 from load_tests.bench.transport.comparison import rows
@@ -38,14 +38,16 @@ NEAREST = ("node",)
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure and report. Returns the exit code: 0; 1 if a row fails ``--gate``; 2 if nothing can be measured."""
     arguments = parser().parse_args(argv)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that servers are ended
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that servers are ended
     try:
         return _bench(arguments)
     except CannotMeasure as error:
         print(f"sparkle-hub bench: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        return 130
+        return 130  # interrupted, in the numbers of shells
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -86,6 +88,8 @@ def _bench(arguments: argparse.Namespace) -> int:
         print(f"this checkout has no {name} form", file=sys.stderr)
     if arguments.plot is not None:
         need_matplotlib()
+    if arguments.url is not None:
+        _settings_of_running_hub(arguments)
     allow_open_files(max(plan.connections, plan.idle_connections) + SPARE_FILES)
     program = compile_generator(arguments.cache)
     settings = {"plan": dataclasses.asdict(plan), "seed": arguments.seed}
@@ -118,24 +122,33 @@ def _hosts(arguments: argparse.Namespace, plan: Plan, servers: Sequence[str]) ->
 @contextlib.contextmanager
 def _running_hub(arguments: argparse.Namespace, plan: Plan) -> Iterator[Server]:
     """A hub that runs already, with people of ours in its database as long as we are here."""
-    try:
-        settings = config.load(config.environment())
-        cpu_of(arguments.pid or 0)
-    except (config.ConfigError, OSError) as error:
-        raise CannotMeasure(f"--url: {error}") from None
-    if arguments.pid is None or settings.database_url is None or not settings.key_file.exists():
-        raise CannotMeasure(
-            "--url needs the process of the node (--pid), its DATABASE_URL, and its key: SPARKLE_DATA or "
-            f"SPARKLE_JWT_KEY_FILE (there is none at {settings.key_file})"
-        )
+    settings, database_url = _settings_of_running_hub(arguments)
     with tempfile.TemporaryDirectory(prefix="sparkle-bench-") as folder:
         key = load_or_create(settings.key_file)
-        crowd = Crowd(settings.database_url, key, settings.accounts, Path(folder))
+        crowd = Crowd(database_url, key, settings.accounts, Path(folder))
         try:
             crowd.insert(_people(plan), _rooms(plan))
             yield Server(arguments.url, arguments.pid, crowd)
         finally:
             crowd.remove()
+
+
+def _settings_of_running_hub(arguments: argparse.Namespace) -> tuple[config.Settings, str]:
+    """Its settings, from our environment, and the database among them. Raises CannotMeasure if anything is missing."""
+    try:
+        settings = config.load(config.environment())
+    except config.ConfigError as error:
+        raise CannotMeasure(f"--url: {error}") from None
+    if arguments.pid is None or not Path(f"/proc/{arguments.pid}").exists():
+        raise CannotMeasure("--url needs --pid, the process of that node: a cost is its CPU time")
+    if settings.database_url is None:
+        raise CannotMeasure("--url needs the DATABASE_URL of that hub, to put people into")
+    if not settings.key_file.exists():
+        raise CannotMeasure(
+            f"--url needs the key of that hub, and there is none at {settings.key_file}: "
+            "set SPARKLE_DATA or SPARKLE_JWT_KEY_FILE"
+        )
+    return settings, settings.database_url
 
 
 def _people(plan: Plan) -> int:

@@ -42,9 +42,10 @@ class Runs:
         for run in range(1, runs + 1):
             for name in order:
                 if wanted := self._missing(run, name):
+                    began = time.monotonic()
                     taken = self._measure(name, wanted)
                     self._results.add(run, name, taken)
-                    _tell(f"run {run}/{runs}, {NAMES[name]}", taken)
+                    _tell(f"run {run}/{runs}, {NAMES[name]}, {time.monotonic() - began:.0f} s", taken)
                 self._done += 1
             order = self._draw.sample(order, len(order))
 
