@@ -33,8 +33,11 @@ from hub.lifecycle import Hub
 from hub.storage.answers import PostgresAnswers
 from hub.storage.postgres import PostgresProbe, create_pool
 from hub.storage.redis import RedisProbe, connect
+from hub.transport.front import Doorkeeper
 from hub.transport.health import Health
 from hub.transport.http import application
+from hub.transport.origins import OriginRule
+from hub.transport.socketio.server import SocketServer
 from hub.transport.sockets import Sockets
 from hub.version import __version__
 
@@ -70,10 +73,9 @@ def build(
     web = application(
         apis,
         health,
-        core.sockets,
+        core.door,
         authenticator,
         answers,
-        origins=settings.origins,
         documents=lambda: schema.documents(router, apis, version=__version__),
         mounts=[mount for feature in features for mount in feature.mounts],
     )
@@ -84,6 +86,7 @@ def build(
     return Hub(
         node_id=core.node_id,
         web=web,
+        door=core.door,
         sockets=core.sockets,
         nodes=core.nodes,
         broker=core.broker,
@@ -111,7 +114,8 @@ def _interface(features: Sequence[Feature]) -> tuple[list[RestApi], EventRouter]
 
 def _core(settings: Settings, pool: asyncpg.Pool, redis: Redis, clock: Clock) -> Core:
     tasks, node_id = Tasks(), NodeId(new_ulid())
-    sockets = Sockets(node_id, tasks)
+    server = SocketServer(settings.sockets)
+    sockets = Sockets(server, node_id, tasks)
     nodes = RedisNodes(redis, node_id, tasks)
     broker = RedisBroker(redis, node_id, tasks)
     rooms = ClusterRooms(sockets, broker, redis, nodes)
@@ -125,6 +129,7 @@ def _core(settings: Settings, pool: asyncpg.Pool, redis: Redis, clock: Clock) ->
         clock=clock,
         tasks=tasks,
         node_id=node_id,
+        door=Doorkeeper(server.engine, OriginRule(settings.origins)),
         sockets=sockets,
         nodes=nodes,
         broker=broker,

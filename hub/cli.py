@@ -103,14 +103,14 @@ def _serve(arguments: argparse.Namespace) -> int:
     # Hundreds of modules make a million objects that live for ever: collecting in between finds nothing, and takes a
     # tenth of the start. Frozen, they are not looked at again later either.
     gc.disable()
-    import uvloop  # noqa: PLC0415
-
     from hub.node import serve  # noqa: PLC0415
+    from hub.transport.eager import HubLoop  # noqa: PLC0415
 
     gc.freeze()
     gc.enable()
     _deepen_stack()
-    return uvloop.run(serve(_settings(arguments)))
+    with asyncio.Runner(loop_factory=HubLoop) as runner:
+        return runner.run(serve(_settings(arguments)))
 
 
 def _deepen_stack() -> None:

@@ -14,6 +14,7 @@ from core_api.chain.settings import ChainSettings
 from core_api.companions.settings import CompanionSettings
 from core_api.graphql.settings import GraphQLSettings
 from hub.gate.settings import GateSettings
+from hub.transport.engineio.settings import EngineSettings
 from presence.settings import PresenceSettings
 from signaling.settings import CallSettings, IceSettings
 
@@ -77,6 +78,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     postgres_pool: int = 10
     """Connections to PostgreSQL a node keeps at most, beside the one that writes documents."""
     redis_pool: int = 50
+    sockets: EngineSettings = EngineSettings()
     gate: GateSettings = GateSettings()
     accounts: AccountsSettings = AccountsSettings()
     presence: PresenceSettings = PresenceSettings()

@@ -12,6 +12,7 @@ from hub.cluster.leases import RedisNodes
 from hub.kernel.ids import NodeId
 from hub.kernel.tasks import Tasks
 from hub.kernel.wire import ServerEvent
+from hub.transport.front import Doorkeeper
 from hub.transport.health import Health
 from hub.transport.sockets import Sockets
 
@@ -40,6 +41,7 @@ class Hub:
 
     node_id: NodeId
     web: web.Application
+    door: Doorkeeper
     sockets: Sockets
     nodes: RedisNodes
     broker: RedisBroker
@@ -83,6 +85,7 @@ class Hub:
 
     async def close(self) -> None:
         """Stop everything. What fails, or does not end, is logged and does not keep the rest from stopping."""
+        self.door.engine.stop()
         for step in [*self.closes, self.broker.flushed, self.nodes.release, self.tasks.close]:
             try:
                 async with asyncio.timeout(STOP_S):

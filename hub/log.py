@@ -8,6 +8,8 @@ from typing import Literal
 
 import structlog
 
+from hub.kernel.scope import SCOPE
+
 LogFormat = Literal["json", "console"]
 
 
@@ -20,6 +22,7 @@ def configure(*, level: str, style: LogFormat, node: str) -> None:
 
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
+        _add_scope,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -46,3 +49,10 @@ def configure(*, level: str, style: LogFormat, node: str) -> None:
     # Every packet and every request on INFO would cost more than handling it.
     for chatty in ("engineio", "socketio", "aiohttp.access", "aioice", "aiortc"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))
+
+
+def _add_scope(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    scope = SCOPE.get()
+    if scope is not None:
+        event.update(scope())
+    return event

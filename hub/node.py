@@ -23,8 +23,6 @@ from hub.storage.redis import connect
 
 log = logging.getLogger(__name__)
 
-BACKLOG = 1024
-"""Connections that wait to be accepted: a mass reconnect after a drain comes within one second."""
 LOOPBACK = "127.0.0.1"
 SERVER_POLL_S = 0.02
 
@@ -102,22 +100,23 @@ async def _run(hub: Hub, shared: socket.socket, own: socket.socket, stop: asynci
     runner = web.AppRunner(hub.web, access_log=None, handle_signals=False, shutdown_timeout=2)
     await runner.setup()
     # The own port answers first, so that whoever waits for this node can read why it is not ready yet.
-    await web.SockSite(runner, own, backlog=BACKLOG).start()
+    alone = await hub.door.listen(runner, own)
     try:
         await hub.start()
     except (HubError, OSError) as error:
+        alone.close()
         await runner.cleanup()
         await hub.close()
         return _fail(f"the node cannot start: {_words(error)}", 1)
-    entrance = web.SockSite(runner, shared, backlog=BACKLOG)
-    await entrance.start()
+    entrance = await hub.door.listen(runner, shared)
     host, port = shared.getsockname()[:2]
     log.info("node %s listens on http://%s:%d, alone on http://%s:%d", hub.node_id, host, port, *own.getsockname()[:2])
     await stop.wait()
     log.info("shutting down")
     # Readiness alone diverts nobody from a port that nodes share: closing the listener does.
-    await entrance.stop()
+    entrance.close()
     await hub.drain()
+    alone.close()
     await runner.cleanup()
     await hub.close()
     return 0

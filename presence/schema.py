@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from hub.kernel.wire import ServerEvent, Uuid, Wire
+from hub.kernel.wire import Latest, ServerEvent, Uuid, Wire
 
 MAX_USERS = 500
 """Users a connection may watch in all, and users of one read."""
@@ -65,6 +65,7 @@ class PresenceDiff(ServerEvent):
     """Full states of users whose presence changed. Keep the highest version of each."""
 
     event: ClassVar[str] = "presence:diff"
+    latest: ClassVar[Latest | None] = Latest(items="users", key="userId", version="version")
     users: list[Presence]
 
 

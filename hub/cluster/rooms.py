@@ -36,19 +36,33 @@ class LocalRooms(Protocol):
         """The connections of this node in ``room``."""
         ...
 
+    def count(self, room: RoomName) -> int:
+        """How many they are."""
+        ...
+
     def is_member(self, connection_id: ConnectionId, room: RoomName) -> bool:
         """Whether the connection is in ``room``."""
         ...
 
-    async def deliver(self, rooms: list[RoomName], event: str, payload: Any, skip: ConnectionId | None = None) -> None:
-        """Send a named event to every connection here that is in any of ``rooms``, once each, except ``skip``."""
+    def deliver(
+        self,
+        rooms: list[RoomName],
+        event: str,
+        payload: Any,
+        skip: ConnectionId | None = None,
+        volatile: bool = False,
+    ) -> None:
+        """Send a named event to every connection here that is in any of ``rooms``, once each, except ``skip``.
+
+        ``volatile``: not to those that do not keep up.
+        """
         ...
 
-    async def send(self, connection_id: ConnectionId, event: str, payload: Any) -> None:
+    def send(self, connection_id: ConnectionId, event: str, payload: Any) -> None:
         """Send a named event to one connection. Nothing happens if it is gone."""
         ...
 
-    async def disconnect(self, room: RoomName, event: str | None, payload: Any) -> None:
+    def disconnect(self, room: RoomName, event: str | None, payload: Any) -> None:
         """Close the connections in ``room`` for good, after a farewell event if one is given."""
         ...
 
@@ -103,20 +117,19 @@ class ClusterRooms:
         """See hub.kernel.ports.Rooms."""
         names = [rooms] if isinstance(rooms, str) else list(rooms)
         payload = to_wire(event)
-        # To the others first: publishing only queues, and local delivery may take several turns of the loop.
-        self._broker.publish("emit", names, event.event, payload, skip)
-        await self._deliver(names, event.event, payload, skip)
+        self._broker.publish("emit", names, event.event, payload, skip, volatile)
+        self._deliver(names, event.event, payload, skip, volatile)
 
     async def emit_local(
         self, rooms: RoomName | Iterable[RoomName], event: ServerEvent, *, skip: ConnectionId | None = None
     ) -> None:
         """See hub.kernel.ports.Rooms."""
         names = [rooms] if isinstance(rooms, str) else list(rooms)
-        await self._deliver(names, event.event, to_wire(event), skip)
+        self._deliver(names, event.event, to_wire(event), skip)
 
     async def send(self, connection_id: ConnectionId, event: ServerEvent) -> None:
         """See hub.kernel.ports.Rooms."""
-        await self._local.send(connection_id, event.event, to_wire(event))
+        self._local.send(connection_id, event.event, to_wire(event))
 
     @asynccontextmanager
     async def listen(self, room: RoomName, listener: Listener) -> AsyncIterator[None]:
@@ -134,7 +147,7 @@ class ClusterRooms:
         """See hub.kernel.ports.Rooms."""
         name, payload = (None, None) if farewell is None else (farewell.event, to_wire(farewell))
         self._broker.publish("disconnect", room, name, payload)
-        await self._local.disconnect(room, name, payload)
+        self._local.disconnect(room, name, payload)
 
     async def evict(self, room: RoomName, *, of: RoomName) -> None:
         """See hub.kernel.ports.Rooms."""
@@ -144,19 +157,26 @@ class ClusterRooms:
     async def _receive(self, kind: str, arguments: list[Any]) -> None:
         match kind:
             case "emit":
-                await self._deliver(*arguments)
+                self._deliver(*arguments)
             case "disconnect":
-                await self._local.disconnect(*arguments)
+                self._local.disconnect(*arguments)
             case "evict":
                 await self._evict_here(*arguments)
             case _:
                 log.warning("unknown message %r from another node: is it of another version?", kind)
 
-    async def _deliver(self, rooms: list[RoomName], event: str, payload: Any, skip: ConnectionId | None = None) -> None:
+    def _deliver(
+        self,
+        rooms: list[RoomName],
+        event: str,
+        payload: Any,
+        skip: ConnectionId | None = None,
+        volatile: bool = False,
+    ) -> None:
         for room in rooms:
             for listener in self._listeners.get(room, ()):
                 listener(event, payload)
-        await self._local.deliver(rooms, event, payload, skip)
+        self._local.deliver(rooms, event, payload, skip, volatile)
 
     async def _evict_here(self, room: RoomName, of: RoomName) -> None:
         for connection_id in self._local.members(of):
@@ -178,7 +198,7 @@ class ClusterRooms:
         return await self._count(room, self._here(room))
 
     def _here(self, room: RoomName) -> int:
-        return len(self._local.members(room))
+        return self._local.count(room)
 
     async def _count(self, room: RoomName, here: int) -> int:
         """Members on all live nodes. Of this node the number in memory counts, so without Redis it is what we know."""

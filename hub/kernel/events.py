@@ -30,12 +30,12 @@ class Caller(Actor):
 
 
 P = TypeVar("P", bound=msgspec.Struct)
-InOrder = Callable[[str | None], AbstractAsyncContextManager[None]]
+InOrder = Callable[[str], AbstractAsyncContextManager[None]]
 """Makes an event wait for the earlier ones of its connection that have the same key."""
 Handler = Callable[[Caller, P], Awaitable[msgspec.Struct | None]]
 
 
-def at_once(_key: str | None) -> AbstractAsyncContextManager[None]:
+def at_once(_key: str) -> AbstractAsyncContextManager[None]:
     """An order in which nothing waits: for unit tests that send one event at a time."""
     return nullcontext()
 
@@ -100,8 +100,11 @@ class EventRouter:
         if route is None:
             raise UnknownEvent(f"There is no event {name[:80]!r}.")
         payload = route.decode(data)
-        async with in_order(None if route.order is None else route.order(payload)):
+        if route.order is None:
             reply = await route.handler(caller, payload)
+        else:
+            async with in_order(route.order(payload)):
+                reply = await route.handler(caller, payload)
         return {} if reply is None else wire.to_wire(reply)
 
 

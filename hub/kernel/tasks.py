@@ -28,7 +28,11 @@ class Tasks:
     def start(self, coroutine: Coroutine[Any, Any, Any], *, name: str) -> Running:
         """Run ``coroutine`` until it ends or until :meth:`close`. An exception is logged under ``name``."""
         # The loop holds tasks weakly: without this set one could be collected in the middle of its work.
-        task = asyncio.get_running_loop().create_task(coroutine, name=name)
+        return self.adopt(asyncio.get_running_loop().create_task(coroutine), name=name)
+
+    def adopt(self, task: asyncio.Task[Any], *, name: str) -> Running:
+        """Own a task that runs already, as :meth:`start` owns those that it makes."""
+        task.set_name(name)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
         return task

@@ -1,6 +1,7 @@
 """Structs of the wire, and checking what comes in against them with every violation named."""
 
 import re
+from dataclasses import dataclass
 from functools import cache
 from itertools import islice
 from typing import Annotated, Any, ClassVar, TypeVar
@@ -27,10 +28,37 @@ class Wire(msgspec.Struct, kw_only=True, rename="camel", forbid_unknown_fields=T
     """Base of every struct on the wire: camelCase names, unknown fields refused."""
 
 
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """Says of an event that it carries full states, of which only the newest of each matter.
+
+    While a client does not keep up, what waits for it is merged: of the items in the list ``items`` (its wire name),
+    those with the same ``key`` become the one with the highest ``version``.
+    """
+
+    items: str
+    key: str
+    version: str
+
+
+LATEST: dict[str, Latest] = {}
+"""The events of that kind, by name."""
+
+
 class ServerEvent(Wire):
-    """An event that the hub sends; ``event`` is its name."""
+    """An event that the hub sends; ``event`` is its name.
+
+    ``latest`` makes it one of full states. Without that, and without ``volatile`` where it is emitted, it is a message:
+    a client for which too much of it waits is cut, and comes back.
+    """
 
     event: ClassVar[str] = ""
+    latest: ClassVar[Latest | None] = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if cls.latest is not None:
+            LATEST[cls.event] = cls.latest
 
 
 class Nothing(Wire):

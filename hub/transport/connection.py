@@ -1,72 +1,97 @@
-"""One connection of this node: who it speaks for, its rooms, and its events in the order they came."""
+"""One connection of this node: who it speaks for, and its events in the order they came."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from asyncio import AbstractEventLoop, Future
 
-from hub.kernel.ids import RoomName
+from hub.kernel.ids import ConnectionId
 from hub.kernel.ports import Admission, Gate
-from hub.transport.socketio_server import HubSocketServer
-
-MAX_IN_FLIGHT = 32
-"""Events of one connection handled at once. The next one is not read from the socket until one is done, so a client
-that sends faster than its handlers work is slowed by TCP and holds no memory here."""
+from hub.transport.socketio.socket import Socket
 
 
 class UnderWay:
     """How much is under way, and its end to wait for."""
 
+    __slots__ = ("_count", "_waiters")
+
     def __init__(self) -> None:
         self._count = 0
-        self._nothing = asyncio.Event()
-        self._nothing.set()
+        self._waiters: list[Future[None]] | None = None
 
     def begin(self) -> None:
         """One more."""
         self._count += 1
-        self._nothing.clear()
 
     def end(self) -> None:
         """One less."""
         self._count -= 1
-        if not self._count:
-            self._nothing.set()
+        if not self._count and self._waiters:
+            waiters, self._waiters = self._waiters, None
+            for waiter in waiters:
+                if not waiter.done():
+                    waiter.set_result(None)
 
-    async def settled(self) -> None:
+    async def settled(self, loop: AbstractEventLoop) -> None:
         """Wait until nothing is under way."""
-        await self._nothing.wait()
+        while self._count:
+            waiter: Future[None] = loop.create_future()
+            self._waiters = [*(self._waiters or ()), waiter]
+            await waiter
+
+
+class Turn:
+    """One event's turn among those with the same order key: ``async with`` waits for the one before it."""
+
+    __slots__ = ("_before", "_connection", "_done", "_key")
+
+    def __init__(self, connection: "Connection", key: str) -> None:
+        self._connection, self._key = connection, key
+        turns = connection.turns
+        self._before: Turn | None = turns.get(key)
+        self._done: Future[None] | None = None
+        turns[key] = self
+
+    async def __aenter__(self) -> None:
+        before, self._before = self._before, None
+        if before is None:
+            return
+        before._done = self._connection.loop.create_future()
+        try:
+            await before._done
+        except BaseException:
+            self._end()
+            raise
+
+    async def __aexit__(self, *_: object) -> None:
+        self._end()
+
+    def _end(self) -> None:
+        if self._done is not None and not self._done.done():
+            self._done.set_result(None)
+        if self._connection.turns.get(self._key) is self:
+            del self._connection.turns[self._key]
 
 
 class Connection:
-    """One connection: who it speaks for, its rooms, and what of it is being handled."""
+    """One connection: a socket of the default namespace, and who it speaks for."""
 
-    def __init__(self, server: HubSocketServer, gate: Gate, admission: Admission) -> None:
-        self.server = server
+    __slots__ = ("caller", "expires_at_ms", "gate", "loop", "socket", "told", "turns", "under_way")
+
+    def __init__(self, socket: Socket, gate: Gate, admission: Admission) -> None:
+        self.socket = socket
+        self.loop = socket.client.session.engine.loop
         self.gate = gate
         self.caller = admission.caller
         self.expires_at_ms = admission.expires_at_ms
-        self.rooms: set[RoomName] = set()
         self.told = False
         """Whether the features have been told of it, and so must be told of its end."""
-        self.begun = asyncio.Event()
-        """Set once the connect hooks are done: events wait for that."""
-        self.in_flight = asyncio.Semaphore(MAX_IN_FLIGHT)
         self.under_way = UnderWay()
-        self._tails: dict[str, asyncio.Event] = {}
+        self.turns: dict[str, Turn] = {}
+        """The last event of each order key, while there is one under way."""
 
-    @asynccontextmanager
-    async def in_order(self, key: str | None) -> AsyncIterator[None]:
-        """Wait until every earlier event with the same key has completed. ``None`` waits for nothing."""
-        if key is None:
-            yield
-            return
-        before, done = self._tails.get(key), asyncio.Event()
-        self._tails[key] = done
-        try:
-            if before is not None:
-                await before.wait()
-            yield
-        finally:
-            done.set()
-            if self._tails.get(key) is done:
-                del self._tails[key]
+    @property
+    def id(self) -> ConnectionId:
+        """Its id, which others may see."""
+        return self.caller.connection_id
+
+    def in_order(self, key: str) -> Turn:
+        """The place of an event behind every earlier one with the same key; taken at once, entered later."""
+        return Turn(self, key)

@@ -8,11 +8,9 @@ from aiohttp import web
 from hub.kernel.http import RestApi
 from hub.kernel.ports import Answers, Authenticator
 from hub.transport import docs_page, middleware, rest, static_files
+from hub.transport.front import Doorkeeper
 from hub.transport.health import Health
-from hub.transport.socketio_server import Endpoint, HubSocketServer
-
-PATHS = {"json": "socket.io", "msgpack": "socket.io-msgpack"}
-"""Where each parser of hub.transport.socketio_server is served."""
+from hub.transport.polling import PollingRoutes
 
 Mount = Callable[[web.Application], None]
 """Adds routes that are no REST operations, as those of GraphQL."""
@@ -21,18 +19,17 @@ Mount = Callable[[web.Application], None]
 def application(
     apis: Iterable[RestApi],
     health: Health,
-    sockets: Endpoint,
+    door: Doorkeeper,
     authenticator: Authenticator,
     answers: Answers,
     *,
-    origins: Iterable[str],
     documents: docs_page.Documents,
     mounts: Iterable[Mount] = (),
 ) -> web.Application:
     """The application, with every route. ``documents`` makes the files served at the root; ``mounts`` add the rest."""
     logging.getLogger("aiohttp.server").addFilter(middleware.NO_CLIENT_FAULTS)
     app = web.Application(
-        middlewares=[middleware.scope, middleware.origins(frozenset(origins))], client_max_size=rest.MAX_BODY_BYTES
+        middlewares=[middleware.scope, middleware.origins(door.origins)], client_max_size=rest.MAX_BODY_BYTES
     )
     health.add_routes(app)
     docs_page.add_routes(app, documents)
@@ -40,8 +37,5 @@ def application(
     static_files.add_routes(app)
     for mount in mounts:
         mount(app)
-    for parser, path in PATHS.items():
-        server = HubSocketServer(sockets, parser=parser)
-        server.attach(app, socketio_path=path)
-        app.on_shutdown.append(server.stop)
+    PollingRoutes(door).add_routes(app)
     return app

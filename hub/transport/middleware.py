@@ -13,6 +13,7 @@ from prometheus_client import Histogram
 
 from hub.kernel.errors import HubError, MalformedBody, NotFound, PayloadTooLarge, Unavailable
 from hub.kernel.ids import new_ulid
+from hub.transport.origins import OriginRule
 from hub.transport.outages import as_hub_error
 from hub.transport.problems import BadRequest, ForbiddenOrigin, MethodNotAllowed, problem, problem_of
 
@@ -117,20 +118,13 @@ def _is_socket(request: web.Request) -> bool:
     return _is_engine_io(request) or request.headers.get("Upgrade", "").lower() == "websocket"
 
 
-def origins(allowed: frozenset[str]) -> Middleware:
-    """A middleware that refuses socket handshakes from foreign origins, before Engine.IO sees them.
-
-    Browsers send Origin with every WebSocket handshake and do not apply CORS to it, so without this any page could open
-    a socket with its visitor's cookies. ``allowed`` is beside the hub's own origin; ``*`` allows all.
-    """
+def origins(rule: OriginRule) -> Middleware:
+    """A middleware that refuses what may become a socket from foreign origins, before Engine.IO sees it."""
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        origin = request.headers.get("Origin")
-        if origin is not None and _is_socket(request) and "*" not in allowed:
-            own = {f"http://{request.host}", f"https://{request.host}"}
-            if origin not in own and origin not in allowed:
-                return problem_of(ForbiddenOrigin())
+        if _is_socket(request) and not rule.allows(request.headers.get("Origin"), request.host):
+            return problem_of(ForbiddenOrigin())
         return await handler(request)
 
     return check

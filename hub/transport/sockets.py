@@ -2,12 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import msgspec
-import structlog
 from prometheus_client import Counter, Gauge
 
 from hub.kernel.clock import from_ms
@@ -15,12 +15,18 @@ from hub.kernel.errors import HubError, InvalidPayload, Overloaded, Unavailable
 from hub.kernel.events import Caller, EventRouter
 from hub.kernel.ids import ConnectionId, NodeId, RoomName, session_room, user_room
 from hub.kernel.ports import Gate
+from hub.kernel.scope import SCOPE
 from hub.kernel.tasks import Tasks
 from hub.kernel.wire import ServerEvent, to_wire
 from hub.transport.connection import Connection, UnderWay
+from hub.transport.deliveries import NAMESPACE, packets_of
+from hub.transport.eager import start
+from hub.transport.engineio.session import Reason
+from hub.transport.engineio.websocket import CloseCode
 from hub.transport.outages import as_hub_error
-from hub.transport.packet_json import HALF_CHARACTER
-from hub.transport.socketio_server import HubSocketServer
+from hub.transport.socketio.packets import HALF_CHARACTER
+from hub.transport.socketio.server import SocketServer
+from hub.transport.socketio.socket import Socket
 
 log = logging.getLogger(__name__)
 
@@ -57,12 +63,14 @@ class EventFailed(ServerEvent):
 
 
 class Sockets:
-    """Every Socket.IO connection of this node, over both parsers.
+    """Every connection of this node: the sockets of the default namespace, over both parsers.
 
-    Implements hub.cluster.rooms.LocalRooms and hub.transport.socketio_server.Endpoint.
+    Implements hub.cluster.rooms.LocalRooms and hub.transport.socketio.client.Endpoint.
     """
 
-    def __init__(self, node_id: NodeId, tasks: Tasks) -> None:
+    def __init__(self, server: SocketServer, node_id: NodeId, tasks: Tasks) -> None:
+        self._server = server
+        self._rooms = server.rooms_of(NAMESPACE)
         self._node_id = node_id
         self._tasks = tasks
         self._gate: Gate | None = None
@@ -71,9 +79,11 @@ class Sockets:
         self._under_way = UnderWay()
         self._leaving = asyncio.Semaphore(LEAVING_AT_ONCE)
         self._connections: dict[ConnectionId, Connection] = {}
-        self._rooms: dict[RoomName, set[ConnectionId]] = {}
+        self._counted: dict[tuple[str, str], Any] = {}
+        """The counters of EVENTS: finding one by its labels takes longer than counting."""
         self.left: Callable[[set[RoomName]], Any] | None = None
         """Awaited with the rooms of a connection that is gone, so that they are counted anew."""
+        server.mount(NAMESPACE, self)
 
     def __len__(self) -> int:
         return len(self._connections)
@@ -85,66 +95,67 @@ class Sockets:
         """
         self._gate, self._router = gate, router
 
-    # Rooms of this node
+    # ---------------------------------------------------------------- rooms of this node
 
     def join(self, connection_id: ConnectionId, room: RoomName) -> None:
         """See hub.cluster.rooms.LocalRooms."""
         if (connection := self._connections.get(connection_id)) is not None:
-            connection.rooms.add(room)
-            self._rooms.setdefault(room, set()).add(connection_id)
+            self._rooms.join(connection.socket, room)
 
     def leave(self, connection_id: ConnectionId, room: RoomName) -> None:
         """See hub.cluster.rooms.LocalRooms."""
         if (connection := self._connections.get(connection_id)) is not None:
-            connection.rooms.discard(room)
-        self._forget(connection_id, room)
-
-    def _forget(self, connection_id: ConnectionId, room: RoomName) -> None:
-        members = self._rooms.get(room, set())
-        members.discard(connection_id)
-        if not members:
-            self._rooms.pop(room, None)
+            self._rooms.leave(connection.socket, room)
 
     def members(self, room: RoomName) -> frozenset[ConnectionId]:
         """See hub.cluster.rooms.LocalRooms."""
-        return frozenset(self._rooms.get(room, ()))
+        return frozenset(ConnectionId(socket.sid) for socket in self._rooms.members(room))
+
+    def count(self, room: RoomName) -> int:
+        """See hub.cluster.rooms.LocalRooms."""
+        return self._rooms.count(room)
 
     def is_member(self, connection_id: ConnectionId, room: RoomName) -> bool:
         """See hub.cluster.rooms.LocalRooms."""
-        return connection_id in self._rooms.get(room, ())
+        connection = self._connections.get(connection_id)
+        return connection is not None and room in connection.socket.rooms
 
-    async def deliver(self, rooms: list[RoomName], event: str, payload: Any, skip: ConnectionId | None = None) -> None:
+    def deliver(
+        self,
+        rooms: list[RoomName],
+        event: str,
+        payload: Any,
+        skip: ConnectionId | None = None,
+        volatile: bool = False,
+    ) -> None:
         """See hub.cluster.rooms.LocalRooms."""
-        recipients = set().union(*(self._rooms.get(room, ()) for room in rooms))
-        recipients.discard(skip)
-        by_server: dict[HubSocketServer, list[ConnectionId]] = {}
-        for connection_id in recipients:
-            by_server.setdefault(self._connections[connection_id].server, []).append(connection_id)
-        for server, connections in by_server.items():
-            await server.send(connections, event, payload)
-            DELIVERIES.inc(len(connections))
+        packets = packets_of(event, payload, volatile=volatile)
+        sent = self._rooms.send(self._server.engine.outboxes, rooms, packets, () if skip is None else (skip,))
+        if sent:
+            DELIVERIES.inc(sent)
 
-    async def send(self, connection_id: ConnectionId, event: str, payload: Any) -> None:
+    def send(self, connection_id: ConnectionId, event: str, payload: Any) -> None:
         """See hub.cluster.rooms.LocalRooms."""
         if (connection := self._connections.get(connection_id)) is not None:
-            await connection.server.send([connection_id], event, payload)
+            connection.socket.emit(event, payload)
 
-    async def disconnect(self, room: RoomName, event: str | None, payload: Any) -> None:
+    def disconnect(self, room: RoomName, event: str | None, payload: Any) -> None:
         """See hub.cluster.rooms.LocalRooms."""
-        for connection_id in self.members(room):
+        for socket in list(self._rooms.members(room)):
             if event is not None:
-                await self.send(connection_id, event, payload)
-            if (connection := self._connections.get(connection_id)) is not None:
-                await connection.server.dismiss(connection_id)
+                socket.emit(event, payload)
+            self._server.dismiss(socket, Reason.SERVER_DISCONNECT)
+            # An unmodified client closes by itself now, and any other would stay.
+            socket.client.session.close(Reason.SERVER_DISCONNECT)
 
     async def cut_all(self) -> None:
         """Close every transport; the clients come back by themselves, to any node."""
-        for connection_id, connection in list(self._connections.items()):
-            await connection.server.cut(connection_id)
+        for connection in list(self._connections.values()):
+            _cut(connection.socket)
 
     async def settled(self) -> None:
         """Wait until no event and no disconnect hook is under way."""
-        await self._under_way.settled()
+        await self._under_way.settled(asyncio.get_running_loop())
 
     async def drain(self, farewell: ServerEvent) -> None:
         """Let nobody in and start no event any more, and send ``farewell`` to every connection.
@@ -154,73 +165,83 @@ class Sockets:
         self._draining = True
         payload = to_wire(farewell)
         for connection_id in list(self._connections):
-            await self.send(connection_id, farewell.event, payload)
+            self.send(connection_id, farewell.event, payload)
 
-    # The life of a connection
+    # ---------------------------------------------------------------- the life of a connection
 
-    async def admit(self, server: HubSocketServer, connection_id: ConnectionId, auth: object, address: str) -> None:
-        """Check a handshake. Raises HubError to refuse it."""
+    def connect(self, socket: Socket, auth: Any) -> None:
+        """See hub.transport.socketio.client.Endpoint."""
+        self._start(socket, self._connect(socket, auth), "connect")
+
+    async def _connect(self, socket: Socket, auth: Any) -> None:
+        """Look at a handshake. Once the client has its CONNECT packet: join its rooms, tell the features, and say that
+        it may begin.
+        """
+        connection_id = ConnectionId(socket.sid)
+        request = socket.client.request
         try:
             if self._gate is None or self._draining:
                 raise Unavailable
-            admission = await self._gate.admit(connection_id, auth, address)
+            admission = await self._gate.admit(connection_id, auth, "" if request is None else request.address)
         except Exception as error:
-            raise self._client_error(error, "handshake") from None
-        self._connections[connection_id] = Connection(server, self._gate, admission)
+            refusal = self._client_error(error, "handshake").to_wire()
+            socket.refuse({"message": refusal.pop("message"), "data": refusal})
+            return
+        if not socket.accept():
+            return  # gone meanwhile; nobody has been told of it
+        socket.client.request = None
+        connection = socket.owner = self._connections[connection_id] = Connection(socket, self._gate, admission)
         CONNECTIONS.set(len(self._connections))
-
-    async def connected(self, connection_id: ConnectionId) -> None:
-        """The client has its CONNECT packet: join its rooms, tell the features, then say that it may begin."""
-        connection = self._connections[connection_id]
-        caller = connection.caller
         connection.under_way.begin()
         try:
-            self.join(connection_id, user_room(caller.user_id))
-            self.join(connection_id, session_room(caller.session_id))
-            await self._recheck(connection_id, connection)
-            if connection_id in self._connections:
-                connection.told = True
-                await self._run(self._router.connected, caller, "connect hook")
+            await self._begin(connection)
         finally:
             connection.under_way.end()
-            connection.begun.set()
+
+    async def _begin(self, connection: Connection) -> None:
+        caller = connection.caller
+        self.join(caller.connection_id, user_room(caller.user_id))
+        self.join(caller.connection_id, session_room(caller.session_id))
+        await self._recheck(connection)
+        if caller.connection_id not in self._connections:
+            return
+        connection.told = True
+        await self._run(self._router.connected, caller, "connect hook")
         ready = SessionReady(
             user_id=caller.user_id,
             session_id=caller.session_id,
-            connection_id=connection_id,
+            connection_id=caller.connection_id,
             node_id=self._node_id,
             expires_at=from_ms(connection.expires_at_ms),
         )
-        await self.send(connection_id, ready.event, to_wire(ready))
+        connection.socket.emit(ready.event, to_wire(ready))
+        connection.socket.begin()
 
-    async def _recheck(self, connection_id: ConnectionId, connection: Connection) -> None:
+    async def _recheck(self, connection: Connection) -> None:
         # A session that ended after its token was checked, and before the connection stood in the session's room, was
         # looked for here in vain.
         try:
             await connection.gate.recheck(connection.caller.session_id)
         except Exception as error:
             self._client_error(error, "recheck of a session")
-            await connection.server.cut(connection_id)
+            _cut(connection.socket)
 
-    async def disconnected(self, connection_id: ConnectionId) -> None:
-        """The connection is gone: from here on it is in no room, and no event of it is started.
+    def disconnected(self, socket: Socket, _reason: str) -> None:
+        """See hub.transport.socketio.client.Endpoint. It is in no room any more, and no event of it is started.
 
         The features are told in the background, since whoever closes a connection must not wait for their Redis.
         """
-        connection = self._connections.pop(connection_id, None)
+        connection = self._connections.pop(ConnectionId(socket.sid), None)
         CONNECTIONS.set(len(self._connections))
-        if connection is None:
-            return
-        for room in connection.rooms:
-            self._forget(connection_id, room)
-        self._under_way.begin()
-        self._tasks.start(self._leave_behind(connection), name="disconnect hooks")
+        if connection is not None:
+            self._under_way.begin()
+            self._tasks.start(self._leave_behind(connection), name="disconnect hooks")
 
     async def _leave_behind(self, connection: Connection) -> None:
         """Tell the features, after the last event, so that none brings back what a hook has taken away."""
         try:
             async with asyncio.timeout(LAST_EVENTS_S):
-                await connection.under_way.settled()
+                await connection.under_way.settled(connection.loop)
         except TimeoutError:
             log.warning("a connection has gone, and an event of it is still being handled")
         try:
@@ -228,7 +249,7 @@ class Sockets:
                 if connection.told:
                     await self._run(self._router.disconnected, connection.caller, "disconnect hook")
                 if self.left is not None:
-                    await self.left(connection.rooms)
+                    await self.left({RoomName(room) for room in connection.socket.rooms})
         finally:
             self._under_way.end()
 
@@ -239,38 +260,36 @@ class Sockets:
             except Exception as error:
                 self._client_error(error, what)
 
-    # Events
+    def _start(self, socket: Socket, coroutine: Coroutine[Any, Any, None], name: str) -> None:
+        task = start(socket.client.session.engine.loop, coroutine)
+        if task.done():
+            task.result()  # raises nothing: the coroutines of this class do not
+        else:
+            self._tasks.adopt(task, name=name)
 
-    async def event(self, connection_id: ConnectionId, name: str, arguments: list[Any], ack_id: int | None) -> None:
-        """Start handling an event. Waits while the connection has MAX_IN_FLIGHT events under way."""
-        connection = self._connections.get(connection_id)
-        if connection is None:
+    # ---------------------------------------------------------------- events
+
+    def event(self, socket: Socket, name: str, arguments: list[Any], ack_id: int | None) -> None:
+        """See hub.transport.socketio.client.Endpoint."""
+        connection: Connection | None = socket.owner
+        if connection is None or self._draining:
             return
-        await connection.begun.wait()
-        await connection.in_flight.acquire()
-        if self._draining or connection_id not in self._connections:
-            connection.in_flight.release()
-            return
+        socket.client.begin()
         self._under_way.begin()
         connection.under_way.begin()
-        self._tasks.start(self._handle(connection, name, arguments, ack_id), name=f"event {name[:40]}")
+        self._start(socket, self._handle(connection, name, arguments, ack_id), "event")
 
     async def _handle(self, connection: Connection, name: str, arguments: list[Any], ack_id: int | None) -> None:
-        caller = connection.caller
         try:
-            with structlog.contextvars.bound_contextvars(
-                connection_id=caller.connection_id, user_id=caller.user_id, event_name=name[:40]
-            ):
-                answer = await self._answer(connection, name, arguments)
-            known = name if name in self._router.routes else "(unknown)"
-            EVENTS.labels(known, "ok" if answer["ok"] else answer["error"]["code"]).inc()
+            SCOPE.set(partial(_scope, connection.caller, name))
+            answer = await self._answer(connection, name, arguments)
+            self._count(name, "ok" if answer["ok"] else answer["error"]["code"])
             if ack_id is not None:
-                await connection.server.acknowledge(caller.connection_id, ack_id, answer)
+                connection.socket.acknowledge(ack_id, answer)
             elif not answer["ok"]:
-                failure = {"event": name[:80], "error": answer["error"]}
-                await connection.server.send([caller.connection_id], "hub:error", failure)
+                connection.socket.emit("hub:error", {"event": name[:80], "error": answer["error"]})
         finally:
-            connection.in_flight.release()
+            connection.socket.client.end()
             connection.under_way.end()
             self._under_way.end()
 
@@ -287,6 +306,13 @@ class Sockets:
             return {"ok": False, "error": self._client_error(error, name).to_wire()}
         return {"ok": True, "data": reply}
 
+    def _count(self, name: str, outcome: str) -> None:
+        key = (name if name in self._router.routes else "(unknown)", outcome)
+        counter = self._counted.get(key)
+        if counter is None:
+            counter = self._counted[key] = EVENTS.labels(*key)
+        counter.inc()
+
     def _client_error(self, error: Exception, where: str) -> HubError:
         """What the client is told of an exception; what is not meant for clients is logged."""
         known = as_hub_error(error)
@@ -296,3 +322,12 @@ class Sockets:
         if isinstance(known, Unavailable | Overloaded):
             log.warning("%s: %s", where[:80], error)
         return known
+
+
+def _scope(caller: Caller, event: str) -> Mapping[str, str]:
+    return {"connection_id": caller.connection_id, "user_id": caller.user_id, "event_name": event[:40]}
+
+
+def _cut(socket: Socket) -> None:
+    """Close a connection so that its client comes back by itself."""
+    socket.client.session.close(Reason.SERVER_DISCONNECT, CloseCode.GOING_AWAY)

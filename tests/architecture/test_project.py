@@ -2,12 +2,9 @@
 
 import json
 import re
-from importlib.metadata import version
 from pathlib import Path
 
-import engineio
 import pytest
-import socketio
 
 ROOT = Path(__file__).parents[2]
 LOCKS = sorted(ROOT.glob("requirements/*.txt"))
@@ -36,13 +33,3 @@ def test_what_is_run_is_a_part_of_what_is_tested() -> None:
         for name in ("run", "dev")
     )
     assert run <= dev
-
-
-def test_python_socketio_has_the_private_names_that_hub_transport_uses() -> None:
-    """See hub/transport/socketio_server.py. The pin is exact: a new release is looked at before it is taken."""
-    assert version("python-socketio") == "5.18.1"
-    for name in ("_handle_connect", "_handle_event", "_handle_eio_message", "_send_packet", "packet_class", "manager"):
-        assert hasattr(socketio.AsyncServer(async_mode="aiohttp"), name), name
-    for name in ("eio_sid_from_sid", "sid_from_eio_sid", "is_connected"):
-        assert hasattr(socketio.AsyncManager, name), name
-    assert hasattr(engineio.AsyncServer(async_mode="aiohttp"), "sockets")

@@ -1,6 +1,7 @@
 """A whole node inside the test's own process, on real servers: for what must be looked at from both sides."""
 
 import contextlib
+import socket
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,6 @@ from hub.config import Settings, load
 from hub.lifecycle import Hub
 from hub.storage.postgres import create_pool
 from hub.storage.redis import connect
-from hub.transport.socketio_server import HubSocketServer
 
 CHEAP = {
     "SPARKLE_ACCOUNTS_ARGON2_MEMORY_KIB": "8",
@@ -34,12 +34,6 @@ class RunningHub:
     hub: Hub
     url: str
     http: aiohttp.ClientSession
-
-    @property
-    def socket_servers(self) -> list[HubSocketServer]:
-        """The Socket.IO endpoints, one a parser."""
-        owners = [getattr(step, "__self__", None) for step in self.hub.web.on_shutdown]
-        return [owner for owner in owners if isinstance(owner, HubSocketServer)]
 
     async def sign_up(self, name: str) -> dict[str, Any]:
         """The answer of a sign-up: ``user``, ``accessToken``, …"""
@@ -66,9 +60,9 @@ async def running_hub(chosen: Settings) -> AsyncIterator[RunningHub]:
     hub = build(chosen, pool=pool, redis=redis, key=new_key())
     runner = web.AppRunner(hub.web, access_log=None, shutdown_timeout=1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    port = runner.addresses[0][1]
+    listening = socket.create_server(("127.0.0.1", 0))
+    port = listening.getsockname()[1]
+    server = await hub.door.listen(runner, listening)
     hub.listens(shared_port=port, own_port=port)
     try:
         await hub.start()
@@ -76,6 +70,7 @@ async def running_hub(chosen: Settings) -> AsyncIterator[RunningHub]:
             yield RunningHub(hub, f"http://127.0.0.1:{port}", http)
     finally:
         await hub.drain()
+        server.close()
         await runner.cleanup()
         await hub.close()
         await redis.aclose()

@@ -29,16 +29,26 @@ class MemoryLocalRooms:
     def is_member(self, connection_id: ConnectionId, room: RoomName) -> bool:
         return connection_id in self._members.get(room, ())
 
-    async def deliver(self, rooms: list[RoomName], event: str, payload: Any, skip: ConnectionId | None = None) -> None:
+    def count(self, room: RoomName) -> int:
+        return len(self.members(room))
+
+    def deliver(
+        self,
+        rooms: list[RoomName],
+        event: str,
+        payload: Any,
+        skip: ConnectionId | None = None,
+        volatile: bool = False,
+    ) -> None:
         recipients: set[ConnectionId] = set().union(*(self.members(room) for room in rooms))
         for connection_id in recipients - {skip}:
-            await self.send(connection_id, event, payload)
+            self.send(connection_id, event, payload)
 
-    async def send(self, connection_id: ConnectionId, event: str, payload: Any) -> None:
+    def send(self, connection_id: ConnectionId, event: str, payload: Any) -> None:
         self._inbox.setdefault(connection_id, []).append(payload)
 
-    async def disconnect(self, room: RoomName, event: str | None, payload: Any) -> None:
+    def disconnect(self, room: RoomName, event: str | None, payload: Any) -> None:
         for connection_id in self.members(room):
             if event is not None:
-                await self.send(connection_id, event, payload)
+                self.send(connection_id, event, payload)
             self.disconnected.append(connection_id)

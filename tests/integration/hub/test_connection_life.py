@@ -117,7 +117,7 @@ async def test_disconnect_hooks_run_after_connect_hooks_and_after_the_last_event
 async def test_events_that_wait_for_their_turn_are_not_started_once_the_connection_is_gone(
     node: RunningHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hub.transport.connection.MAX_IN_FLIGHT", 1)
+    monkeypatch.setattr("hub.transport.socketio.client.MAX_IN_FLIGHT", 1)
     started: list[int] = []
     goes_on, gone = asyncio.Event(), asyncio.Event()
 
@@ -145,7 +145,7 @@ async def test_events_that_wait_for_their_turn_are_not_started_once_the_connecti
 
 
 async def test_a_connection_that_is_gone_leaves_no_room_and_no_order(node: RunningHub) -> None:
-    rooms_before = dict(node.hub.sockets._rooms)
+    rooms_before = node.hub.sockets._rooms.names()
     token = (await node.sign_up("ada"))["accessToken"]
     async with signed_in_socket(node, token) as socket:
         connection_id = next(iter(node.hub.sockets._connections))
@@ -154,8 +154,8 @@ async def test_a_connection_that_is_gone_leaves_no_room_and_no_order(node: Runni
         await socket.answer(1)
     await until(lambda: len(node.hub.sockets) == 0)
     node.hub.sockets.join(connection_id, RoomName("room:late"))
-    assert node.hub.sockets._rooms == rooms_before
-    assert connection._tails == {}
+    assert node.hub.sockets._rooms.names() == rooms_before
+    assert connection.turns == {}
 
 
 async def test_a_slow_disconnect_hook_of_one_does_not_hold_up_the_end_of_another(node: RunningHub) -> None:

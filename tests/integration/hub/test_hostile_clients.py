@@ -19,7 +19,7 @@ def complaints(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 def engine_sockets(node: RunningHub) -> int:
-    return sum(len(server.eio.sockets) for server in node.socket_servers)
+    return len(node.hub.door.engine.sessions)
 
 
 NO_ENGINEIO = ["x", "", "7", "b!", "\N{SUPERSCRIPT TWO}", "0", "2", "6"]
@@ -56,7 +56,8 @@ async def test_acknowledgements_that_nobody_asked_for_are_passed_over(
 ) -> None:
     token = (await node.sign_up("ada"))["accessToken"]
     async with signed_in_socket(node, token) as socket:
-        for packet in ('437["x"]', "43", "437{}", '421["presence:get",{"userIds":[]}]'):
+        with_attachment = ('461-7[{"_placeholder":true,"num":0}]', b"x")
+        for packet in ('437["x"]', "430[]", *with_attachment, '421["presence:get",{"userIds":[]}]'):
             await socket.send(packet)
         await socket.answer(1)
     assert complaints(caplog) == []
@@ -150,21 +151,23 @@ async def test_closing_during_the_handshake_leaves_nothing(node: RunningHub, mon
         await asked.wait()
         await session.post("1")
         goes_on.set()
-    await until(lambda: len(node.hub.sockets) == 0)
-    assert all(not any(server.manager.rooms.get("/", {}).values()) for server in node.socket_servers)
+    await until(lambda: engine_sockets(node) == 0)
+    assert len(node.hub.sockets) == 0
+    assert node.hub.sockets._rooms.sockets == {}
+    assert node.hub.sockets._rooms.names() == set()
 
 
 async def test_a_client_that_does_not_read_is_cut_and_its_backlog_dropped(
     node: RunningHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hub.transport.engineio_server.MAX_WAITING_BYTES", 100_000)
+    monkeypatch.setattr("hub.transport.engineio.session.MAX_HELD_BYTES", 100_000)
     ada, bob = await node.sign_up("ada"), await node.sign_up("bob")
     session = await signed_in_polling(node, ada["accessToken"])  # reads only when it polls
     async with signed_in_socket(node, bob["accessToken"]) as reader:
         text = "x" * 10_000
         user_rooms = [user_room(person["user"]["id"]) for person in (ada, bob)]
         for number in range(30):
-            await node.hub.sockets.deliver(user_rooms, "test:news", {"number": number, "text": text})
+            node.hub.sockets.deliver(user_rooms, "test:news", {"number": number, "text": text})
             assert f'"number":{number},' in await reader.packet('42["test:news"')
         assert len(node.hub.sockets) == 1
     assert await session.closed()

@@ -156,7 +156,7 @@ async def test_events_with_one_key_complete_in_order_and_others_do_not_wait(node
 async def test_a_client_with_too_much_under_way_is_not_read_until_something_is_done(
     node: RunningHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hub.transport.connection.MAX_IN_FLIGHT", 4)
+    monkeypatch.setattr("hub.transport.socketio.client.MAX_IN_FLIGHT", 4)
     started: list[int] = []
     gate = asyncio.Event()
 

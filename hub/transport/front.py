@@ -1,0 +1,205 @@
+"""One port for everything: WebSockets of Engine.IO stay here, all other HTTP goes to aiohttp."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any, Final, cast
+
+from aiohttp import web
+
+from hub.kernel.errors import RateLimited
+from hub.transport.engineio.addresses import Addresses
+from hub.transport.engineio.engine import Engine
+from hub.transport.engineio.handshake import RequestHead
+from hub.transport.engineio.refusals import Refused, check_transport, find_session
+from hub.transport.engineio.request import NOWHERE, Request
+from hub.transport.engineio.session import WEBSOCKET, Session
+from hub.transport.engineio.upgrade import Upgrade
+from hub.transport.engineio.websocket import CloseCode, ProtocolError
+from hub.transport.engineio.websocket_connection import WebSocketConnection
+from hub.transport.origins import OriginRule
+from hub.transport.problems import ForbiddenOrigin, problem_of
+
+BACKLOG: Final = 4096
+"""Connections that wait to be accepted: a mass reconnect after a drain comes within one second."""
+HEAD_BYTES: Final = 16 << 10
+"""A request head that is longer is aiohttp's to judge."""
+_END: Final = b"\r\n\r\n"
+
+
+class Doorkeeper:
+    """What the TCP connections of a node share: who may come in, and where what they ask for is served."""
+
+    def __init__(self, engine: Engine, origins: OriginRule) -> None:
+        self.engine = engine
+        self.origins = origins
+        self.addresses = Addresses(engine.settings.connections_per_address, engine.settings.uncapped_addresses)
+        self._http: Callable[[], asyncio.Protocol] | None = None
+
+    async def listen(self, runner: web.AppRunner, sock: socket.socket, *, backlog: int = BACKLOG) -> asyncio.Server:
+        """Take connections from a bound socket; what is no socket of Engine.IO goes to the runner, which is set up."""
+        self._http = runner.server
+        self.engine.start()
+        return await self.engine.loop.create_server(lambda: Front(self), sock=sock, backlog=backlog)
+
+    def http(self) -> asyncio.Protocol:
+        """A protocol of aiohttp for one connection."""
+        if self._http is None:
+            raise RuntimeError("nothing is listened on yet")
+        return self._http()
+
+    def accept(
+        self, head: bytes, request: RequestHead, answer: bytes, transport: asyncio.Transport
+    ) -> WebSocketConnection:
+        """Answer a WebSocket handshake, and give the connection that is to get what comes after it.
+
+        Raises Refused, when nothing has been written yet.
+        """
+        if not self.origins.allows(request.header(b"origin"), request.header(b"host")):
+            raise Refused.by(problem_of(ForbiddenOrigin()))
+        check_transport(request.query, "websocket")
+        session = find_session(self.engine, request.query)
+        transport.write(answer)
+        engine = self.engine
+        engine.start()
+        connection = WebSocketConnection(engine.loop, transport, engine.settings.max_payload)
+        if session is None:
+            engine.open(Request(head, request.path, transport.get_extra_info("peername")), connection)
+        else:
+            _join(session, connection)
+        return connection
+
+
+def _join(session: Session, connection: WebSocketConnection) -> None:
+    """Offer a polling session its WebSocket; there is one at a time."""
+    if session.upgrade is None and session.state < WEBSOCKET:
+        Upgrade(session, connection)
+    else:
+        connection.close(CloseCode.PROTOCOL_ERROR, "this session has a WebSocket, or is getting one")
+
+
+class Front(asyncio.Protocol):
+    """The first protocol of every TCP connection.
+
+    It waits for the first request head. A WebSocket handshake for Engine.IO becomes a WebSocketConnection; anything
+    else is aiohttp's, and this stays before it as a pipe: so the end of a client with an open poll is noticed, and a
+    handshake on a kept-alive connection can be taken over.
+    """
+
+    __slots__ = ("_address", "_admitted", "_door", "_head", "_inner", "on_lost", "slot", "transport")
+
+    def __init__(self, door: Doorkeeper) -> None:
+        self._door = door
+        self._head = b""
+        self._inner: asyncio.Protocol | None = None
+        self.slot: Any = None
+        self.on_lost: Callable[[Exception | None], None] | None = None
+        """Called once, when the connection is lost."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """See asyncio.Protocol."""
+        self.transport = cast("asyncio.Transport", transport)
+        door = self._door
+        self._address = str((transport.get_extra_info("peername") or NOWHERE)[0])
+        self._admitted = door.addresses.enter(self._address)
+        door.engine.deadlines.schedule(self, door.engine.settings.head_timeout_s)
+
+    def due(self) -> None:
+        """The first request head has not come in time."""
+        if self._inner is None:
+            self.transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        """See asyncio.Protocol."""
+        if self._inner is not None:
+            self._inner.data_received(data)
+            return
+        data = self._head + data if self._head else data
+        end = data.find(_END)
+        if end < 0 and len(data) <= HEAD_BYTES and data[:1].isupper():
+            self._head = data
+            return
+        self._door.engine.deadlines.cancel(self)
+        self._head = b""
+        if not self._admitted:
+            self._refuse(Refused.by(problem_of(RateLimited("This address has too many connections open."))))
+        elif end < 0 or not self._is_taken(data[:end], data[end + len(_END) :]):
+            self._inner = self._door.http()
+            self._inner.connection_made(self.transport)
+            self._inner.data_received(data)
+
+    def _is_taken(self, head: bytes, rest: bytes) -> bool:
+        """Whether this was a handshake of ours. What is odd about one is left for aiohttp to judge."""
+        if not head.startswith(b"GET ") or b"websocket" not in head.lower():
+            return False
+        try:
+            request = RequestHead(head)
+        except ProtocolError:
+            return False
+        answer = request.websocket_answer() if request.path in self._door.engine.endpoints else None
+        if answer is None:
+            return False
+        transport = self.transport
+        try:
+            connection = self._door.accept(head, request, answer, transport)
+        except Refused as refused:
+            self._refuse(refused)
+            return True
+        connection.counted(self._door.addresses, self._address)
+        transport.set_protocol(connection)
+        if rest:
+            connection.data_received(rest)
+        return True
+
+    def take_over(self, connection: WebSocketConnection) -> asyncio.Future[None]:
+        """Feed a WebSocket from now on, whose handshake aiohttp has read.
+
+        The handler that calls this must wait for the future, which is done when the connection is lost.
+        """
+        handler, self._inner = self._inner, connection
+        lost: asyncio.Future[None] = self._door.engine.loop.create_future()
+
+        def on_lost(error: Exception | None) -> None:
+            if handler is not None:
+                handler.connection_lost(error)
+            if not lost.done():
+                lost.set_result(None)
+
+        self.on_lost = on_lost
+        return lost
+
+    def _refuse(self, refused: Refused) -> None:
+        status = HTTPStatus(refused.status)
+        self.transport.write(
+            f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: {refused.content_type}\r\n"
+            f"Connection: close\r\nContent-Length: {len(refused.body)}\r\n\r\n".encode()
+            + refused.body
+        )
+        self.transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See asyncio.Protocol."""
+        self._door.engine.deadlines.cancel(self)
+        self._door.addresses.leave(self._address)
+        on_lost, self.on_lost = self.on_lost, None
+        if on_lost is not None:
+            on_lost(exc)
+        if self._inner is not None:
+            self._inner.connection_lost(exc)
+
+    def eof_received(self) -> bool | None:
+        """See asyncio.Protocol."""
+        return None if self._inner is None else self._inner.eof_received()
+
+    def pause_writing(self) -> None:
+        """See asyncio.Protocol."""
+        if self._inner is not None:
+            self._inner.pause_writing()
+
+    def resume_writing(self) -> None:
+        """See asyncio.Protocol."""
+        if self._inner is not None:
+            self._inner.resume_writing()

@@ -1,0 +1,206 @@
+"""Long-polling, as a route of aiohttp; and WebSocket handshakes on connections that aiohttp reads already."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final, ParamSpec, TypeVar
+
+from aiohttp import web
+
+from hub.transport.engineio.engine import Engine
+from hub.transport.engineio.handshake import RequestHead
+from hub.transport.engineio.packets import decode_payload
+from hub.transport.engineio.refusals import BAD_METHOD, BAD_REQUEST, Refused, check_transport, find_session
+from hub.transport.engineio.request import Request
+from hub.transport.engineio.session import CLOSING, WEBSOCKET, Session
+from hub.transport.engineio.websocket import CloseCode, Message, ProtocolError
+from hub.transport.front import Doorkeeper, Front
+
+P = ParamSpec("P")
+T = TypeVar("T")
+BODY_S: Final = 30.0
+"""Longest that a POST may take to arrive: a megabyte over a poor mobile link."""
+NO_STORE: Final = {"Cache-Control": "no-store"}
+
+
+class PollingRoutes:
+    """Serves the paths of an engine. The Origin has been checked before (hub.transport.middleware)."""
+
+    def __init__(self, door: Doorkeeper) -> None:
+        self._door = door
+        self._engine: Engine = door.engine
+
+    def add_routes(self, app: web.Application) -> None:
+        """Serve every path of the engine, by every method."""
+        for path in self._engine.endpoints:
+            app.router.add_route("*", path, self.handle)
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Answer one request."""
+        headers = NO_STORE | _cors(request)
+        try:
+            response = await self._serve(request)
+        except Refused as refused:
+            response = web.Response(status=refused.status, body=refused.body, content_type=refused.content_type)
+        except ProtocolError as error:
+            response = web.Response(status=400, text=f"{error}\n")
+        response.headers.update(headers)
+        return response
+
+    async def _serve(self, request: web.Request) -> web.Response:
+        if request.method == "OPTIONS":
+            return web.Response()
+        if request.query.get("transport") == "websocket":
+            return await self._websocket(request)
+        check_transport(request.query, "polling")
+        session = find_session(self._engine, request.query)
+        if session is None:
+            return await self._open(request)
+        if session.state == WEBSOCKET:
+            raise Refused(BAD_REQUEST)
+        if request.method == "GET":
+            return await self._poll(request, session)
+        if request.method == "POST":
+            return await self._post(request, session)
+        raise Refused(BAD_REQUEST)
+
+    async def _open(self, request: web.Request) -> web.Response:
+        if request.method != "GET":
+            raise Refused(BAD_METHOD)
+        peer = request.transport.get_extra_info("peername") if request.transport else None
+        opener = Request(_head(request), request.path, peer)
+        session = await self._outside(self._engine.open, opener)
+        return await self._poll(request, session)
+
+    async def _outside(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+        """What a function returns that is called outside any task, as WebSockets call it: handlers start eagerly then,
+        and tasks do not nest.
+        """
+        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+
+        def run() -> None:
+            try:
+                done.set_result(function(*arguments, **named))
+            except Exception as error:
+                done.set_exception(error)
+
+        asyncio.get_running_loop().call_soon(run)
+        return await done
+
+    async def _poll(self, request: web.Request, session: Session) -> web.Response:
+        poll = session.open_poll()
+        if not isinstance(poll, asyncio.Future):
+            return _body(poll)
+        front = request.transport and request.transport.get_protocol()
+        if not isinstance(front, Front):  # the client is gone
+            session.poll_lost(poll)
+            raise Refused(BAD_REQUEST)
+
+        def lost(_error: Exception | None) -> None:
+            session.poll_lost(poll)
+            poll.cancel()
+
+        front.on_lost = lost
+        try:
+            return _body(await poll)
+        finally:
+            front.on_lost = None
+
+    async def _post(self, request: web.Request, session: Session) -> web.Response:
+        if session.posting or session.state >= CLOSING:
+            session.fail("a POST beside another")
+            raise Refused(BAD_REQUEST)
+        session.posting = True
+        try:
+            messages = decode_payload(await self._read(request))
+            await _Post(session, messages).delivered
+        except ProtocolError as error:
+            session.fail(str(error), error.code)
+            raise
+        except TimeoutError:
+            session.fail("a POST that drips", CloseCode.POLICY)
+            raise web.HTTPRequestTimeout from None
+        except (web.HTTPException, OSError):
+            session.fail("a POST that is too big, or did not come to its end")
+            raise
+        finally:
+            session.posting = False
+        return web.Response(body=b"ok", content_type="text/html")
+
+    async def _read(self, request: web.Request) -> bytes:
+        """The body. Raises HTTPRequestEntityTooLarge, or TimeoutError for a body that drips."""
+        limit = self._engine.settings.max_payload
+        body = bytearray()
+        async with asyncio.timeout(BODY_S):
+            if (request.content_length or 0) > limit:
+                raise web.HTTPRequestEntityTooLarge(limit, request.content_length or 0)
+            async for chunk in request.content.iter_any():
+                body += chunk
+                if len(body) > limit:
+                    raise web.HTTPRequestEntityTooLarge(limit, len(body))
+        return bytes(body)
+
+    async def _websocket(self, request: web.Request) -> web.Response:
+        """A handshake on a connection that was used before: proxies keep theirs alive."""
+        head = _head(request)
+        parsed = RequestHead(head)
+        answer = parsed.websocket_answer()
+        front = request.transport and request.transport.get_protocol()
+        if answer is None or not isinstance(front, Front):
+            raise Refused(BAD_REQUEST)
+        connection = await self._outside(self._door.accept, head, parsed, answer, front.transport)
+        await front.take_over(connection)
+        raise asyncio.CancelledError  # the connection is lost: there is nobody to answer
+
+
+class _Post:
+    """The packets of one POST on their way to the session. Implements hub.transport.engineio.session.Source."""
+
+    def __init__(self, session: Session, messages: list[Message]) -> None:
+        loop = session.engine.loop
+        self._session, self._messages = session, iter(messages)
+        self.delivered: asyncio.Future[None] = loop.create_future()
+        """Done when the last packet was taken: a client that sends faster than its handlers work waits for it."""
+        session.source = self
+        loop.call_soon(self.deliver)
+
+    def deliver(self) -> None:
+        session = self._session
+        while not session.held:
+            message = next(self._messages, None)
+            if message is None or session.state >= CLOSING:
+                if session.source is self:
+                    session.source = None
+                if not self.delivered.done():
+                    self.delivered.set_result(None)
+                return
+            session.receive(*message)
+
+
+def _body(body: bytes | None) -> web.Response:
+    if body is None:
+        raise Refused(BAD_REQUEST)
+    return web.Response(body=body, content_type="text/plain", charset="UTF-8")
+
+
+def _head(request: web.Request) -> bytes:
+    """The request's head as it was on the wire, or near enough."""
+    lines = [f"{request.method} {request.raw_path} HTTP/1.1".encode()]
+    lines += [name + b": " + value for name, value in request.raw_headers]
+    return b"\r\n".join(lines)
+
+
+def _cors(request: web.Request) -> dict[str, str]:
+    """What lets the page of an allowed origin read the answer."""
+    origin = request.headers.get("Origin")
+    if not origin:
+        return {}
+    headers = {
+        "Access-Control-Allow-Origin": origin,
+        "Access-Control-Allow-Credentials": "true",
+        "Vary": "Origin",
+    }
+    if request.method == "OPTIONS":
+        headers["Access-Control-Allow-Methods"] = "GET, POST, OPTIONS"
+        if wanted := request.headers.get("Access-Control-Request-Headers"):
+            headers["Access-Control-Allow-Headers"] = wanted
+    return headers

@@ -1,0 +1,128 @@
+"""Namespaces that are served by the handlers and Namespace classes of python-socketio's API."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any
+
+from socketio.exceptions import ConnectionRefusedError as SocketRefusedError
+
+from hub.transport.eager import start
+from hub.transport.engineio.session import Reason
+from hub.transport.socketio.socket import Socket
+
+if TYPE_CHECKING:
+    from hub.transport.socketio.server import SocketServer
+
+log = logging.getLogger(__name__)
+
+REJECTED = {"message": "Connection rejected by server"}
+FAILED = {"message": "Internal error"}
+
+
+class HandlerEndpoint:
+    """Runs an application's handlers. Implements hub.transport.socketio.client.Endpoint.
+
+    Events of one client start in the order they came; each handler that is a coroutine function runs in a task of its
+    own, whose first step is taken at once.
+    """
+
+    def __init__(self, server: SocketServer) -> None:
+        self._server = server
+        self._running: set[asyncio.Task[Any]] = set()
+        self._is_coroutine: dict[Callable[..., Any], bool] = {}
+        """Of each handler: ``inspect`` takes a microsecond to tell."""
+
+    def connect(self, socket: Socket, auth: Any) -> None:
+        """See Endpoint."""
+        self._start(socket, self._connect(socket, auth), "connect")
+
+    async def _connect(self, socket: Socket, auth: Any) -> None:
+        request = socket.client.request
+        environ = {} if request is None else request.environ()
+        self._server.environ[socket.client.session.sid] = environ
+        try:
+            accepted = await self._server.trigger("connect", socket.namespace, socket.sid, environ, auth)
+        except SocketRefusedError as refused:
+            self._refuse(socket, refused.error_args)
+        except ConnectionRefusedError:
+            self._refuse(socket, REJECTED)
+        except Exception:
+            self._refuse(socket, FAILED)
+            raise
+        else:
+            if accepted is False:
+                self._refuse(socket, REJECTED)
+            elif socket.accept():
+                socket.begin()
+            else:  # gone meanwhile: the connect handler has run, so its counterpart must
+                await self._disconnect(socket, Reason.TRANSPORT_CLOSE)
+
+    def _refuse(self, socket: Socket, error: Any) -> None:
+        socket.refuse(error)
+        self._forget_environ(socket)
+
+    def event(self, socket: Socket, name: str, arguments: list[Any], ack_id: int | None) -> None:
+        """See Endpoint."""
+        handler = self._server.handler_of(name, socket.namespace)
+        if handler is not None and not self._needs_task(handler):
+            try:
+                result = handler(socket.sid, *arguments)
+            except Exception:
+                log.exception("the handler of %s failed", name[:80])
+                return
+            self._acknowledge(socket, ack_id, result)
+            return
+        socket.client.begin()
+        self._start(socket, self._event(socket, name, arguments, ack_id), name)
+
+    def _needs_task(self, handler: Callable[..., Any]) -> bool:
+        known = self._is_coroutine.get(handler)
+        if known is None:
+            known = self._is_coroutine[handler] = inspect.iscoroutinefunction(handler)
+        return known
+
+    async def _event(self, socket: Socket, name: str, arguments: list[Any], ack_id: int | None) -> None:
+        try:
+            result = await self._server.trigger(name, socket.namespace, socket.sid, *arguments)
+            if self._server.was_handled(result):
+                self._acknowledge(socket, ack_id, result)
+        finally:
+            socket.client.end()
+
+    def _acknowledge(self, socket: Socket, ack_id: int | None, result: Any) -> None:
+        if ack_id is not None:
+            arguments = () if result is None else result if isinstance(result, tuple) else (result,)
+            socket.acknowledge(ack_id, *arguments)
+
+    def disconnected(self, socket: Socket, reason: str) -> None:
+        """See Endpoint."""
+        self._start(socket, self._disconnect(socket, reason), "disconnect")
+
+    async def _disconnect(self, socket: Socket, reason: str) -> None:
+        self._server.leaving[socket.sid] = socket
+        try:
+            await self._server.trigger("disconnect", socket.namespace, socket.sid, reason)
+        finally:
+            del self._server.leaving[socket.sid]
+            self._forget_environ(socket)
+
+    def _forget_environ(self, socket: Socket) -> None:
+        if not socket.client.sockets():
+            self._server.environ.pop(socket.client.session.sid, None)
+
+    def _start(self, socket: Socket, coroutine: Coroutine[Any, Any, None], what: str) -> None:
+        task = start(socket.client.session.engine.loop, coroutine)
+        if task.done():
+            self._ended(task, what)
+        else:
+            self._running.add(task)
+            task.add_done_callback(lambda ended: self._ended(ended, what))
+
+    def _ended(self, task: asyncio.Task[Any], what: str) -> None:
+        self._running.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("the handler of %s failed", what[:80], exc_info=error)

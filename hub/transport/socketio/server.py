@@ -1,0 +1,224 @@
+"""A Socket.IO server: python-socketio's API over our engine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from hub.transport.engineio.engine import Engine
+from hub.transport.engineio.outbox import Volatile
+from hub.transport.engineio.request import Request
+from hub.transport.engineio.session import Reason, Receiver, Session
+from hub.transport.engineio.settings import EngineSettings
+from hub.transport.engineio.websocket import CloseCode
+from hub.transport.seams import ApiServer
+from hub.transport.socketio.client import Client, Endpoint
+from hub.transport.socketio.codecs import JSON, MSGPACK, Codec
+from hub.transport.socketio.handlers import HandlerEndpoint
+from hub.transport.socketio.manager import RoomManager, as_answer
+from hub.transport.socketio.packets import EVENT
+from hub.transport.socketio.rooms import Packets, Rooms
+from hub.transport.socketio.socket import Socket
+
+PATHS = {"/socket.io/": JSON, "/socket.io-msgpack/": MSGPACK}
+"""Where each parser is served."""
+
+
+@dataclass
+class Answers:
+    """What came back from a broadcast: the acknowledgement of each socket, and those that gave none in time."""
+
+    answers: dict[str, list[Any]] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+
+
+class VolatilePackets(Packets):
+    """An event that is dropped for who does not keep up."""
+
+    __slots__ = ()
+
+    def _shape(self, framed: bytes, _codec: Codec) -> bytes:
+        return Volatile(framed)
+
+
+class SocketServer(ApiServer):
+    """Handlers, Namespace classes, ``emit``, ``call``, rooms and sessions are python-socketio's, documented there.
+
+    Every namespace that is served by handlers works as it says; ``mount`` gives one to an endpoint of ours instead.
+    Beyond it: volatile emits, and broadcasts that are acknowledged.
+    """
+
+    def __init__(self, settings: EngineSettings | None = None, paths: dict[str, Codec] | None = None) -> None:
+        self.engine = Engine(settings or EngineSettings(), {})
+        self._rooms: dict[str, Rooms] = {"/": Rooms("/")}
+        self._mounted: dict[str, Endpoint] = {}
+        self._broadcasts = 0
+        self.leaving: dict[str, Socket] = {}
+        """Sockets whose disconnect handler runs: it may still ask for what was kept with them."""
+        super().__init__(self, RoomManager())
+        self._handlers = HandlerEndpoint(self)
+        for path, codec in (PATHS if paths is None else paths).items():
+            self.engine.endpoints[path] = self._accept(codec)
+
+    def _accept(self, codec: Codec) -> Any:
+        def accept(session: Session, request: Request) -> Receiver:
+            return Client(session, request, codec, self)
+
+        return accept
+
+    # ---------------------------------------------------------------- namespaces
+
+    def mount(self, namespace: str, endpoint: Endpoint) -> None:
+        """Serve a namespace by ``endpoint``, past all handlers."""
+        self._mounted[namespace] = endpoint
+
+    def endpoint(self, namespace: str) -> Endpoint | None:
+        """See Namespaces."""
+        mounted = self._mounted.get(namespace)
+        if mounted is not None:
+            return mounted
+        return self._handlers if self.serves(namespace) else None
+
+    def rooms_of(self, namespace: str) -> Rooms:
+        """See Namespaces."""
+        rooms = self._rooms.get(namespace)
+        if rooms is None:
+            rooms = self._rooms[namespace] = Rooms(namespace)
+        return rooms
+
+    def forget(self, socket: Socket) -> None:
+        """See Namespaces."""
+        rooms = self.rooms_of(socket.namespace)
+        rooms.remove(socket)
+        if not rooms.sockets and socket.namespace != "/":
+            del self._rooms[socket.namespace]
+
+    def connected_namespaces(self) -> list[str]:
+        """Namespaces with sockets."""
+        return [namespace for namespace, rooms in self._rooms.items() if rooms.sockets]
+
+    # ---------------------------------------------------------------- sending
+
+    async def emit(
+        self,
+        event: str,
+        data: Any = None,
+        to: Any = None,
+        room: Any = None,
+        skip_sid: Any = None,
+        namespace: str | None = None,
+        callback: Any = None,
+        ignore_queue: bool = False,
+        volatile: bool = False,
+    ) -> None:
+        """See python-socketio. ``volatile``: dropped for receivers that do not keep up, instead of cutting them.
+
+        It does not wait: what is sent leaves at the end of the loop's turn, in the order of the calls.
+        """
+        namespace, target = namespace or "/", to or room
+        arguments = [event, *data] if isinstance(data, tuple) else [event] if data is None else [event, data]
+        if callback is not None:
+            socket = self.rooms_of(namespace).sockets.get(target)
+            if socket is not None:
+                ack_id = socket.expect(as_answer(callback, self.engine.loop))
+                socket.send(socket.client.codec.encode(EVENT, namespace, ack_id, arguments))
+            return
+        packets = VolatilePackets if volatile else Packets
+        self._send(namespace, target, packets(namespace, arguments), skip_sid)
+
+    def _send(self, namespace: str, target: Any, packets: Packets, skip_sid: Any = None) -> None:
+        rooms = target if isinstance(target, list | tuple | set) else [target]
+        self.engine.start()
+        self.rooms_of(namespace).send(self.engine.outboxes, rooms, packets, _ids(skip_sid))
+
+    async def broadcast(
+        self,
+        event: str,
+        data: Any = None,
+        *,
+        room: str | list[str] | None = None,
+        timeout_s: float,
+        skip_sid: Any = None,
+        namespace: str = "/",
+    ) -> Answers:
+        """Send an event that every receiver is to acknowledge, and wait for that, at most ``timeout_s``.
+
+        One frame goes to all, so they share its acknowledgement id. Who leaves meanwhile is missing.
+        """
+        rooms, skip = self.rooms_of(namespace), _ids(skip_sid)
+        targets = room if isinstance(room, list) else [room]
+        sockets = {one.sid: one for name in targets for one in rooms.members(name) if one.sid not in skip}
+        outcome, done = Answers(), asyncio.Event()
+        self._broadcasts += 1
+        ack_id = BROADCAST_IDS + self._broadcasts
+        for sid, socket in sockets.items():
+
+            def answer(arguments: list[Any], sid: str = sid) -> None:
+                outcome.answers[sid] = arguments
+                if len(outcome.answers) == len(sockets):
+                    done.set()
+
+            socket.expect(answer, ack_id)
+        arguments = [event, *data] if isinstance(data, tuple) else [event] if data is None else [event, data]
+        self._send(namespace, list(sockets), Packets(namespace, arguments, ack_id))
+        try:
+            async with asyncio.timeout(timeout_s if sockets else 0):
+                await done.wait()
+        except TimeoutError:
+            for socket in sockets.values():
+                socket.forget(ack_id)
+        outcome.missing = [sid for sid in sockets if sid not in outcome.answers]
+        return outcome
+
+    # ---------------------------------------------------------------- ending
+
+    async def disconnect(self, sid: str, namespace: str | None = None, ignore_queue: bool = False) -> None:
+        """See python-socketio: the socket leaves its namespace, and its client is told so."""
+        if (socket := self.rooms_of(namespace or "/").sockets.get(sid)) is not None:
+            self.dismiss(socket, Reason.SERVER_DISCONNECT)
+
+    def dismiss(self, socket: Socket, reason: str) -> None:
+        """Put a socket out of its namespace, and tell its client and its endpoint."""
+        endpoint = self.endpoint(socket.namespace)
+        socket.dismiss()
+        if endpoint is not None:
+            endpoint.disconnected(socket, reason)
+
+    # ---------------------------------------------------------------- for python-socketio, by session
+
+    def transport_of(self, eio_sid: str) -> str:
+        """See EngineApi."""
+        return "websocket" if self._session(eio_sid).connection is not None else "polling"
+
+    def data_of(self, eio_sid: str) -> dict[str, Any]:
+        """See EngineApi."""
+        session = self._session(eio_sid)
+        if session.data is None:
+            session.data = {}
+        return session.data
+
+    def _session(self, eio_sid: str) -> Session:
+        session = self.engine.sessions.get(eio_sid)
+        if session is not None:
+            return session
+        for socket in self.leaving.values():
+            if socket.client.session.sid == eio_sid:
+                return socket.client.session
+        raise KeyError(eio_sid)
+
+    def end(self, eio_sid: str) -> None:
+        """See EngineApi."""
+        if (session := self.engine.sessions.get(eio_sid)) is not None:
+            session.close(Reason.SERVER_DISCONNECT, CloseCode.NORMAL)
+
+
+BROADCAST_IDS = 1 << 40
+"""Acknowledgement ids of broadcasts begin here, far above those that each socket counts for itself."""
+
+
+def _ids(skip: Iterable[str] | str | None) -> Collection[str]:
+    if skip is None:
+        return ()
+    return (skip,) if isinstance(skip, str) else tuple(skip)
