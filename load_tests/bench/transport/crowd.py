@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import asyncpg
@@ -78,5 +79,5 @@ class Crowd:
             await connection.close()
 
 
-async def _copy(connection: asyncpg.Connection, table: str, columns: str, rows: list[tuple[object, ...]]) -> None:
+async def _copy(connection: asyncpg.Connection, table: str, columns: str, rows: Sequence[tuple[object, ...]]) -> None:
     await connection.copy_records_to_table(table, columns=columns.split(), records=rows)

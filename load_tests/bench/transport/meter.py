@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from load_tests.bench.processes import cpu_of, cpu_of_all
 from load_tests.bench.transport.servers import Server
 
-QUIET_LOOKS = 8
+LOOK_S = 0.1
+QUIET_LOOKS = 4
 """A server that did next to nothing at so many looks in a row has done all it had to."""
-BUSY = 0.03
-"""Part of a core that is more than next to nothing: the heartbeats of an idle hub take 1 %."""
-LOOK_S = 0.05
+BUSY = 0.15
+"""Part of a core that is more than next to nothing: an idle hub has been seen to take 7 ms at once."""
 LONGEST_S = 60.0
 
 
@@ -21,7 +21,7 @@ class Taken:
 
     value: float
     waited: float = 0.0
-    """Part of the time that the server was ready and had no core."""
+    """How long the server waited for its core, as a part of the time that it wanted it."""
     busy: float = 0.0
     """Part of the time that it had one."""
     beside: Mapping[str, float] = field(default_factory=dict)
@@ -47,8 +47,8 @@ class Use:
 
     @property
     def waited(self) -> float:
-        """Part of the time that the server was ready and had no core."""
-        return self.wait_ns / 1e9 / self.seconds
+        """How long the server waited for its core, as a part of the time that it wanted it."""
+        return self.wait_ns / max(self.run_ns + self.wait_ns, 1)
 
     @property
     def busy(self) -> float:
@@ -72,18 +72,14 @@ class Meter:
         return Use(time.monotonic() - self._started, used.run_ns, used.wait_ns, beside)
 
     def read_when_quiet(self) -> Use:
-        """What has been used until the server came to rest; a minute at most."""
-        last = self.read()
-        quiet_looks, before = 0, last
-        while quiet_looks < QUIET_LOOKS and before.seconds < LONGEST_S:
+        """What has been used once the server has come to rest; a minute at most."""
+        quiet_looks, use = 0, self.read()
+        while quiet_looks < QUIET_LOOKS and use.seconds < LONGEST_S:
             time.sleep(LOOK_S)
-            now = self.read()
-            if (now.run_ns - before.run_ns) / 1e9 > BUSY * (now.seconds - before.seconds):
-                last, quiet_looks = now, 0
-            else:
-                quiet_looks += 1
-            before = now
-        return last
+            before, use = use, self.read()
+            is_busy = (use.run_ns - before.run_ns) / 1e9 > BUSY * (use.seconds - before.seconds)
+            quiet_looks = 0 if is_busy else quiet_looks + 1
+        return use
 
     def _now_beside(self) -> dict[str, int]:
         return {what: cpu_of_all(pids) for what, pids in self._server.beside.items()}

@@ -11,7 +11,7 @@ from load_tests.bench.transport.servers import Server
 from load_tests.bench.transport.workloads import ECHO_CONNECTIONS, LARGE_ROOM, ROOM_SIZE, ROOMS_OUTSTANDING, Plan
 
 WAITED_TOO_LONG = 0.10
-"""Part of the time that the server waited for its core: from here on a measurement is taken again."""
+"""Part of the time in which the server wanted its core and had to wait: from here on it is measured again."""
 
 Rate = Callable[[Mapping[str, Taken]], float | None]
 """Broadcasts per second for the p99, from what has been measured in this session; ``None`` if it is not known."""

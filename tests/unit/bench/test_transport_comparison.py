@@ -39,7 +39,10 @@ def test_a_cost_is_compared_by_how_many_times_the_peer_takes() -> None:
 def test_memory_is_compared_by_which_part_of_the_peer_is_taken() -> None:
     results = measured(hub=values(4), node=values(20))
     shown = found(results, BY_KEY["memory"], "hub", "node")
-    assert (shown["hub against Node ws"].value, shown["hub against Node ws"].target) == (0.2, Target(0.25, at_most=True))
+    assert (shown["hub against Node ws"].value, shown["hub against Node ws"].target) == (
+        0.2,
+        Target(0.25, at_most=True),
+    )
     assert shown["hub"].target == Target(4, at_most=True)
 
 
