@@ -36,9 +36,13 @@ class Crowd:
         """Take them out again."""
         asyncio.run(self._remove())
 
-    def options(self, connections: int, room_size: int) -> list[str]:
-        """Options of the load generator: somebody for each connection, with a fresh token, and the rooms."""
-        tokens = [self._signer.sign(*person).text for person in self._people[:connections]]
+    def options(self, connections: int, room_size: int, people: int | None = None) -> list[str]:
+        """Options of the load generator: the rooms, and for each connection a fresh token of somebody.
+
+        With fewer ``people`` than connections, each has several devices.
+        """
+        tokens = [self._signer.sign(*person).text for person in self._people[: people or connections]]
+        tokens = [tokens[number % len(tokens)] for number in range(connections)]
         auth, rooms = self._folder / "auth", self._folder / "rooms"
         auth.write_bytes(b"".join(msgspec.json.encode({"token": token}) + b"\n" for token in tokens))
         rooms.write_text("".join(f"{room}\n" for room in self._rooms[: connections // room_size]))

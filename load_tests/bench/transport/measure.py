@@ -1,16 +1,17 @@
 """The runs: every server in turn, again and again, so that what slows the machine down slows all of them."""
 
+import math
 import random
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from functools import partial
 from pathlib import Path
 
 from load_tests.bench.report import three_digits
 from load_tests.bench.transport.meter import Taken
 from load_tests.bench.transport.results import Results
-from load_tests.bench.transport.servers import NAMES, Hosts, Server
+from load_tests.bench.transport.servers import NAMES, OURS, Hosts, Server
 from load_tests.bench.transport.sessions import WAITED_TOO_LONG, Sessions
 from load_tests.bench.transport.workloads import LARGE_ROOM, Plan, Workload
 
@@ -40,39 +41,45 @@ class Runs:
         order = sorted(servers, key=lambda name: name != "node")
         self._planned = len(order) * runs
         for run in range(1, runs + 1):
+            if run > 1 and not self._in_time(run / (run - 1)):
+                print(f"{run - 1} of {runs} runs: there is no time for more", file=sys.stderr)
+                return
             for name in order:
                 if wanted := self._missing(run, name):
                     began = time.monotonic()
                     taken = self._measure(name, wanted)
-                    self._results.add(run, name, taken)
+                    self._results.add(run, name, {key: taken[key] for key in wanted & taken.keys()})
                     _tell(f"run {run}/{runs}, {NAMES[name]}, {time.monotonic() - began:.0f} s", taken)
                 self._done += 1
             order = self._draw.sample(order, len(order))
 
     def _missing(self, run: int, name: str) -> frozenset[str]:
-        keys = {workload.key for workload in self._chosen if name not in workload.not_for}
+        workloads = [workload for workload in self._chosen if name not in workload.not_for]
+        if name in OURS and not self._plan.both_forms:
+            workloads = [workload for workload in workloads if workload.gates(name)]
+        keys = {workload.key for workload in workloads}
         if name == "node" and "p99" in keys:
             keys.add("room-1")
         return frozenset(key for key in keys if not self._results.has(run, name, key))
 
-    def _measure(self, name: str, wanted: frozenset[str]) -> dict[str, Taken]:
+    def _measure(self, name: str, wanted: Set[str]) -> dict[str, Taken]:
         taken: dict[str, Taken] = {}
         if "memory" in wanted and self._plan.idle_connections != self._plan.connections:
             with self._hosts.running(name) as server:
                 taken |= self._on(server).idle()
-            wanted -= {"memory"}
-        for attempt in range(1, self._plan.attempts + 1):
+        rest = wanted - taken.keys()
+        for attempt in range(1, self._plan.attempts + 1 if rest else 0):
             with self._hosts.running(name) as server:
                 sessions = self._on(server)
-                if wanted & COMING_AND_GOING:
-                    taken |= sessions.coming_and_going(wanted)
+                if rest & COMING_AND_GOING:
+                    taken |= sessions.coming_and_going(rest)
                     waited = max(taken[key].waited for key in ("connect", "disconnect") if key in taken)
                     if waited > WAITED_TOO_LONG and attempt < self._plan.attempts and self._has_time():
                         continue  # with a fresh server, or the memory would be that of a second crowd
-                if "echo" in wanted:
+                if "echo" in rest:
                     taken |= sessions.echo()
-                if wanted & LARGE:
-                    taken |= sessions.large_room(wanted, partial(self._half_rate, name))
+                if rest & LARGE:
+                    taken |= sessions.large_room(rest, partial(self._half_rate, name))
             break
         return taken
 
@@ -80,11 +87,13 @@ class Runs:
         return Sessions(server, self._plan, self._program, self._hosts.cores.others, self._has_time)
 
     def _has_time(self) -> bool:
-        """Whether a thing may be measured again: what is left to do would still end in time."""
-        if self._plan.limit_s is None:
-            return True
-        share_done = self._done / self._planned
-        return share_done > 0 and (time.monotonic() - self._started) / share_done < self._plan.limit_s
+        """Whether something may be measured again: at this pace, all runs would still end in time."""
+        return self._in_time(self._planned / self._done if self._done else math.inf)
+
+    def _in_time(self, factor: float) -> bool:
+        """Whether so many times the time until now would be allowed."""
+        limit_s = self._plan.limit_s
+        return limit_s is None or (time.monotonic() - self._started) * factor < limit_s
 
     def _half_rate(self, name: str, taken: Mapping[str, Taken]) -> float | None:
         """Half of the broadcasts per second that Node manages with a core of its own, in its first run."""

@@ -8,7 +8,14 @@ from load_tests.bench.processes import resident_kb, settled_resident_kb
 from load_tests.bench.transport.generator import Answer, Generator
 from load_tests.bench.transport.meter import Meter, Taken, Use
 from load_tests.bench.transport.servers import Server
-from load_tests.bench.transport.workloads import ECHO_CONNECTIONS, LARGE_ROOM, ROOM_SIZE, ROOMS_OUTSTANDING, Plan
+from load_tests.bench.transport.workloads import (
+    ECHO_CONNECTIONS,
+    LARGE_ROOM,
+    LARGE_ROOM_PEOPLE,
+    ROOM_SIZE,
+    ROOMS_OUTSTANDING,
+    Plan,
+)
 
 WAITED_TOO_LONG = 0.10
 """Part of the time in which the server wanted its core and had to wait: from here on it is measured again."""
@@ -62,7 +69,7 @@ class Sessions:
         """Those of room-1, room-4, room-16 and p99 that are wanted, without p99 if ``rate_of`` knows no rate."""
         taken: dict[str, Taken] = {}
         self._let_rest()
-        with self._clients(LARGE_ROOM, LARGE_ROOM) as clients:
+        with self._clients(LARGE_ROOM, LARGE_ROOM, people=LARGE_ROOM_PEOPLE) as clients:
             clients.command("connect")
             clients.command("join")
             for outstanding in (1, 4, 16):
@@ -79,14 +86,14 @@ class Sessions:
             clients.command("connect")
             return {"echo": self._cost(clients, "echo")}
 
-    def _clients(self, connections: int, room_size: int) -> Generator:
+    def _clients(self, connections: int, room_size: int, people: int | None = None) -> Generator:
         crowd = self._server.crowd
         return Generator(
             self._program,
             port=self._server.port,
             connections=connections,
             room_size=room_size,
-            options=[] if crowd is None else crowd.options(connections, room_size),
+            options=[] if crowd is None else crowd.options(connections, room_size, people),
             cores=self._cores,
         )
 
