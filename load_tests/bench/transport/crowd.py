@@ -44,6 +44,7 @@ class Crowd:
         tokens = [self._signer.sign(*person).text for person in self._people[: people or connections]]
         tokens = [tokens[number % len(tokens)] for number in range(connections)]
         auth, rooms = self._folder / "auth", self._folder / "rooms"
+        auth.touch(mode=0o600)  # whoever reads it may speak for these people
         auth.write_bytes(b"".join(msgspec.json.encode({"token": token}) + b"\n" for token in tokens))
         rooms.write_text("".join(f"{room}\n" for room in self._rooms[: connections // room_size]))
         return ["--dialect", "hub", "--auth", str(auth), "--rooms", str(rooms)]
