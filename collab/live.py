@@ -86,6 +86,8 @@ class LiveDocuments:
         self._monotonic = monotonic
         self._audience = RoomAudience(rooms)
         self._participants: dict[str, dict[ConnectionId, Participant]] = {}
+        self._open: dict[ConnectionId, set[str]] = {}
+        """The documents of each connection."""
         self._awareness: dict[str, Awareness] = {}
         self._tasks = Tasks()
 
@@ -105,6 +107,7 @@ class LiveDocuments:
         await self._rooms.join(caller.connection_id, room)
         participants = self._participants.setdefault(document_id, {})
         participants[caller.connection_id] = Participant(caller, may_write, self._monotonic())
+        self._open.setdefault(caller.connection_id, set()).add(document_id)
         try:
             joined = await self._engine.join(document_id, self._audience, vector or EMPTY)
         except BaseException as error:
@@ -159,7 +162,7 @@ class LiveDocuments:
 
     async def disconnected(self, caller: Caller) -> None:
         """Close everything that the connection had open. Idempotent."""
-        for document_id in [key for key, here in self._participants.items() if caller.connection_id in here]:
+        for document_id in list(self._open.get(caller.connection_id, ())):
             await self._part(caller.connection_id, document_id)
 
     async def review(self) -> None:
@@ -204,6 +207,10 @@ class LiveDocuments:
         here = self._participants.get(document_id, {})
         if here.pop(connection_id, None) is None:
             return
+        opened = self._open[connection_id]
+        opened.discard(document_id)
+        if not opened:
+            del self._open[connection_id]
         room = document_room(document_id)
         seen = self._awareness.get(document_id)
         removal = None if seen is None else seen.remove(connection_id)

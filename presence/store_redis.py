@@ -68,6 +68,8 @@ class RedisPresenceStore:
 
     async def read(self, user_ids: Sequence[UserId]) -> list[Record]:
         """See PresenceStore."""
+        if not user_ids:
+            return []
         by_part = sorted(set(user_ids), key=part_of)
         parts = [list(group) for _, group in groupby(by_part, key=part_of)]
         replies = await self._call(self._read, [([_user_key(user_id) for user_id in part], []) for part in parts])

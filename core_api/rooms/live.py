@@ -4,6 +4,7 @@ import logging
 
 from core_api.outbox import Payload, Sink
 from core_api.rooms.model import MAX_BODY_BYTES, room_name
+from core_api.rooms.posting import PostingRights
 from core_api.rooms.schema import Attendance, RoomMember, RoomMessage, Send, Sent
 from core_api.rooms.store import MEMBER_REMOVED, NewMessage, PeopleThere, RoomStore
 from core_api.storable import encode_json
@@ -24,7 +25,14 @@ class LiveRooms:
     """
 
     def __init__(
-        self, store: RoomStore, people: PeopleThere, rooms: Rooms, access: Access, roles: Roles, clock: Clock
+        self,
+        store: RoomStore,
+        people: PeopleThere,
+        rooms: Rooms,
+        access: Access,
+        roles: Roles,
+        rights: PostingRights,
+        clock: Clock,
     ) -> None:
         self._store = store
         self._people = people
@@ -32,6 +40,7 @@ class LiveRooms:
         self._access = access
         self._roles = roles
         self._clock = clock
+        self._rights = rights
         self._entered: dict[ConnectionId, set[str]] = {}
         """Rooms of each connection of this node: when it is gone, the hub has forgotten them already."""
 
@@ -79,7 +88,7 @@ class LiveRooms:
         Messages of senders on several nodes may arrive in another order than their ``seq``; and if the node dies
         between commit and sending, a ``seq`` is missing. In both cases ``seq`` shows it.
         """
-        await self._access.check(caller, "comment", "room", message.room_id)
+        await self._rights.check(caller, message.room_id)
         if not self._rooms.is_member(caller.connection_id, room_name(message.room_id)):
             raise Forbidden("Join the room before you send to it.")
         body = encode_json(message.body, max_bytes=MAX_BODY_BYTES, pointer="/body")
@@ -100,6 +109,7 @@ class LiveRooms:
 
     async def expel(self, room_id: str, user_id: UserId) -> None:
         """Put every connection of a person out of a room, on all nodes. Idempotent."""
+        self._rights.forget(user_id, room_id)
         await self._rooms.evict(room_name(room_id), of=user_room(user_id))
         if await self._people.expel(room_id, user_id):
             await self._tell(room_id, user_id, joined=False)

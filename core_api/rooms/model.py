@@ -47,6 +47,15 @@ class Message:
     sent_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a person's rights in a room follow from, but for blocks."""
+
+    owner_id: UserId
+    visibility: Visibility
+    role: MemberRole | None
+
+
 def room_name(room_id: str) -> RoomName:
     """Where the connections that joined a room are."""
     return RoomName(f"room:{room_id}")

@@ -1,10 +1,11 @@
 """What rooms keep, as Protocols. Ids are UUID strings; times come from the caller."""
 
+from collections.abc import Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from core_api.rooms.model import Member, Message, Room
+from core_api.rooms.model import Member, Message, Room, Standing
 from core_api.rooms.schema import Visibility
 from hub.kernel.ids import ConnectionId, UserId
 
@@ -42,6 +43,10 @@ class RoomStore(Protocol):
 
     async def room(self, room_id: str, user_id: str | None) -> Room | None:
         """A room, with the role of ``user_id`` in it."""
+        ...
+
+    async def standings(self, pairs: Set[tuple[UserId, str]]) -> dict[tuple[UserId, str], Standing]:
+        """How people stand to rooms, of many pairs of both at once. Rooms that do not exist are left out."""
         ...
 
     async def rooms(self, user_id: UserId, before: int | None, limit: int) -> list[Room]:

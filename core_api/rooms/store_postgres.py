@@ -1,12 +1,13 @@
 """Rooms, members and messages in PostgreSQL."""
 
+from collections.abc import Set
 from datetime import datetime
 
 import asyncpg
 import msgspec
 
 from core_api import outbox
-from core_api.rooms.model import Member, Message, Room
+from core_api.rooms.model import Member, Message, Room, Standing
 from core_api.rooms.schema import Visibility
 from core_api.rooms.store import MEMBER_REMOVED, NewMessage, Posted
 from hub.kernel.ids import UserId
@@ -24,6 +25,12 @@ FROM room r
 LEFT JOIN room_member m ON m.room_id = r.id AND m.user_id = $2::uuid
 WHERE r.id = $1
 """  # noqa: S608 - constants only
+STANDINGS = """
+SELECT p.user_id::text, p.room_id::text, r.owner_id::text, r.visibility, m.role
+FROM unnest($1::uuid[], $2::uuid[]) AS p (user_id, room_id)
+JOIN room r ON r.id = p.room_id
+LEFT JOIN room_member m ON m.room_id = p.room_id AND m.user_id = p.user_id
+"""
 # Two short index scans. One with OR would walk over everybody else's private rooms to fill a page.
 ROOMS = f"""
 SELECT * FROM (
@@ -93,6 +100,15 @@ class PostgresRooms:
         """A room and the person's role in it."""
         row = await self._pool.fetchrow(ROOM, room_id, user_id)
         return None if row is None else Room(**row)
+
+    async def standings(self, pairs: Set[tuple[UserId, str]]) -> dict[tuple[UserId, str], Standing]:
+        """How people stand to rooms."""
+        ordered = list(pairs)
+        rows = await self._pool.fetch(STANDINGS, [user for user, _ in ordered], [room for _, room in ordered])
+        return {
+            (UserId(user_id), room_id): Standing(UserId(owner_id), visibility, role)
+            for user_id, room_id, owner_id, visibility, role in rows
+        }
 
     async def rooms(self, user_id: UserId, before: int | None, limit: int) -> list[Room]:
         """Public and own rooms, newest first."""

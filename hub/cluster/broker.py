@@ -22,7 +22,11 @@ CHANNEL = "hub:cluster"
 MAX_QUEUE = 20_000
 """Messages that wait for Redis before the oldest are dropped: what must not be lost is in PostgreSQL or a stream."""
 MAX_BATCH = 200
-"""Messages in one pipeline: enough to spare round trips, little enough to keep each below a millisecond of Redis."""
+"""Messages in one PUBLISH. A PUBLISH costs this node 80 µs whatever is in it, a message in it 2 µs."""
+BUSY_BATCH = 8
+PAUSE_S = 0.002
+"""Between two PUBLISHes, when the one before had BUSY_BATCH messages or more: under load they are worth waiting for,
+and a node with little to say does not wait."""
 START_S = 10.0
 CANARY_S = 1.0
 DEAF_S = 5.0
@@ -43,7 +47,7 @@ class RedisBroker:
         self._redis = redis
         self._node_id = node_id
         self._tasks = tasks
-        self._queue: deque[bytes] = deque()
+        self._queue: deque[msgspec.Raw] = deque()
         self._wake = asyncio.Event()
         self._empty = asyncio.Event()
         self._heard_at = 0.0
@@ -75,7 +79,7 @@ class RedisBroker:
         if len(self._queue) >= MAX_QUEUE:
             self._queue.popleft()
             self.dropped += 1
-        self._queue.append(msgspec.msgpack.encode((self._node_id, kind, arguments)))
+        self._queue.append(msgspec.Raw(msgspec.msgpack.encode((kind, arguments))))
         self._wake.set()
 
     async def flushed(self) -> None:
@@ -92,14 +96,13 @@ class RedisBroker:
             while self._queue:
                 batch = [self._queue.popleft() for _ in range(min(len(self._queue), MAX_BATCH))]
                 await self._publish_batch(batch)
+                if len(batch) >= BUSY_BATCH and len(self._queue) < MAX_BATCH:
+                    await asyncio.sleep(PAUSE_S)
             self._empty.set()
 
-    async def _publish_batch(self, batch: list[bytes]) -> None:
+    async def _publish_batch(self, batch: list[msgspec.Raw]) -> None:
         try:
-            async with self._redis.pipeline(transaction=False) as pipeline:
-                for message in batch:
-                    pipeline.execute_command("PUBLISH", CHANNEL, message)
-                await pipeline.execute()
+            await self._redis.publish(CHANNEL, msgspec.msgpack.encode((self._node_id, batch)))
         except (RedisError, OSError, RuntimeError) as error:  # RuntimeError: uvloop, "the handler is closed"
             # Not sent again: part of the batch may have gone out, and an event that comes twice is worse than a hole
             # that the receiver can see by its number.
@@ -133,16 +136,20 @@ class RedisBroker:
 
     async def _take(self, data: bytes) -> None:
         try:
-            origin, kind, arguments = msgspec.msgpack.decode(data)
-            if origin == self._node_id:
-                if kind == "canary":
+            origin, batch = msgspec.msgpack.decode(data)
+        except ValueError:
+            log.exception("what another node said is not understood: is it of another version?")
+            return
+        for kind, arguments in batch:
+            if kind == "canary":
+                if origin == self._node_id:
                     self._heard_at = time.monotonic()
                     self._connected.set()
-                return
-            if kind != "canary" and self.receive is not None:
-                await self.receive(kind, arguments)
-        except Exception:  # one bad message must not make the node deaf
-            log.exception("a message from another node could not be handled")
+            elif origin != self._node_id and self.receive is not None:
+                try:
+                    await self.receive(kind, arguments)
+                except Exception:  # one bad message must not make the node deaf
+                    log.exception("a message from another node could not be handled")
 
     async def _canary_for_ever(self) -> None:
         while True:

@@ -21,6 +21,7 @@ from core_api.content.subscriptions import Subscriptions
 from core_api.rooms.handlers import room_events
 from core_api.rooms.live import LiveRooms
 from core_api.rooms.people_there_redis import RedisPeopleThere
+from core_api.rooms.posting import PostingRights
 from core_api.rooms.roles import RoomRoles
 from core_api.rooms.routes import rooms_api
 from core_api.rooms.service import RoomDirectory
@@ -57,10 +58,15 @@ def rooms(core: Core) -> Feature:
     store = PostgresRooms(core.pool)
     roles = core.roles["room"] = RoomRoles(store, core.access)
     there = RedisPeopleThere(core.redis, core.nodes)
-    live = LiveRooms(store, there, core.rooms, core.access, roles, core.clock)
+    rights = PostingRights(core.access, store)
+    live = LiveRooms(store, there, core.rooms, core.access, roles, rights, core.clock)
     directory = RoomDirectory(store, core.access, core.people, core.clock, expel=live.expel, nudge=core.outbox.nudge)
     core.outbox.add(live.sinks())
-    return Feature(apis=[rooms_api(directory)], events=room_events(live))
+
+    async def start() -> None:
+        core.tasks.start(rights.run(), name="review of the rights to post")
+
+    return Feature(apis=[rooms_api(directory)], events=room_events(live), starts=[start])
 
 
 @dataclass(kw_only=True)

@@ -51,24 +51,21 @@ class Doorkeeper:
             raise RuntimeError("nothing is listened on yet")
         return self._http()
 
-    def accept(
-        self, head: bytes, request: RequestHead, answer: bytes, transport: asyncio.Transport
-    ) -> WebSocketConnection:
+    def accept(self, head: RequestHead, answer: bytes, transport: asyncio.Transport) -> WebSocketConnection:
         """Answer a WebSocket handshake, and give the connection that is to get what comes after it.
 
         Raises Refused, when nothing has been written yet.
         """
-        if not self.origins.allows(request.header(b"origin"), request.header(b"host")):
+        if not self.origins.allows(head.header(b"origin"), head.header(b"host")):
             raise Refused.by(problem_of(ForbiddenOrigin()))
-        check_transport(request.query, "websocket")
-        session = find_session(self.engine, request.query)
-        transport.write(answer)
+        check_transport(head.query, "websocket")
         engine = self.engine
-        engine.start()
+        session = find_session(engine, head.query)
         connection = WebSocketConnection(engine.loop, transport, engine.settings.max_payload)
         if session is None:
-            engine.open(Request(head, request.path, transport.get_extra_info("peername")), connection)
+            engine.open(Request(head, transport.get_extra_info("peername")), connection, before=answer)
         else:
+            transport.write(answer)
             _join(session, connection)
         return connection
 
@@ -144,7 +141,7 @@ class Front(asyncio.Protocol):
             return False
         transport = self.transport
         try:
-            connection = self._door.accept(head, request, answer, transport)
+            connection = self._door.accept(request, answer, transport)
         except Refused as refused:
             self._refuse(refused)
             return True

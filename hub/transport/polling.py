@@ -67,7 +67,7 @@ class PollingRoutes:
         if request.method != "GET":
             raise Refused(BAD_METHOD)
         peer = request.transport.get_extra_info("peername") if request.transport else None
-        opener = Request(_head(request), request.path, peer)
+        opener = Request(_head(request), peer)
         session = await self._outside(self._engine.open, opener)
         return await self._poll(request, session)
 
@@ -142,12 +142,11 @@ class PollingRoutes:
     async def _websocket(self, request: web.Request) -> web.Response:
         """A handshake on a connection that was used before: proxies keep theirs alive."""
         head = _head(request)
-        parsed = RequestHead(head)
-        answer = parsed.websocket_answer()
+        answer = head.websocket_answer()
         front = request.transport and request.transport.get_protocol()
         if answer is None or not isinstance(front, Front):
             raise Refused(BAD_REQUEST)
-        connection = await self._outside(self._door.accept, head, parsed, answer, front.transport)
+        connection = await self._outside(self._door.accept, head, answer, front.transport)
         await front.take_over(connection)
         raise asyncio.CancelledError  # the connection is lost: there is nobody to answer
 
@@ -182,11 +181,11 @@ def _body(body: bytes | None) -> web.Response:
     return web.Response(body=body, content_type="text/plain", charset="UTF-8")
 
 
-def _head(request: web.Request) -> bytes:
-    """The request's head as it was on the wire, or near enough."""
+def _head(request: web.Request) -> RequestHead:
+    """The request's head, which was a good one if aiohttp read it."""
     lines = [f"{request.method} {request.raw_path} HTTP/1.1".encode()]
     lines += [name + b": " + value for name, value in request.raw_headers]
-    return b"\r\n".join(lines)
+    return RequestHead(b"\r\n".join(lines))
 
 
 def _cors(request: web.Request) -> dict[str, str]:

@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 import msgspec
-from prometheus_client import Counter, Gauge
 
 from hub.kernel.clock import from_ms
 from hub.kernel.errors import HubError, InvalidPayload, Overloaded, Unavailable
@@ -24,6 +23,7 @@ from hub.transport.eager import start
 from hub.transport.engineio.session import Reason
 from hub.transport.engineio.websocket import CloseCode
 from hub.transport.outages import as_hub_error
+from hub.transport.socket_metrics import METRICS
 from hub.transport.socketio.packets import HALF_CHARACTER
 from hub.transport.socketio.server import SocketServer
 from hub.transport.socketio.socket import Socket
@@ -35,10 +35,6 @@ LAST_EVENTS_S = 5.0
 LEAVING_AT_ONCE = 32
 """Connections whose disconnect hooks run at the same time: after a drain thousands go together, and every hook needs
 Redis."""
-
-CONNECTIONS = Gauge("hub_connections", "Socket.IO connections of this node")
-EVENTS = Counter("hub_events_total", "Client events by name and outcome", ["event", "outcome"])
-DELIVERIES = Counter("hub_deliveries_total", "Events written to connections of this node")
 
 
 class SessionReady(ServerEvent):
@@ -79,8 +75,6 @@ class Sockets:
         self._under_way = UnderWay()
         self._leaving = asyncio.Semaphore(LEAVING_AT_ONCE)
         self._connections: dict[ConnectionId, Connection] = {}
-        self._counted: dict[tuple[str, str], Any] = {}
-        """The counters of EVENTS: finding one by its labels takes longer than counting."""
         self.left: Callable[[set[RoomName]], Any] | None = None
         """Awaited with the rooms of a connection that is gone, so that they are counted anew."""
         server.mount(NAMESPACE, self)
@@ -130,9 +124,8 @@ class Sockets:
     ) -> None:
         """See hub.cluster.rooms.LocalRooms."""
         packets = packets_of(event, payload, volatile=volatile)
-        sent = self._rooms.send(self._server.engine.outboxes, rooms, packets, () if skip is None else (skip,))
-        if sent:
-            DELIVERIES.inc(sent)
+        skipped = () if skip is None else (skip,)
+        METRICS.deliveries += self._rooms.send(self._server.engine.outboxes, rooms, packets, skipped)
 
     def send(self, connection_id: ConnectionId, event: str, payload: Any) -> None:
         """See hub.cluster.rooms.LocalRooms."""
@@ -191,7 +184,7 @@ class Sockets:
             return  # gone meanwhile; nobody has been told of it
         socket.client.request = None
         connection = socket.owner = self._connections[connection_id] = Connection(socket, self._gate, admission)
-        CONNECTIONS.set(len(self._connections))
+        METRICS.connections += 1
         connection.under_way.begin()
         try:
             await self._begin(connection)
@@ -232,8 +225,9 @@ class Sockets:
         The features are told in the background, since whoever closes a connection must not wait for their Redis.
         """
         connection = self._connections.pop(ConnectionId(socket.sid), None)
-        CONNECTIONS.set(len(self._connections))
         if connection is not None:
+            METRICS.connections -= 1
+            socket.owner = None  # a cycle, which the collector would find late
             self._under_way.begin()
             self._tasks.start(self._leave_behind(connection), name="disconnect hooks")
 
@@ -283,7 +277,8 @@ class Sockets:
         try:
             SCOPE.set(partial(_scope, connection.caller, name))
             answer = await self._answer(connection, name, arguments)
-            self._count(name, "ok" if answer["ok"] else answer["error"]["code"])
+            outcome = "ok" if answer["ok"] else answer["error"]["code"]
+            METRICS.events[name if name in self._router.routes else "(unknown)", outcome] += 1
             if ack_id is not None:
                 connection.socket.acknowledge(ack_id, answer)
             elif not answer["ok"]:
@@ -305,13 +300,6 @@ class Sockets:
         except Exception as error:
             return {"ok": False, "error": self._client_error(error, name).to_wire()}
         return {"ok": True, "data": reply}
-
-    def _count(self, name: str, outcome: str) -> None:
-        key = (name if name in self._router.routes else "(unknown)", outcome)
-        counter = self._counted.get(key)
-        if counter is None:
-            counter = self._counted[key] = EVENTS.labels(*key)
-        counter.inc()
 
     def _client_error(self, error: Exception, where: str) -> HubError:
         """What the client is told of an exception; what is not meant for clients is logged."""

@@ -63,28 +63,32 @@ async def rest(hub: HubProcess) -> AsyncIterator[Rest]:
         yield client
 
 
+async def run_script(name: str, **given: Any) -> Any:
+    """Run a script of the folder js with what is given as its input, and return what it reports."""
+    process = await asyncio.create_subprocess_exec(
+        "node",
+        f"{name}.mjs",
+        json.dumps(given),
+        cwd=JS,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(SCRIPT_S):
+            report, complaints = await process.communicate()
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+    assert process.returncode == 0, complaints.decode()
+    return json.loads(report)
+
+
 @pytest.fixture
 def script(hub: HubProcess) -> Script:
     """Run a script of the folder js; its input is what is given and the addresses of the nodes."""
 
     async def run(name: str, **given: Any) -> dict[str, Any]:
-        given["nodes"] = [node.url for node in hub.nodes]
-        process = await asyncio.create_subprocess_exec(
-            "node",
-            f"{name}.mjs",
-            json.dumps(given),
-            cwd=JS,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        try:
-            async with asyncio.timeout(SCRIPT_S):
-                report, complaints = await process.communicate()
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-        assert process.returncode == 0, complaints.decode()
-        answer: dict[str, Any] = json.loads(report)
-        return answer
+        report: dict[str, Any] = await run_script(name, **given, nodes=[node.url for node in hub.nodes])
+        return report
 
     return run

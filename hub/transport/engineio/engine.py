@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import secrets
+import os
 from collections.abc import Callable
 from typing import Any, Final
 
 import orjson
-from prometheus_client import Counter
 
 from hub.transport.engineio.outbox import Outboxes
 from hub.transport.engineio.request import Request
@@ -18,12 +17,12 @@ from hub.transport.engineio.settings import EngineSettings
 from hub.transport.engineio.timer_wheel import TimerWheel
 from hub.transport.engineio.websocket import CloseCode, frame
 from hub.transport.engineio.websocket_connection import WebSocketConnection
+from hub.transport.socket_metrics import METRICS
 
 ID_BYTES: Final = 15
 """Of randomness in a session id, which is a bearer secret: 20 characters without padding."""
 MAX_ENDED: Final = 1000
 """Ended polling sessions whose reason is remembered."""
-CLOSED_SESSIONS = Counter("hub_engine_closed_total", "Engine.IO sessions that ended, by reason", ["reason"])
 
 Accept = Callable[[Session, Request], Receiver]
 """Makes the receiver of a new session's messages."""
@@ -65,16 +64,19 @@ class Engine:
         self.heartbeat.stop()
         self.deadlines.stop()
 
-    def open(self, request: Request, connection: WebSocketConnection | None = None) -> Session:
-        """A new session, over a WebSocket if one is given. Its open packet is the first thing that it sends."""
+    def open(self, request: Request, connection: WebSocketConnection | None = None, *, before: bytes = b"") -> Session:
+        """A new session, over a WebSocket if one is given. Its open packet is the first thing that it sends.
+
+        ``before`` is written with it: the answer to the WebSocket's handshake, which else were a write of its own.
+        """
         self.start()
         session = Session(self, new_id())
         self.sessions[session.sid] = session
-        session.send(self._open_packet(session.sid, upgrades=connection is None))
+        session.send(before + self._open_packet(session.sid, upgrades=connection is None))
         if connection is not None:
             session.use_websocket(connection)
         self.heartbeat.schedule(session, self.settings.ping_interval_s, early=True)
-        session.receiver = self.endpoints[request.path](session, request)
+        session.receiver = self.endpoints[request.head.path](session, request)
         return session
 
     def _open_packet(self, sid: str, *, upgrades: bool) -> bytes:
@@ -89,7 +91,7 @@ class Engine:
 
     def closed(self, session: Session, reason: str) -> None:
         """Called by a session that has ended. One in CLOSING stays until its last packets are fetched, or time out."""
-        CLOSED_SESSIONS.labels(reason).inc()
+        METRICS.closed[reason] += 1
         if session.connection is None:  # by WebSocket the close frame has told it
             self.ended[session.sid] = reason
             if len(self.ended) > MAX_ENDED:
@@ -115,4 +117,4 @@ class Engine:
 
 def new_id() -> str:
     """A random id."""
-    return base64.urlsafe_b64encode(secrets.token_bytes(ID_BYTES)).decode()
+    return base64.urlsafe_b64encode(os.urandom(ID_BYTES)).decode()

@@ -68,30 +68,40 @@ class HandlerEndpoint:
     def event(self, socket: Socket, name: str, arguments: list[Any], ack_id: int | None) -> None:
         """See Endpoint."""
         handler = self._server.handler_of(name, socket.namespace)
-        if handler is not None and not self._needs_task(handler):
+        if handler is None:  # a catch-all, a Namespace class, or nobody
+            result = self._server.trigger(name, socket.namespace, socket.sid, *arguments)
+        else:
             try:
                 result = handler(socket.sid, *arguments)
             except Exception:
                 log.exception("the handler of %s failed", name[:80])
                 return
-            self._acknowledge(socket, ack_id, result)
+            if not self._needs_task(handler):
+                self._acknowledge(socket, ack_id, result)
+                return
+        task = start(socket.client.session.engine.loop, result)
+        if task.done():
+            self._handled(socket, ack_id, name, task)
             return
         socket.client.begin()
-        self._start(socket, self._event(socket, name, arguments, ack_id), name)
+        self._running.add(task)
+
+        def handled(ended: asyncio.Task[Any]) -> None:
+            socket.client.end()
+            self._handled(socket, ack_id, name, ended)
+
+        task.add_done_callback(handled)
+
+    def _handled(self, socket: Socket, ack_id: int | None, name: str, task: asyncio.Task[Any]) -> None:
+        self._ended(task, name)
+        if not task.cancelled() and task.exception() is None and self._server.was_handled(task.result()):
+            self._acknowledge(socket, ack_id, task.result())
 
     def _needs_task(self, handler: Callable[..., Any]) -> bool:
         known = self._is_coroutine.get(handler)
         if known is None:
             known = self._is_coroutine[handler] = inspect.iscoroutinefunction(handler)
         return known
-
-    async def _event(self, socket: Socket, name: str, arguments: list[Any], ack_id: int | None) -> None:
-        try:
-            result = await self._server.trigger(name, socket.namespace, socket.sid, *arguments)
-            if self._server.was_handled(result):
-                self._acknowledge(socket, ack_id, result)
-        finally:
-            socket.client.end()
 
     def _acknowledge(self, socket: Socket, ack_id: int | None, result: Any) -> None:
         if ack_id is not None:

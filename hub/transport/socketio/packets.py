@@ -140,22 +140,25 @@ def _is_text(value: Any) -> bool:
 
 
 def encode_json(type: int, namespace: str = "/", id: int | None = None, data: Any = None) -> bytes:
-    """The frames of a packet. orjson refuses bytes, so only data that holds some pays for the search for them."""
+    """The frames of a packet. Raises TypeError for what is neither JSON nor bytes."""
     head = b"" if namespace == "/" else namespace.encode() + b","
     if id is not None:
         head += b"%d" % id
     if data is None:
         return frame(_TYPES[type] + head)
     try:
-        return frame(_TYPES[type] + head + orjson.dumps(data, None, orjson.OPT_NON_STR_KEYS))
-    except TypeError:
-        parts: list[bytes] = []
-        data = _extract(data, parts)
-        if not parts:
-            raise
-        first = b"%b%d-" % (_TYPES[type + BINARY_EVENT - EVENT], len(parts)) + head
-        framed = [frame(first + orjson.dumps(data, None, orjson.OPT_NON_STR_KEYS))]
-        return b"".join(framed + [frame(part, BINARY) for part in parts])
+        return frame(_TYPES[type] + head + orjson.dumps(data))
+    except TypeError:  # bytes, or keys that are no text: only data that has some pays for looking
+        return _encode_rare(type, head, data)
+
+
+def _encode_rare(type: int, head: bytes, data: Any) -> bytes:
+    parts: list[bytes] = []
+    text = orjson.dumps(_extract(data, parts), None, orjson.OPT_NON_STR_KEYS)
+    if not parts:
+        return frame(_TYPES[type] + head + text)
+    first = b"%b%d-" % (_TYPES[type + BINARY_EVENT - EVENT], len(parts))
+    return frame(first + head + text) + b"".join(frame(part, BINARY) for part in parts)
 
 
 # ---------------------------------------------------------------- MessagePack

@@ -13,6 +13,7 @@ from core_api.rooms.handlers import room_events
 from core_api.rooms.live import LiveRooms
 from core_api.rooms.model import room_name
 from core_api.rooms.people_there_redis import RedisPeopleThere
+from core_api.rooms.posting import KEPT_REVIEWS, PostingRights
 from core_api.rooms.roles import RoomRoles
 from core_api.rooms.routes import rooms_api
 from core_api.rooms.schema import NewMember, NewRoom, RoomMember, RoomMessage, RoomView, Visibility
@@ -53,7 +54,8 @@ class World:
         store, access, clock = PostgresRooms(self.pool), self.people.access(), FrozenClock()
         roles = self.people.roles["room"] = RoomRoles(store, access)
         there = RedisPeopleThere(self.redis, OnlyNode())
-        self.live = LiveRooms(store, there, self.rooms, access, roles, clock)
+        self.rights = PostingRights(access, store)
+        self.live = LiveRooms(store, there, self.rooms, access, roles, self.rights, clock)
         self.relay = OutboxRelay(self.pool, self.redis, OutboxSettings())
         self.relay.add(self.live.sinks())
         self.directory = RoomDirectory(store, access, self.people, clock, expel=self._expel, nudge=self.relay.nudge)
@@ -315,3 +317,71 @@ def test_the_routes_are_those_of_the_contract() -> None:
         "DELETE /rooms/{roomId}/members/{userId} 204",
         "GET /rooms/{roomId}/messages 200",
     }
+
+
+async def test_who_may_post_no_more_is_refused_after_the_next_review(world: World) -> None:
+    room = await world.room()
+    for person in (world.bob, world.eve):
+        await world.enter(person, room)
+        await world.say(person, room)
+    world.people.block(world.ada, world.eve)
+    await world.rights.review()
+    await world.say(world.bob, room, client_id="c2")
+    with pytest.raises(NotFound):
+        await world.say(world.eve, room, client_id="c2")
+
+
+async def test_a_member_put_out_and_back_into_a_private_room_is_asked_for_anew(world: World) -> None:
+    room = await world.room("private")
+    await world.directory.add_member(world.ada, room.id, NewMember(user_id=world.bob.user_id))
+    await world.enter(world.bob, room)
+    await world.say(world.bob, room)
+    await world.rights.review()
+    await world.directory.remove_member(world.ada, room.id, world.bob.user_id)
+    with pytest.raises(NotFound):
+        await world.say(world.bob, room, client_id="c2")
+
+
+async def test_messages_of_one_person_ask_the_access_rule_once_and_a_minute_later_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = await world.room()
+    await world.enter(world.bob, room)
+    asked: list[str] = []
+    check = world.live._rights._access.check
+
+    async def counted(actor: Any, action: str, resource: str, resource_id: str) -> None:
+        asked.append(action)
+        await check(actor, action, resource, resource_id)
+
+    monkeypatch.setattr(world.rights._access, "check", counted)
+    for number in range(5):
+        await world.say(world.bob, room, client_id=str(number))
+        await world.rights.review()
+    assert asked == ["comment"]
+    for _ in range(KEPT_REVIEWS + 1):
+        await world.rights.review()
+    assert world.rights._known == {}
+    await world.say(world.bob, room, client_id="late")
+    assert asked == ["comment", "comment"]
+
+
+async def test_a_review_without_a_database_takes_no_right_away_and_asks_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = await world.room()
+    await world.enter(world.eve, room)
+    await world.say(world.eve, room)
+    world.people.block(world.ada, world.eve)
+    with monkeypatch.context() as broken:
+
+        async def away(_pairs: object) -> None:
+            raise ConnectionError
+
+        broken.setattr(world.rights._store, "standings", away)
+        with pytest.raises(ConnectionError):
+            await world.rights.review()
+    await world.say(world.eve, room, client_id="c2")
+    await world.rights.review()
+    with pytest.raises(NotFound):
+        await world.say(world.eve, room, client_id="c3")
