@@ -36,7 +36,7 @@ NEAREST = ("node",)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Measure and report. Returns the exit code: 0; 1 if a row fails ``--gate``; 2 if nothing can be measured."""
+    """Measure and report. Returns the exit code: 0; 1 if a row fails ``--gate``; 2 if something cannot be measured."""
     arguments = parser().parse_args(argv)
     before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that servers are ended
     try:
@@ -95,13 +95,19 @@ def _bench(arguments: argparse.Namespace) -> int:
     settings = {"plan": dataclasses.asdict(plan), "seed": arguments.seed}
     results = Results(arguments.results, settings)
     with _hosts(arguments, plan, servers) as hosts:
-        Runs(hosts, plan, program, chosen, results, arguments.seed).run(servers, arguments.runs)
+        runs = Runs(hosts, plan, program, chosen, results, arguments.seed)
+        runs.run(servers, arguments.runs)
     report = rows(results, chosen, servers)
     print(table(report))
     if arguments.json is not None:
         write_json(arguments.json, machine(), versions(servers, arguments.cache), report)
     if arguments.plot is not None:
         draw(arguments.plot, results, chosen, servers)
+    if runs.failures:
+        print(
+            f"sparkle-hub bench: {len(runs.failures)} times a server could not be measured: see above", file=sys.stderr
+        )
+        return 2
     return int(arguments.gate and not all(row.passes_gate for row in report))
 
 

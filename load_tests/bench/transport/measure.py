@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence, Set
 from functools import partial
 from pathlib import Path
 
+from load_tests.bench.errors import CannotMeasure
 from load_tests.bench.report import three_digits
 from load_tests.bench.transport.meter import Taken
 from load_tests.bench.transport.results import Results
@@ -34,9 +35,11 @@ class Runs:
         self._draw = random.Random(seed)
         self._started = time.monotonic()
         self._done, self._planned = 0, 1
+        self.failures: list[str] = []
+        """Why there is no value of some server in some run."""
 
     def run(self, servers: Sequence[str], runs: int) -> None:
-        """Raises CannotMeasure. What has been measured by then is kept."""
+        """A server that fails is left out of that run; ``failures`` says so."""
         # Node first: its maximum says at which rate the latency of all is measured.
         order = sorted(servers, key=lambda name: name != "node")
         self._planned = len(order) * runs
@@ -46,12 +49,20 @@ class Runs:
                 return
             for name in order:
                 if wanted := self._missing(run, name):
-                    began = time.monotonic()
-                    taken = self._measure(name, wanted)
-                    self._results.add(run, name, {key: taken[key] for key in wanted & taken.keys()})
-                    _tell(f"run {run}/{runs}, {NAMES[name]}, {time.monotonic() - began:.0f} s", taken)
+                    self._add(run, name, wanted)
                 self._done += 1
             order = self._draw.sample(order, len(order))
+
+    def _add(self, run: int, name: str, wanted: Set[str]) -> None:
+        began = time.monotonic()
+        try:
+            taken = self._measure(name, wanted)
+        except CannotMeasure as error:
+            self.failures.append(f"run {run}: {error}")
+            print(self.failures[-1], file=sys.stderr, flush=True)
+        else:
+            self._results.add(run, name, {key: taken[key] for key in wanted & taken.keys()})
+            _tell(f"run {run}, {NAMES[name]}, {time.monotonic() - began:.0f} s", taken)
 
     def _missing(self, run: int, name: str) -> frozenset[str]:
         workloads = [workload for workload in self._chosen if name not in workload.not_for]

@@ -175,7 +175,7 @@ def workloads(plan: Plan) -> tuple[Workload, ...]:
             f"p99 in {room} at half of Node's maximum",
             "ms",
             at_most("hub", node=0.8, floor=1.4),
-            not_for=frozenset({"stock", COALESCING}),
+            not_for=frozenset({"stock", COALESCING, REDIS}),
         ),
     )
 
