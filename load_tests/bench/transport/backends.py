@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,8 @@ from load_tests.bench.errors import CannotMeasure
 from load_tests.bench.processes import Cores, kept_on
 from load_tests.bench.transport.crowd import Crowd
 
+REDIS, POSTGRES = "Redis", "PostgreSQL"
+
 
 @dataclass(frozen=True, slots=True)
 class Backends:
@@ -27,8 +29,8 @@ class Backends:
     redis_url: str
     data: Path
     crowd: Crowd
-    processes: dict[str, Sequence[int]]
-    """Their processes, by what they are."""
+    processes: Mapping[str, Sequence[int]]
+    """Their processes: of ``REDIS`` and ``POSTGRES``."""
 
 
 @contextlib.contextmanager
@@ -60,7 +62,7 @@ def _populated(stack: Stack, parent: Path, people: int, rooms: int) -> Backends:
     crowd = Crowd(stack.database_url, key, AccountsSettings(), parent)
     crowd.insert(people, rooms)
     processes: dict[str, Sequence[int]] = {
-        {"postgres": "PostgreSQL", "valkey": "Redis"}[server.name]: [server.process.pid]
+        {"postgres": POSTGRES, "valkey": REDIS}[server.name]: [server.process.pid]
         for server in stack.servers
         if server.process is not None
     }

@@ -11,7 +11,9 @@ LOOK_S = 0.1
 QUIET_LOOKS = 4
 """A server that did next to nothing at so many looks in a row has done all it had to."""
 BUSY = 0.15
-"""Part of a core that is more than next to nothing: an idle hub has been seen to take 7 ms at once."""
+"""Part of the time, running or waiting for its core, that is more than next to nothing: an idle hub has been seen to
+take 7 ms at once, and a server without a core to be anything but idle.
+"""
 LONGEST_S = 60.0
 
 
@@ -77,7 +79,8 @@ class Meter:
         while quiet_looks < QUIET_LOOKS and use.seconds < LONGEST_S:
             time.sleep(LOOK_S)
             before, use = use, self.read()
-            is_busy = (use.run_ns - before.run_ns) / 1e9 > BUSY * (use.seconds - before.seconds)
+            wanted_ns = use.run_ns + use.wait_ns - before.run_ns - before.wait_ns
+            is_busy = wanted_ns / 1e9 > BUSY * (use.seconds - before.seconds)
             quiet_looks = 0 if is_busy else quiet_looks + 1
         return use
 

@@ -16,7 +16,7 @@ from hub.config import environment
 from load_tests.bench.cache import compiled, node_packages
 from load_tests.bench.errors import CannotMeasure
 from load_tests.bench.processes import Cores, free_port, kept_on
-from load_tests.bench.transport.backends import Backends
+from load_tests.bench.transport.backends import POSTGRES, REDIS, Backends
 from load_tests.bench.transport.crowd import Crowd
 
 PROJECT = Path(__file__).parents[3]
@@ -34,6 +34,8 @@ NAMES = {
     "floor": "C floor",
     "floor-coalescing": "C floor, coalescing",
 }
+WORK_BESIDE = {"hub": (REDIS, POSTGRES), "node-redis": (REDIS,)}
+"""Whose CPU is shown beside a server's."""
 
 START_S = 30.0
 STOP_S = 15.0
@@ -73,7 +75,7 @@ class Hosts:
         command, more = self._command(name, port)
         with self._process(name, command, more, port) as process:
             crowd = self._needed().crowd if name == "hub" else None
-            beside = self._needed().processes if name in ("hub", "node-redis") else {}
+            beside = {what: self._needed().processes[what] for what in WORK_BESIDE.get(name, ())}
             yield Server(port, process.pid, crowd, beside)
 
     def _command(self, name: str, port: int) -> tuple[list[str], dict[str, str]]:

@@ -15,7 +15,7 @@ from hub.config import Settings
 from load_tests.bench.cache import COMPILERS
 from load_tests.bench.errors import CannotMeasure
 from load_tests.bench.processes import Cores
-from load_tests.bench.transport.backends import Backends
+from load_tests.bench.transport.backends import POSTGRES, REDIS, Backends
 from load_tests.bench.transport.crowd import Crowd
 from load_tests.bench.transport.generator import Generator, compile_generator
 from load_tests.bench.transport.meter import Meter
@@ -50,7 +50,7 @@ def backends(database_url: str, redis_url: str, tmp_path: Path) -> Backends:
     key = load_or_create(Settings(data=tmp_path).key_file)
     crowd = Crowd(database_url, key, AccountsSettings(), tmp_path)
     crowd.insert(CONNECTIONS, CONNECTIONS // ROOM_SIZE)
-    return Backends(database_url, redis_url, tmp_path, crowd, {})
+    return Backends(database_url, redis_url, tmp_path, crowd, {POSTGRES: [], REDIS: []})
 
 
 @contextlib.contextmanager
