@@ -48,6 +48,7 @@ class ChainServer(Server):
     name: ClassVar[str] = "chain"
     title: ClassVar[str] = "the embedded chain"
     stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
+    stop_s: ClassVar[float] = 90.0  # 2 for answers, then the last save of a long chain, for which anvil has 60
 
     def __init__(self, folder: DataFolder, listener: socket.socket, anvil: Path | None) -> None:
         super().__init__(folder, Identity(os.geteuid(), os.getegid(), "self"))

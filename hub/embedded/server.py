@@ -15,10 +15,9 @@ from hub.embedded.spawn import Process, run_to_end, spawn
 
 # PATH for what initdb runs; C because the launcher reads messages; UTC because logs of two servers are compared.
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
-_PREVIOUS_S = 15.0  # a PostgreSQL whose launcher was killed needs up to 1.6 s to shut down; slow disks more
 _READY_S = 60.0  # includes crash recovery
 _READY_POLL_S = 0.005
-_STOP_S = 10.0
+_PREVIOUS_S = 5.0  # beyond what it has for its end: measured 1.6 s for a PostgreSQL whose launcher was killed
 _TAIL_LINES = 12
 
 
@@ -28,6 +27,8 @@ class Server(ABC):
     name: ClassVar[str]
     title: ClassVar[str]
     stop_signal: ClassVar[signal.Signals]
+    stop_s: ClassVar[float] = 10.0
+    """How long it may take to shut down before it is killed."""
 
     def __init__(self, folder: DataFolder, identity: Identity) -> None:
         self.folder = folder
@@ -59,7 +60,7 @@ class Server(ABC):
         try:
             with self.folder.lock(self.name) as lock:
                 # A killed launcher's server may still be shutting down.
-                await lock.acquire(_PREVIOUS_S, f"the {self.title} of the previous run")
+                await lock.acquire(self.stop_s + _PREVIOUS_S, f"the {self.title} of the previous run")
                 await self.prepare(lock.descriptor)
                 self.process = self.spawn(self.command(), lock.descriptor)
                 lock.name_holder(self.process.pid)
@@ -68,13 +69,13 @@ class Server(ABC):
         try:
             await self._until_ready(self.process)
         except BaseException:  # failed or cancelled
-            await self.process.stop(self.stop_signal, _STOP_S)
+            await self.process.stop(self.stop_signal, self.stop_s)
             raise
 
     async def stop(self) -> None:
-        """Shut down cleanly within 10 s, else kill. Idempotent."""
+        """Shut down cleanly within `stop_s`, else kill. Idempotent."""
         if self.process is not None:
-            await self.process.stop(self.stop_signal, _STOP_S)
+            await self.process.stop(self.stop_signal, self.stop_s)
             self.process = None
 
     def kill(self) -> None:

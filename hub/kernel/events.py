@@ -1,6 +1,6 @@
 """Client events: the narrow interface between a feature and the socket server."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, get_type_hints
@@ -32,7 +32,7 @@ class Caller(Actor):
 P = TypeVar("P", bound=msgspec.Struct)
 InOrder = Callable[[str], AbstractAsyncContextManager[None]]
 """Makes an event wait for the earlier ones of its connection that have the same key."""
-Handler = Callable[[Caller, P], Awaitable[msgspec.Struct | None]]
+Handler = Callable[[Caller, P], Coroutine[Any, Any, msgspec.Struct | None]]
 
 
 def at_once(_key: str) -> AbstractAsyncContextManager[None]:
@@ -46,7 +46,7 @@ class EventRoute:
 
     name: str
     payload: type[msgspec.Struct]
-    handler: Callable[[Caller, Any], Awaitable[msgspec.Struct | None]]
+    handler: Callable[[Caller, Any], Coroutine[Any, Any, msgspec.Struct | None]]
     bare: str | None
     order: Callable[[Any], str] | None
     answer: Any = None
@@ -96,16 +96,23 @@ class EventRouter:
 
         ``in_order`` is entered with the event's order key before its handler runs.
         """
+        route, payload = self.prepare(name, data)
+        if route.order is None:
+            return acknowledgement(await route.handler(caller, payload))
+        async with in_order(route.order(payload)):
+            return acknowledgement(await route.handler(caller, payload))
+
+    def prepare(self, name: str, data: object) -> tuple[EventRoute, msgspec.Struct]:
+        """The first half of :meth:`dispatch`: who serves the event, and its payload. Raises HubError."""
         route = self.routes.get(name)
         if route is None:
             raise UnknownEvent(f"There is no event {name[:80]!r}.")
-        payload = route.decode(data)
-        if route.order is None:
-            reply = await route.handler(caller, payload)
-        else:
-            async with in_order(route.order(payload)):
-                reply = await route.handler(caller, payload)
-        return {} if reply is None else wire.to_wire(reply)
+        return route, route.decode(data)
+
+
+def acknowledgement(reply: msgspec.Struct | None) -> Any:
+    """The acknowledgement data of what a handler returned, as a plain value."""
+    return {} if reply is None else wire.to_wire(reply)
 
 
 def merge(*routers: EventRouter) -> EventRouter:

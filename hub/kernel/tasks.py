@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
 log = logging.getLogger(__name__)
@@ -30,11 +30,18 @@ class Tasks:
         # The loop holds tasks weakly: without this set one could be collected in the middle of its work.
         return self.adopt(asyncio.get_running_loop().create_task(coroutine), name=name)
 
-    def adopt(self, task: asyncio.Task[Any], *, name: str) -> Running:
-        """Own a task that runs already, as :meth:`start` owns those that it makes."""
+    def adopt(
+        self, task: asyncio.Task[Any], *, name: str, ended: Callable[[asyncio.Task[Any]], None] | None = None
+    ) -> Running:
+        """Own a task that runs already, as :meth:`start` owns those that it makes.
+
+        ``ended`` is called when it has ended, and has then to look at its exception.
+        """
         task.set_name(name)
         self._tasks.add(task)
-        task.add_done_callback(self._ended)
+        task.add_done_callback(self._ended if ended is None else self._tasks.discard)
+        if ended is not None:
+            task.add_done_callback(ended)
         return task
 
     async def close(self) -> None:

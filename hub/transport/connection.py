@@ -1,10 +1,13 @@
 """One connection of this node: who it speaks for, and its events in the order they came."""
 
 from asyncio import AbstractEventLoop, Future
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
-from hub.kernel.ids import ConnectionId
 from hub.kernel.ports import Admission, Gate
 from hub.transport.socketio.socket import Socket
+
+T = TypeVar("T")
 
 
 class UnderWay:
@@ -38,34 +41,37 @@ class UnderWay:
 
 
 class Turn:
-    """One event's turn among those with the same order key: ``async with`` waits for the one before it."""
+    """One event's place among those of its connection with the same order key."""
 
-    __slots__ = ("_before", "_connection", "_done", "_key")
+    __slots__ = ("_before", "_connection", "_ended", "_key")
 
     def __init__(self, connection: "Connection", key: str) -> None:
         self._connection, self._key = connection, key
-        turns = connection.turns
-        self._before: Turn | None = turns.get(key)
-        self._done: Future[None] | None = None
-        turns[key] = self
+        self._before: Turn | None = connection.turns.get(key)
+        self._ended: Future[None] | None = None
+        connection.turns[key] = self
 
-    async def __aenter__(self) -> None:
+    @property
+    def has_come(self) -> bool:
+        """Whether no earlier event is under way."""
+        return self._before is None
+
+    async def then(self, handling: Coroutine[Any, Any, T]) -> T:
+        """Wait until it has come, and then await ``handling``."""
         before, self._before = self._before, None
-        if before is None:
-            return
-        before._done = self._connection.loop.create_future()
         try:
-            await before._done
+            if before is not None:
+                before._ended = self._connection.engine.loop.create_future()
+                await before._ended
         except BaseException:
-            self._end()
+            handling.close()
             raise
+        return await handling
 
-    async def __aexit__(self, *_: object) -> None:
-        self._end()
-
-    def _end(self) -> None:
-        if self._done is not None and not self._done.done():
-            self._done.set_result(None)
+    def end(self) -> None:
+        """The event is done, whatever came of it: the next one's turn has come."""
+        if self._ended is not None and not self._ended.done():
+            self._ended.set_result(None)
         if self._connection.turns.get(self._key) is self:
             del self._connection.turns[self._key]
 
@@ -73,11 +79,11 @@ class Turn:
 class Connection:
     """One connection: a socket of the default namespace, and who it speaks for."""
 
-    __slots__ = ("caller", "expires_at_ms", "gate", "loop", "socket", "told", "turns", "under_way")
+    __slots__ = ("caller", "engine", "expires_at_ms", "gate", "socket", "told", "turns", "under_way")
 
     def __init__(self, socket: Socket, gate: Gate, admission: Admission) -> None:
         self.socket = socket
-        self.loop = socket.client.session.engine.loop
+        self.engine = socket.client.session.engine
         self.gate = gate
         self.caller = admission.caller
         self.expires_at_ms = admission.expires_at_ms
@@ -87,11 +93,6 @@ class Connection:
         self.turns: dict[str, Turn] = {}
         """The last event of each order key, while there is one under way."""
 
-    @property
-    def id(self) -> ConnectionId:
-        """Its id, which others may see."""
-        return self.caller.connection_id
-
     def in_order(self, key: str) -> Turn:
-        """The place of an event behind every earlier one with the same key; taken at once, entered later."""
+        """The place of an event behind every earlier one with the same key."""
         return Turn(self, key)

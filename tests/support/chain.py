@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import json
 import os
+import signal
 import socket
 import sys
 import tempfile
@@ -16,7 +17,7 @@ from urllib.error import URLError
 
 import pytest
 
-from hub.embedded.chain import find_anvil
+from hub.embedded.chain import ChainServer, find_anvil
 from hub.embedded.locks import FileLock
 from tests.support.programs import Program, running
 from tests.support.wait import until_sync
@@ -90,11 +91,16 @@ def running_chain(engine: str = "eth-tester", folder: Path | None = None) -> Ite
             *(sys.executable, "-P", "-m", "hub.embedded.chain_process"),
             *("--fd", str(listener.fileno()), "--lock", str(lock.descriptor), *kept),
         ]
+        until_sync(lock.try_acquire)  # as the hub does: another may still use the folder
         program = held.enter_context(running(command, inherit=[listener.fileno(), lock.descriptor]))
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         listener.close()  # from here on nobody answers when the process has ended
         until_sync(lambda: _answers(url, program), START_S)
-        yield ChainProcess(url, program)
+        try:
+            yield ChainProcess(url, program)
+        finally:
+            program.send(signal.SIGTERM)
+            program.end(ChainServer.stop_s)
 
 
 def _answers(url: str, program: Program) -> bool:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import orjson
 
+from hub.transport.eager import Spawn, spawner
 from hub.transport.engineio.outbox import Outboxes
 from hub.transport.engineio.request import Request
 from hub.transport.engineio.session import CLOSED, CLOSING, Reason, Receiver, Session
@@ -37,6 +38,8 @@ class Engine:
 
     loop: asyncio.AbstractEventLoop
     outboxes: Outboxes
+    spawn: Spawn
+    """Makes tasks that start eagerly."""
 
     def __init__(self, settings: EngineSettings, endpoints: dict[str, Accept]) -> None:
         self.settings = settings
@@ -54,6 +57,7 @@ class Engine:
             self._started = True
             self.loop = asyncio.get_running_loop()
             self.outboxes = Outboxes(self.loop)
+            self.spawn = spawner(self.loop)
             self.heartbeat.start(self.loop)
             self.deadlines.start(self.loop)
 

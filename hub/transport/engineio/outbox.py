@@ -61,7 +61,8 @@ class Backlog:
 
     def __init__(self) -> None:
         self._packets: list[bytes] = []
-        self._latest: dict[str, tuple[dict[str, Any], Latest]] | None = None
+        self._latest: dict[str, tuple[dict[str, tuple[Any, int]], Latest]] | None = None
+        """By kind: each state with its share of the bytes of the packet that it came in, and the newest packet."""
         self.size = 0
 
     def add(self, packets: Iterable[bytes], *, keeps_volatile: bool) -> None:
@@ -76,18 +77,20 @@ class Backlog:
     def _merge(self, packet: Latest) -> None:
         if self._latest is None:
             self._latest = {}
-        states, _ = self._latest.get(packet.kind, ({}, packet))
-        before = len(states)
+        kept, _ = self._latest.get(packet.kind, ({}, packet))
+        share = len(packet) // max(1, len(packet.states))
         for key, state in packet.states.items():
-            if key not in states or packet.version(state) >= packet.version(states[key]):
-                states[key] = state
-        self._latest[packet.kind] = states, packet
-        self.size += len(packet) * (len(states) - before) // max(1, len(packet.states))
+            before = kept.get(key)
+            if before is None or packet.version(state) >= packet.version(before[0]):
+                kept[key] = state, share
+                self.size += share - (0 if before is None else before[1])
+        self._latest[packet.kind] = kept, packet
 
     def take(self) -> list[bytes]:
         """Everything that waits, merged; nothing waits afterwards."""
         packets, latest = self._packets, self._latest or {}
-        packets += [newest.render(states) for states, newest in latest.values()]
+        for kept, newest in latest.values():
+            packets.append(newest.render({key: state for key, (state, _) in kept.items()}))
         self._packets, self._latest, self.size = [], None, 0
         return packets
 
@@ -148,22 +151,27 @@ class Outboxes:
         of: list[bytes] | None = None
         joined = b""
         ends_at = time.monotonic() + SLICE_S
-        for count, sink in enumerate(pending, 1):
-            packets = sink.outbox
-            if packets is not None:  # else a poll took them, or the session has closed
-                sink.outbox = None
-                write = sink.write
-                if write is None:
-                    sink.hold(packets)
-                elif len(packets) == 1:
-                    write(packets[0])
-                else:  # neighbours in a room mostly have the same packets: joined once
-                    if packets != of:
-                        of, joined = packets, b"".join(packets)
-                    write(joined)
-            if not count % CLOCK_EVERY and time.monotonic() > ends_at and count < len(pending):
-                # The rest goes on in the next turn. Whatever is sent meanwhile joins the outboxes that wait here.
+        count = 0
+        try:
+            for count, sink in enumerate(pending, 1):
+                packets = sink.outbox
+                if packets is not None:  # else a poll took them, or the session has closed
+                    sink.outbox = None
+                    write = sink.write
+                    if write is None:
+                        sink.hold(packets)
+                    elif len(packets) == 1:
+                        write(packets[0])
+                    else:  # neighbours in a room mostly have the same packets: joined once
+                        if packets != of:
+                            of, joined = packets, b"".join(packets)
+                        write(joined)
+                if not count % CLOCK_EVERY and time.monotonic() > ends_at:
+                    break
+        finally:
+            # The rest goes on in the next turn, also after an exception: who is forgotten here has an outbox that
+            # nobody ever writes. Whatever is sent meanwhile joins the outboxes that wait.
+            if count < len(pending):
                 self._pending = pending[count:] + self._pending
                 if not self._scheduled:
                     self._schedule()
-                return

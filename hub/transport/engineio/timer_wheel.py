@@ -1,14 +1,17 @@
 """Deadlines of many things with one timer."""
 
+import math
 from asyncio import AbstractEventLoop, TimerHandle
 from typing import Final, Protocol
 
 MAX_TICK_S: Final = 1.0
-"""The coarsest that a wheel turns: what is due comes up to so much later."""
+"""The coarsest that a wheel turns: what is due comes less than two ticks later."""
 MIN_TICK_S: Final = 0.01
 TICKS_A_DELAY: Final = 20
 EARLY_TICKS: Final = 2
 """What must not be late is due this much earlier: a client waits for its ping no longer than it was told."""
+_ROUNDING: Final = 1e-6
+"""Of a division that would come out even, if its numbers were not binary fractions."""
 
 
 class Entry(Protocol):
@@ -50,7 +53,8 @@ class TimerWheel:
     def schedule(self, entry: Entry, delay_s: float, *, early: bool = False) -> None:
         """Call ``entry.due()`` after the delay, or with ``early`` never later. An earlier deadline is dropped."""
         self.cancel(entry)
-        ticks = max(1, int(delay_s / self._tick_s + 0.5) - (EARLY_TICKS if early else 0))
+        whole = math.ceil(delay_s / self._tick_s - _ROUNDING)
+        ticks = max(1, whole - EARLY_TICKS) if early else whole + 1  # of the tick under way, part is over
         entry.slot = self._slots[(self._now + ticks) % len(self._slots)]
         entry.slot[entry] = None
 
@@ -61,7 +65,10 @@ class TimerWheel:
             entry.slot = None
 
     def _wind(self) -> None:
-        self._next_at = max(self._next_at + self._tick_s, self._loop.time())
+        now = self._loop.time()
+        if now > self._next_at + self._tick_s:  # the loop stood still. Nobody was heard meanwhile: it does not count
+            self._next_at = now
+        self._next_at += self._tick_s
         self._timer = self._loop.call_at(self._next_at, self._turn)
 
     def _turn(self) -> None:
@@ -69,8 +76,11 @@ class TimerWheel:
         self._wind()
         place = self._now % len(self._slots)
         due, self._slots[place] = self._slots[place], {}
-        for entry in due:
+        for entry in list(due):
+            if entry.slot is not due:  # one before it has moved its deadline, or dropped it
+                continue
             entry.slot = None
-        for entry in due:
-            if entry.slot is None:  # else one before it has given it another deadline
+            try:
                 entry.due()
+            except Exception as error:  # the others would never be due again
+                self._loop.call_exception_handler({"message": f"the deadline of {entry!r}", "exception": error})

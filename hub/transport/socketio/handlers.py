@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from socketio.exceptions import ConnectionRefusedError as SocketRefusedError
 
-from hub.transport.eager import start
 from hub.transport.engineio.session import Reason
 from hub.transport.socketio.socket import Socket
 
@@ -79,7 +78,7 @@ class HandlerEndpoint:
             if not self._needs_task(handler):
                 self._acknowledge(socket, ack_id, result)
                 return
-        task = start(socket.client.session.engine.loop, result)
+        task = socket.client.session.engine.spawn(result)
         if task.done():
             self._handled(socket, ack_id, name, task)
             return
@@ -125,7 +124,7 @@ class HandlerEndpoint:
             self._server.environ.pop(socket.client.session.sid, None)
 
     def _start(self, socket: Socket, coroutine: Coroutine[Any, Any, None], what: str) -> None:
-        task = start(socket.client.session.engine.loop, coroutine)
+        task = socket.client.session.engine.spawn(coroutine)
         if task.done():
             self._ended(task, what)
         else:

@@ -5,6 +5,7 @@ the first, as one bytes object: so nothing can get between them, and a broadcast
 """
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any, Final, NoReturn
 
@@ -28,6 +29,8 @@ RESERVED_EVENTS: Final = frozenset(
 MAX_ATTACHMENTS: Final = 10
 MAX_ACK_DIGITS: Final = 15
 """More is no integer in JavaScript."""
+_SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
+"""Half of a character, as JSON has it."""
 _DIGITS: Final = frozenset(b"0123456789")
 _TYPES: Final = [b"4%d" % number for number in range(BINARY_ACK + 1)]
 """Packet types with the Engine.IO type, MESSAGE, before them."""
@@ -119,6 +122,8 @@ def loads(text: bytes | memoryview) -> Any:
     try:
         return orjson.loads(text)
     except ValueError:
+        if _SURROGATE.search(text) is None:
+            raise
         try:
             value = json.loads(bytes(text), parse_constant=_refuse)
         except RecursionError:

@@ -74,14 +74,12 @@ class Rooms:
         return sum(len(table[room]) for table in self._members.values() if room in table)
 
     def members(self, room: str | None) -> Iterator[Socket]:
-        """The sockets in a room, or, for ``None``, all. A socket's id is the name of a room that holds just it."""
+        """The sockets in a room, or, for ``None``, all. A socket's id is the name of a room that it is always in."""
         if room is None:
             yield from list(self.sockets.values())
             return
-        found = [sid for table in self._members.values() for sid in table.get(room, ())]
-        if not found and room in self.sockets:
-            found = [room]
-        for sid in found:
+        found = dict.fromkeys(sid for table in self._members.values() for sid in table.get(room, ()))
+        for sid in found | {room: None}:
             if (socket := self.sockets.get(sid)) is not None:
                 yield socket
 
@@ -102,11 +100,11 @@ class Rooms:
     def _sinks(self, codec: Codec, room: str | None) -> Mapping[str, Sink]:
         if room is None:
             return {sid: socket.sink for sid, socket in self.sockets.items() if socket.client.codec is codec}
-        members = self._members[codec].get(room)
-        if members is not None:
-            return members
+        members = self._members[codec].get(room) or {}
         socket = self.sockets.get(room)
-        return {} if socket is None or socket.client.codec is not codec else {room: socket.sink}
+        if socket is None or socket.client.codec is not codec:
+            return members
+        return {**members, room: socket.sink}  # others may be in a room of that name, and take nothing from it
 
     def send(
         self, outboxes: Outboxes, rooms: Collection[str | None], packet: Packets, skip: Collection[str] = ()

@@ -1,6 +1,7 @@
 """The chain process, with both engines: what nodes of Ethereum do, which the hub relies on."""
 
 import json
+import os
 import signal
 import socket
 import urllib.request
@@ -14,6 +15,7 @@ import pytest
 from eth_account import Account
 
 from tests.support.chain import ACCOUNTS, CHAIN_ID, ENGINES, KEYS, ChainProcess, RefusedError, running_chain
+from tests.support.programs import children_of
 from tests.support.wait import until_sync
 
 ALICE, BOB = ACCOUNTS
@@ -360,11 +362,39 @@ def test_anvil_keeps_its_chain(tmp_path: Path) -> None:
         assert receipt_of(chain, sent)["status"] == "0x1"
 
 
-def test_anvil_goes_on_from_a_copy_when_its_file_was_cut_by_a_kill(tmp_path: Path) -> None:
-    state, copy = tmp_path / "state.json", tmp_path / "state.copy.json"
+def test_a_chain_that_somebody_has_seen_outlives_a_kill_of_anvil_at_once(tmp_path: Path) -> None:
     with running_chain("anvil", tmp_path) as chain:
         genesis = chain.call("eth_getBlockByNumber", "0x0", False)["hash"]
-        until_sync(copy.exists)
-    state.write_bytes(state.read_bytes()[:1000])
+        [anvil] = children_of(chain.program.pid)
+        os.kill(anvil, signal.SIGKILL)
+        assert chain.program.end() == 1
+        assert "anvil was killed by SIGKILL" in chain.program.output
     with running_chain("anvil", tmp_path) as chain:
         assert chain.call("eth_getBlockByNumber", "0x0", False)["hash"] == genesis
+
+
+def test_a_stop_waits_until_anvil_has_given_its_state(tmp_path: Path) -> None:
+    with running_chain("anvil", tmp_path) as chain:
+        sent = chain.call("eth_sendRawTransaction", signed(chain)[0])
+        [anvil] = children_of(chain.program.pid)
+        os.kill(anvil, signal.SIGSTOP)  # as slow as can be
+        until_sync(lambda: is_stopped(anvil))
+        chain.program.send(signal.SIGTERM)
+        until_sync(lambda: not is_listening(chain))  # all that is left to do is the last save
+        assert chain.program.popen.poll() is None
+        os.kill(anvil, signal.SIGCONT)
+        assert chain.program.end() == 0, chain.program.output
+    with running_chain("anvil", tmp_path) as chain:
+        assert receipt_of(chain, sent)["status"] == "0x1"
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether SIGSTOP has reached all of its threads, which takes a moment."""
+    threads = Path(f"/proc/{pid}/task").glob("*/stat")
+    return all(stat.read_text().rpartition(")")[2].split()[0] == "T" for stat in threads)
+
+
+def is_listening(chain: ChainProcess) -> bool:
+    address = urlsplit(chain.url)
+    with socket.socket() as client:
+        return client.connect_ex((address.hostname, address.port)) == 0

@@ -1,0 +1,39 @@
+"""Connections by address: what one may have, and that nothing is kept of one that has none."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hub.transport.engineio.addresses import Addresses
+
+
+def test_an_address_may_have_so_many_and_others_are_not_concerned() -> None:
+    addresses = Addresses(2, uncapped=["::1"])
+    assert [addresses.enter("192.0.2.1") for _ in range(3)] == [True, True, False]
+    assert addresses.enter("192.0.2.2")
+    assert all(addresses.enter("::1") for _ in range(10))
+
+
+def test_a_connection_that_was_refused_counts_until_it_is_gone() -> None:
+    addresses = Addresses(1, uncapped=())
+    assert [addresses.enter("a"), addresses.enter("a")] == [True, False]
+    addresses.leave("a")
+    assert not addresses.enter("a")
+    addresses.leave("a")
+    addresses.leave("a")
+    assert addresses.enter("a")
+
+
+addresses = st.lists(st.sampled_from("abc"), max_size=30)
+visits = addresses.flatmap(lambda come: st.tuples(st.just(come), st.permutations(come)))
+
+
+@settings(deadline=None)
+@given(visits)
+def test_nothing_is_left_when_all_have_gone_in_any_order(visits: tuple[list[str], list[str]]) -> None:
+    counted = Addresses(2, uncapped="b")
+    come, go = visits
+    for address in come:
+        counted.enter(address)
+    for address in go:
+        counted.leave(address)
+    assert counted._open == {}
