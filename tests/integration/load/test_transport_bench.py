@@ -20,11 +20,14 @@ from load_tests.bench.transport.crowd import Crowd
 from load_tests.bench.transport.generator import Generator, compile_generator
 from load_tests.bench.transport.meter import Meter
 from load_tests.bench.transport.servers import Hosts, Server
+from load_tests.bench.transport.sessions import Sessions
+from load_tests.bench.transport.workloads import Plan
 from tests.support.wait import until_sync
 
 CONNECTIONS, ROOM_SIZE = 12, 4
 ANY_CORE = Cores(min(os.sched_getaffinity(0)), frozenset(os.sched_getaffinity(0)))
 """Nothing is measured here, so one core will do."""
+FEW = Plan(connections=200, idle_connections=200, warm_s=0, measure_s=0.2, latency_s=0.2, settle_s=0, attempts=1)
 SERVERS = ("stock", "transport", "floor", "floor-coalescing", "hub")
 
 pytestmark = pytest.mark.skipif(not any(map(shutil.which, COMPILERS)), reason="needs a C compiler (cc)")
@@ -102,6 +105,17 @@ def test_all_are_served_as_the_load_generator_expects(server: Server, cache: Pat
 
         assert clients.command("close").lost == 0
     assert meter.read_when_quiet().run_ns > 1_000_000
+
+
+@pytest.mark.parametrize("server", ["stock"], indirect=True)
+def test_a_session_measures_what_each_thing_costs_the_server(server: Server, cache: Path) -> None:
+    sessions = Sessions(server, FEW, compile_generator(cache), ANY_CORE.others, has_time=lambda: False)
+    taken = sessions.coming_and_going({"connect", "memory", "rooms", "disconnect"})
+    assert taken.keys() == {"connect", "memory", "rooms", "disconnect"}
+    for row in ("connect", "rooms", "disconnect"):
+        assert 5 < taken[row].value < 100_000, row  # µs: more than a system call, less than the whole test
+    assert 1 < taken["memory"].value < 1000
+    assert taken["rooms"].missing == 0
 
 
 def test_a_refused_connection_ends_the_bench_with_the_reason(backends: Backends, cache: Path) -> None:
