@@ -12,7 +12,7 @@ from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 from locust.exception import StopTest
 
-from load_tests.distributed import let_workers_finish
+from load_tests.ending import let_everybody_finish
 from load_tests.measures.report import Report
 from load_tests.users.caller import CallerUser
 from load_tests.users.chatty import ChattyUser
@@ -81,11 +81,11 @@ def add_options(parser: LocustArgumentParser) -> None:
 
 @events.init.add_listener
 def check_command(environment: Environment, **_: Any) -> None:
-    """Refuse a ``--host`` that is not this machine, and let the workers of a master say when they are done."""
+    """Refuse a ``--host`` that is not this machine, and let every run come to its end."""
     if environment.host and not _may_load(environment, environment.host):
         log.error(NOT_HERE, environment.host)
         sys.exit(WRONG_USE)
-    let_workers_finish(environment)
+    let_everybody_finish(environment)
 
 
 @events.test_start.add_listener

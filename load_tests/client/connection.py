@@ -82,13 +82,13 @@ class Connection:
         self._closing = False
         self.ended = False
 
-    def open(self, url: str, auth: Callable[[], dict[str, str]], within_s: float) -> dict[str, Any]:
-        """Connect with what ``auth`` gives; the payload of ``session:ready``.
+    def open(self, url: str, auth: dict[str, str], within_s: float) -> dict[str, Any]:
+        """Connect with ``auth``, which is this connection's own; the payload of ``session:ready``.
 
         Raises Refused, with code ``unreachable`` or ``not_ready`` if nothing or not all of it came.
         """
         try:
-            self._client.connect(url, auth=auth, transports=["websocket"], wait_timeout=within_s)
+            _aside(lambda: self._connect(url, auth, within_s))
             return self._ready.result(within_s)
         except socketio.exceptions.ConnectionError as error:
             raise (self._refusal or _refusal_behind(error)) from None
@@ -101,8 +101,8 @@ class Connection:
     def close(self) -> None:
         """End it. Nothing more is heard of it."""
         self._closing = True
-        self._client.disconnect()
         self._finish("closed")
+        _aside(self._client.disconnect)
 
     def send(self, event: str, payload: object) -> Acknowledged:
         """Send an event and do not wait. The result is for `answer`, which raises what goes wrong."""
@@ -127,6 +127,11 @@ class Connection:
             raise Refused.by_acknowledgement(answer["error"])
         return answer["data"]
 
+    def _connect(self, url: str, auth: dict[str, str], within_s: float) -> None:
+        self._client.connect(url, auth=auth, transports=["websocket"], wait_timeout=within_s)
+        if self._closing:  # it was given up meanwhile
+            self._client.disconnect()
+
     def _received(self, event: str, payload: Any = None) -> None:
         if event == "session:ready":
             _settle(self._ready, payload)
@@ -140,6 +145,7 @@ class Connection:
         was_open = self._ready.done()
         self._finish(reason)
         if was_open and not self._closing:
+            self._client.eio.ws.shutdown()  # python-engineio leaves the socket to the garbage collector
             self._listener.lost(self, reason)
 
     def _finish(self, reason: str) -> None:
@@ -149,17 +155,34 @@ class Connection:
                 waiting.set_exception(ConnectionLost(reason))
 
 
+def _aside(work: Callable[[], None]) -> None:
+    """Do ``work`` in a thread of its own, and wait for it.
+
+    Locust stops a user by an exception in the user's greenlet, wherever that is. websocket-client has bare ``except``
+    clauses around its closing handshake: there the exception would be lost, and the user would go on for ever.
+    """
+    done: Future[None] = Future()
+
+    def run() -> None:
+        try:
+            work()
+            done.set_result(None)
+        except Exception as error:
+            done.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    done.result()
+
+
 def _settle(future: Future[Any], value: Any) -> None:
     with contextlib.suppress(InvalidStateError):  # it was given up
         future.set_result(value)
 
 
 def _refusal_behind(error: BaseException) -> Refused:
-    """Why python-socketio could not connect: no token to be had, an HTTP status, or nobody there."""
+    """Why python-socketio could not connect: an HTTP answer instead of a WebSocket, or nobody there."""
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, Refused):
-            return cause
         if isinstance(cause, websocket.WebSocketBadStatusException):
             headers = {name.lower(): value for name, value in (cause.resp_headers or {}).items()}
             problem = None

@@ -123,11 +123,11 @@ class CallerUser(HubUser):
     # Both sides
 
     def _tell(self, call: Call, event: str, payload: object, owed: str, due_s: float | None = None) -> None:
-        """Send ``event``, by which ``owed`` is owed to the other side. Raises Fault."""
+        """Send ``event``, by which ``owed`` is owed to the other side, unless it has gone. Raises Fault."""
         due_s = time.monotonic() if due_s is None else due_s
         key = (call.id, self._other(call), owed)
         call.owed.append(key)
-        with self.owing(key, owed, {self._other(call)}, due_s):
+        with self.owing(key, owed, set() if call.abandoned else {self._other(call)}, due_s):
             self.ask(event, payload, due_s=due_s, tolerated=lambda: call.tolerated)
 
     def _signal(self, call: Call, kind: str) -> None:

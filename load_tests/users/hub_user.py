@@ -48,7 +48,7 @@ def action(weight: int = 1) -> Callable[[Callable[[U, float], None]], Callable[[
 class HubUser(FastHttpUser):
     """Signs up, connects, acts at its pace, comes back after a loss, and waits for what is owed before it leaves.
 
-    A subclass says what it does on arrival (`join`), when something comes (`received`), and at its times (`action`).
+    A subclass says what it does on arrival (`join`), when something comes (`came`), and at its times (`action`).
     """
 
     abstract = True
@@ -112,7 +112,7 @@ class HubUser(FastHttpUser):
     # For subclasses
 
     def join(self, connection: Connection) -> None:
-        """A connection has come; it is in no room yet. Raises Fault, and is called again with the next."""
+        """A connection has come; it is in no room yet. Raises Fault, and may be called again with the next."""
 
     def part(self) -> None:
         """The connection is gone."""
@@ -258,27 +258,22 @@ class HubUser(FastHttpUser):
             connection = self.world.connects.through(lambda: self._connect(name))
             try:
                 self.join(connection)
-            except Fault:
-                if not connection.ended:
-                    connection.close()
+            except Fault as fault:
+                connection.close()
+                if isinstance(fault, Refused) and not fault.temporary:
                     raise
-            if not connection.ended:
+                time.sleep(self.draw.uniform(*RETURN_S))
+            if not connection.ended:  # it may be lost, which `lost` has reported
                 self._connection = connection
                 self._here.set()
                 return
 
     def _connect(self, name: str) -> Connection:
         connection = Connection(self)
-        token = self.account.token if name == "first" else self.account.new_token
-        within_s = self.world.settings.within_s
-
-        def auth() -> dict[str, str]:
-            return {"token": token(), "device": "load"}
-
-        def connect() -> None:
-            connection.open(self.host or DEFAULT_HOST, auth, within_s)
-
-        self.measure("connect", name, time.monotonic(), connect)
+        # What socket.io-client calls as a function `auth`: each connection has a token of its own.
+        auth = {"token": self.account.token() if name == "first" else self.account.new_token(), "device": "load"}
+        url, within_s = self.host or DEFAULT_HOST, self.world.settings.within_s
+        self.measure("connect", name, time.monotonic(), lambda: connection.open(url, auth, within_s))
         return connection
 
     def _gone(self) -> None:

@@ -1,14 +1,15 @@
-"""A master that waits for its workers' users to leave, before it ends them and writes its report.
+"""The end of a run: everything that users still find out while they leave is in the report, and in the exit code.
 
-Locust's master gives workers half a second between the end of a test without web page and the final report. Ours need
-longer: what is on its way when the test ends is missing only after `--within`.
+What is on its way when a test ends is missing only after `--within`. But Locust's master gives its workers half a
+second, the exit code of an interrupted run is decided before its users have left, and the CSV files are those of the
+last full second.
 """
 
 import logging
 import time
 from typing import Any
 
-from locust import events
+from locust import events, stats
 from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 
@@ -20,8 +21,23 @@ SPARE_S = 10.0
 log = logging.getLogger(__name__)
 
 
-def let_workers_finish(environment: Environment) -> None:
-    """Register the two messages, and the master's wait. Does nothing without workers."""
+def let_everybody_finish(environment: Environment) -> None:
+    """Make Locust wait for all of it."""
+
+    @events.quitting.add_listener
+    def stop(**_: Any) -> None:
+        if environment.runner is not None:
+            environment.runner.stop()
+
+    @events.quit.add_listener
+    def complete_csv(**_: Any) -> None:
+        if environment.parsed_options is not None and environment.parsed_options.csv_prefix:
+            time.sleep(1.5 * stats.CSV_STATS_INTERVAL_SEC)  # the writer goes on until the process ends
+
+    _let_workers_finish(environment)
+
+
+def _let_workers_finish(environment: Environment) -> None:
     runner = environment.runner
     if isinstance(runner, WorkerRunner):
 
