@@ -79,7 +79,8 @@ class Connection:
         self._acknowledgements: set[Acknowledged] = set()
         self._refusal: Refused | None = None
         self._sending = threading.Lock()  # an event with binary parts is several packets
-        self._closing = False
+        self._ending = threading.Lock()
+        self._connects = False
         self.ended = False
 
     def open(self, url: str, auth: dict[str, str], within_s: float) -> dict[str, Any]:
@@ -100,9 +101,11 @@ class Connection:
 
     def close(self) -> None:
         """End it. Nothing more is heard of it."""
-        self._closing = True
+        with self._ending:
+            self.ended, connects = True, self._connects
         self._finish("closed")
-        _aside(self._client.disconnect)
+        if not connects:
+            _aside(self._client.disconnect)
 
     def send(self, event: str, payload: object) -> Acknowledged:
         """Send an event and do not wait. The result is for `answer`, which raises what goes wrong."""
@@ -128,9 +131,14 @@ class Connection:
         return answer["data"]
 
     def _connect(self, url: str, auth: dict[str, str], within_s: float) -> None:
-        self._client.connect(url, auth=auth, transports=["websocket"], wait_timeout=within_s)
-        if self._closing:  # it was given up meanwhile
-            self._client.disconnect()
+        self._connects = True  # python-engineio cannot disconnect in the middle of it
+        try:
+            self._client.connect(url, auth=auth, transports=["websocket"], wait_timeout=within_s)
+        finally:
+            with self._ending:
+                self._connects, given_up = False, self.ended
+            if given_up:
+                self._client.disconnect()
 
     def _received(self, event: str, payload: Any = None) -> None:
         if event == "session:ready":
@@ -142,14 +150,17 @@ class Connection:
             self._refusal = Refused.by_acknowledgement(refusal["data"])
 
     def _ended(self, reason: str) -> None:
+        with self._ending:  # a DISCONNECT packet and the end of its transport come as two
+            if self.ended:
+                return
+            self.ended = True
         was_open = self._ready.done()
         self._finish(reason)
-        if was_open and not self._closing:
+        if was_open:
             self._client.eio.ws.shutdown()  # python-engineio leaves the socket to the garbage collector
             self._listener.lost(self, reason)
 
     def _finish(self, reason: str) -> None:
-        self.ended = True
         for waiting in (self._ready, *self._acknowledgements):
             with contextlib.suppress(InvalidStateError):
                 waiting.set_exception(ConnectionLost(reason))

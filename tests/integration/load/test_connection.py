@@ -144,7 +144,6 @@ async def test_a_lost_acknowledgement_is_told_from_a_lost_connection(server: Ser
         with pytest.raises(ConnectionLost):
             await asyncio.to_thread(connection.answer, acknowledged, WITHIN_S)
         await until(lambda: len(user.losses) == 1)
-        assert connection._client.eio.ws.sock is None  # not left to the garbage collector
         with pytest.raises(ConnectionLost):
             await ask(connection, "silent")
 
@@ -186,6 +185,35 @@ async def test_nobody_there_and_nobody_ready_are_refusals_for_now(server: Server
     not_ready = await refusal(server.url, within_s=0.2)
     assert (not_ready.code, not_ready.temporary) == ("not_ready", True)
     await until(lambda: not server.io.eio.sockets)
+
+
+async def test_a_connect_that_is_given_up_is_closed_when_it_comes(server: Server) -> None:
+    arrived, goes_on = asyncio.Event(), asyncio.Event()
+
+    async def greet(_sid: str) -> None:
+        arrived.set()
+        await goes_on.wait()
+
+    server.greet = greet
+    user = User()
+    connection = Connection(user)
+    opening = asyncio.gather(asyncio.to_thread(connection.open, server.url, {}, WITHIN_S), return_exceptions=True)
+    await asyncio.wait_for(arrived.wait(), WITHIN_S)
+    await asyncio.to_thread(connection.close)
+    goes_on.set()
+    (outcome,) = await opening
+    assert isinstance(outcome, Refused)
+    await until(lambda: not server.io.eio.sockets)
+    assert user.losses == []
+
+
+async def test_the_socket_of_a_connection_that_the_server_closed_is_closed(server: Server) -> None:
+    user = User()
+    async with connected(server, user) as connection:
+        for session in server.io.eio.sockets.values():
+            session.queue.put_nowait(None)  # ends its writer, and so the WebSocket, in good order
+        await until(lambda: user.losses)
+        assert connection._client.eio.ws.sock is None
 
 
 async def test_only_an_end_that_the_user_did_not_ask_for_is_a_loss(server: Server) -> None:

@@ -2,11 +2,16 @@
 
 import asyncio
 import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
+from hub.config import describe
 from tests.support.faulty_link import FaultyLink
 from tests.support.hub_process import HubProcess
 from tests.support.locust import Counts, run_locust
+from tests.support.programs import PROJECT
 
 METRICS = {
     ("POST", "/api/v1/auth/signup"),
@@ -52,7 +57,9 @@ FAILURES = {
 
 def test_every_class_of_users_is_served_without_failure_and_measured(hub: HubProcess, tmp_path: Path) -> None:
     users = {"IdleUser": 2, "ChattyUser": 3, "PresenceUser": 3, "EditorUser": 3, "CallerUser": 4}
-    run = run_locust(hub.url, tmp_path, users, "--tempo", "15", until=lambda counts: counts.keys() >= METRICS)
+    run = run_locust(
+        hub.url, tmp_path, users, "--tempo", "15", "--within", "30", until=lambda counts: counts.keys() >= METRICS
+    )
     assert run.failures == set(), run.output
     assert run.exit_code == 0, run.output
     assert run.counts["check", "acknowledged edits"].all == users["EditorUser"]
@@ -79,3 +86,20 @@ def test_another_machine_is_not_loaded_without_being_told_so(tmp_path: Path) -> 
     run = run_locust("http://hub.example", tmp_path, {"IdleUser": 1})
     assert run.exit_code == 2
     assert "http://hub.example is not this machine: see --beyond-loopback" in run.output
+
+
+def test_the_readme_gives_commands_that_locust_takes_and_settings_that_exist() -> None:
+    readme = (PROJECT / "load_tests" / "README.md").read_text(encoding="utf-8").replace("\\\n", " ")
+    commands = re.findall(r"^\.venv/bin/locust -f \S+(.*)", readme, re.MULTILINE)
+    table = re.findall(r"`(--[a-z-]+ \S+)`", readme)
+    # All at once, but for those that exclude others, and only parsed: it lists the classes and ends.
+    together = [text for text in (*commands, *table) if "--processes" not in text and "--worker" not in text]
+    words = [word for text in together for word in shlex.split(text, comments=True)]
+    options = ["-f", str(PROJECT / "load_tests" / "locustfile.py"), *words, "--beyond-loopback", "--list"]
+    listing = subprocess.run(
+        [sys.executable, "-m", "locust", *options], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert len(commands) > 5
+    assert listing.returncode == 0, listing.stderr
+    assert set(re.findall(r"\b\w+User\b", readme)) - {"HubUser"} <= set(listing.stdout.split())
+    assert set(re.findall(r"SPARKLE_[A-Z0-9_]+", readme)) <= {setting for setting, _ in describe()}
