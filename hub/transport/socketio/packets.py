@@ -28,7 +28,7 @@ RESERVED_EVENTS: Final = frozenset(
 """Names that no client may send: stock python-socketio would run the application's own handlers for them."""
 MAX_ATTACHMENTS: Final = 10
 MAX_ACK_DIGITS: Final = 15
-"""More is no integer in JavaScript."""
+"""Any number of so many digits is an integer in JavaScript."""
 _SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 """Half of a character, as JSON has it."""
 _DIGITS: Final = frozenset(b"0123456789")
@@ -93,7 +93,7 @@ def decode_json(text: bytes) -> Packet:
     if position > start:
         packet.id = int(text[start:position])
     if position < len(text):
-        packet.data = loads(text[position:])
+        packet.data = loads(text[position:]) if packet.type == EVENT else orjson.loads(text[position:])
     elif kind not in (CONNECT, DISCONNECT):
         raise ValueError("no payload")
     check(packet, has_data=position < len(text))
@@ -125,7 +125,7 @@ def loads(text: bytes | memoryview) -> Any:
         if _SURROGATE.search(text) is None:
             raise
         try:
-            value = json.loads(bytes(text), parse_constant=_refuse)
+            value = json.loads(bytes(text).decode(), parse_constant=_refuse)
         except RecursionError:
             raise ValueError("JSON that is nested too deeply") from None
         if not (isinstance(value, list) and value and _is_text(value[0])):
