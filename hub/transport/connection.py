@@ -41,14 +41,21 @@ class UnderWay:
 
 
 class Turn:
-    """One event's place among those of its connection with the same order key."""
+    """One event's place among those of its connection with the same order key.
 
-    __slots__ = ("_before", "_connection", "_ended", "_key")
+    They stand in a line, each with its neighbours, so that one can be given up while it waits for those before it.
+    """
+
+    __slots__ = ("_after", "_before", "_called", "_connection", "_key")
 
     def __init__(self, connection: "Connection", key: str) -> None:
         self._connection, self._key = connection, key
         self._before: Turn | None = connection.turns.get(key)
-        self._ended: Future[None] | None = None
+        self._after: Turn | None = None
+        self._called: Future[None] | None = None
+        """Done when its turn has come, if it waits for that."""
+        if self._before is not None:
+            self._before._after = self
         connection.turns[key] = self
 
     @property
@@ -58,22 +65,28 @@ class Turn:
 
     async def then(self, handling: Coroutine[Any, Any, T]) -> T:
         """Wait until it has come, and then await ``handling``."""
-        before, self._before = self._before, None
         try:
-            if before is not None:
-                before._ended = self._connection.engine.loop.create_future()
-                await before._ended
+            if self._before is not None:
+                self._called = self._connection.engine.loop.create_future()
+                await self._called
         except BaseException:
             handling.close()
             raise
         return await handling
 
     def end(self) -> None:
-        """The event is done, whatever came of it: the next one's turn has come."""
-        if self._ended is not None and not self._ended.done():
-            self._ended.set_result(None)
-        if self._connection.turns.get(self._key) is self:
-            del self._connection.turns[self._key]
+        """The event is done, whatever came of it, or was given up. The turn of the next comes after all before it."""
+        before, after, turns = self._before, self._after, self._connection.turns
+        if before is not None:
+            before._after = after
+        if after is not None:
+            after._before = before
+            if before is None and after._called is not None and not after._called.done():
+                after._called.set_result(None)
+        elif before is not None:
+            turns[self._key] = before
+        else:
+            del turns[self._key]
 
 
 class Connection:

@@ -13,8 +13,8 @@ from aiohttp import web
 from hub.kernel.errors import RateLimited
 from hub.transport.engineio.addresses import Addresses
 from hub.transport.engineio.engine import Engine
-from hub.transport.engineio.handshake import RequestHead
-from hub.transport.engineio.refusals import Refused, check_transport, find_session
+from hub.transport.engineio.handshake import VERSION, RequestHead
+from hub.transport.engineio.refusals import BAD_REQUEST, Refused, check_transport, find_session
 from hub.transport.engineio.request import NOWHERE, Request
 from hub.transport.engineio.session import WEBSOCKET, Session
 from hub.transport.engineio.upgrade import Upgrade
@@ -51,11 +51,21 @@ class Doorkeeper:
             raise RuntimeError("nothing is listened on yet")
         return self._http()
 
-    def accept(self, head: RequestHead, answer: bytes, transport: asyncio.Transport) -> WebSocketConnection:
+    def is_ours(self, head: bytes) -> bool:
+        """Whether a request is for a path of the engine, as far as that can be told of one that may be malformed."""
+        target = head[:HEAD_BYTES].split(b"\r\n", 1)[0].split(b"?", 1)[0].decode("latin-1")
+        return any(path in target for path in self.engine.endpoints)
+
+    def accept(self, head: RequestHead, transport: asyncio.Transport) -> WebSocketConnection:
         """Answer a WebSocket handshake, and give the connection that is to get what comes after it.
 
         Raises Refused, when nothing has been written yet.
         """
+        if head.wants_websocket and not head.has_our_version:
+            raise Refused(BAD_REQUEST, status=426, headers={"Sec-WebSocket-Version": VERSION.decode()})
+        answer = head.websocket_answer()
+        if answer is None or b"host" not in head.headers or head.path not in self.engine.endpoints:
+            raise Refused(BAD_REQUEST)
         if not self.origins.allows(head.header(b"origin"), head.header(b"host")):
             raise Refused.by(problem_of(ForbiddenOrigin()))
         check_transport(head.query, "websocket")
@@ -68,6 +78,14 @@ class Doorkeeper:
             transport.write(answer)
             _join(session, connection)
         return connection
+
+
+def _handshake(head: bytes) -> RequestHead:
+    """Raises Refused for what is no proper request."""
+    try:
+        return RequestHead(head)
+    except ProtocolError:
+        raise Refused(BAD_REQUEST) from None
 
 
 def _join(session: Session, connection: WebSocketConnection) -> None:
@@ -123,25 +141,19 @@ class Front(asyncio.Protocol):
         self._head = b""
         if not self._admitted:
             self._refuse(Refused.by(problem_of(RateLimited("This address has too many connections open."))))
-        elif end < 0 or not self._is_taken(data[:end], data[end + len(_END) :]):
+        elif not 0 <= end <= HEAD_BYTES or not self._is_taken(data[:end], data[end + len(_END) :]):
             self._inner = self._door.http()
             self._inner.connection_made(self.transport)
             self._inner.data_received(data)
 
     def _is_taken(self, head: bytes, rest: bytes) -> bool:
-        """Whether this was a handshake of ours. What is odd about one is left for aiohttp to judge."""
-        if not head.startswith(b"GET ") or b"websocket" not in head.lower():
-            return False
-        try:
-            request = RequestHead(head)
-        except ProtocolError:
-            return False
-        answer = request.websocket_answer() if request.path in self._door.engine.endpoints else None
-        if answer is None:
+        """Whether this was a WebSocket handshake for one of our paths, which is answered here, well or badly."""
+        if b"websocket" not in head.lower() or not self._door.is_ours(head):
             return False
         transport = self.transport
         try:
-            connection = self._door.accept(request, answer, transport)
+            request = _handshake(head)
+            connection = self._door.accept(request, transport)
         except Refused as refused:
             self._refuse(refused)
             return True
@@ -170,11 +182,14 @@ class Front(asyncio.Protocol):
 
     def _refuse(self, refused: Refused) -> None:
         status = HTTPStatus(refused.status)
-        self.transport.write(
-            f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: {refused.content_type}\r\n"
-            f"Connection: close\r\nContent-Length: {len(refused.body)}\r\n\r\n".encode()
-            + refused.body
-        )
+        headers = {
+            "Content-Type": refused.content_type,
+            "Content-Length": str(len(refused.body)),
+            "Connection": "close",
+            **refused.headers,
+        }
+        lines = [f"HTTP/1.1 {status.value} {status.phrase}", *(f"{name}: {value}" for name, value in headers.items())]
+        self.transport.write("\r\n".join(lines).encode() + _END + refused.body)
         self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final, ParamSpec, TypeVar
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from hub.transport.engineio.engine import Engine
 from hub.transport.engineio.handshake import RequestHead
@@ -13,7 +13,7 @@ from hub.transport.engineio.refusals import BAD_METHOD, BAD_REQUEST, Refused, ch
 from hub.transport.engineio.request import Request
 from hub.transport.engineio.session import CLOSING, WEBSOCKET, Session
 from hub.transport.engineio.websocket import CloseCode, Message, ProtocolError
-from hub.transport.front import Doorkeeper, Front
+from hub.transport.front import HEAD_BYTES, Doorkeeper, Front
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -40,7 +40,9 @@ class PollingRoutes:
         try:
             response = await self._serve(request)
         except Refused as refused:
-            response = web.Response(status=refused.status, body=refused.body, content_type=refused.content_type)
+            response = web.Response(
+                status=refused.status, body=refused.body, content_type=refused.content_type, headers=refused.headers
+            )
         except ProtocolError as error:
             response = web.Response(status=400, text=f"{error}\n")
         response.headers.update(headers)
@@ -141,14 +143,15 @@ class PollingRoutes:
 
     async def _websocket(self, request: web.Request) -> web.Response:
         """A handshake on a connection that was used before: proxies keep theirs alive."""
-        head = _head(request)
-        answer = head.websocket_answer()
         front = request.transport and request.transport.get_protocol()
-        if answer is None or not isinstance(front, Front):
+        if not isinstance(front, Front) or request.method != "GET" or request.version != HttpVersion11:
             raise Refused(BAD_REQUEST)
-        connection = await self._outside(self._door.accept, head, answer, front.transport)
-        await front.take_over(connection)
+        # At once: what the client sends after our answer is for the WebSocket.
+        await (await self._outside(self._taken_over, front, _head(request)))
         raise asyncio.CancelledError  # the connection is lost: there is nobody to answer
+
+    def _taken_over(self, front: Front, head: RequestHead) -> asyncio.Future[None]:
+        return front.take_over(self._door.accept(head, front.transport))
 
 
 class _Post:
@@ -182,10 +185,13 @@ def _body(body: bytes | None) -> web.Response:
 
 
 def _head(request: web.Request) -> RequestHead:
-    """The request's head, which was a good one if aiohttp read it."""
+    """The request's head, taken once more: aiohttp is more lenient. Raises Refused, ProtocolError."""
     lines = [f"{request.method} {request.raw_path} HTTP/1.1".encode()]
     lines += [name + b": " + value for name, value in request.raw_headers]
-    return RequestHead(b"\r\n".join(lines))
+    head = b"\r\n".join(lines)
+    if len(head) > HEAD_BYTES:
+        raise Refused(BAD_REQUEST, status=431)
+    return RequestHead(head)
 
 
 def _cors(request: web.Request) -> dict[str, str]:

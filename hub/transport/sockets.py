@@ -157,6 +157,11 @@ class Sockets:
             # An unmodified client closes by itself now, and any other would stay.
             socket.client.session.close(Reason.SERVER_DISCONNECT)
 
+    def details(self, socket: Socket) -> Mapping[str, Any]:
+        """What the Admin UI is shown of a socket beyond its rooms; nothing of one that is no connection."""
+        connection = socket.owner
+        return {"userId": connection.caller.user_id} if isinstance(connection, Connection) else {}
+
     async def cut_all(self) -> None:
         """Close every transport; the clients come back by themselves, to any node."""
         for connection in list(self._connections.values()):
@@ -180,12 +185,19 @@ class Sockets:
 
     def connect(self, socket: Socket, auth: Any) -> None:
         """See hub.transport.socketio.client.Endpoint."""
+        socket.client.begin()
         self._start(socket, self._connect(socket, auth), "connect")
 
     async def _connect(self, socket: Socket, auth: Any) -> None:
-        """Look at a handshake. Once the client has its CONNECT packet: join its rooms, tell the features, and say that
-        it may begin.
-        """
+        try:
+            connection = await self._admit(socket, auth)
+            if connection is not None:
+                await self._begin(connection)
+        finally:
+            socket.client.end()
+
+    async def _admit(self, socket: Socket, auth: Any) -> Connection | None:
+        """Look at a handshake and answer it. ``None``: refused, or gone meanwhile, and nobody has been told of it."""
         connection_id = ConnectionId(socket.sid)
         request = socket.client.request
         try:
@@ -195,19 +207,25 @@ class Sockets:
         except Exception as error:
             refusal = self._client_error(error, "handshake").to_wire()
             socket.refuse({"message": refusal.pop("message"), "data": refusal})
-            return
+            return None
+        connection = socket.owner = Connection(socket, self._gate, admission)
         if not socket.accept():
-            return  # gone meanwhile; nobody has been told of it
+            socket.owner = None  # gone meanwhile; nobody has been told of it
+            return None
         socket.client.request = None
-        connection = socket.owner = self._connections[connection_id] = Connection(socket, self._gate, admission)
+        self._connections[connection_id] = connection
         METRICS.connections += 1
+        return connection
+
+    async def _begin(self, connection: Connection) -> None:
+        """Join its rooms, tell the features, and say that it may begin."""
         connection.under_way.begin()
         try:
-            await self._begin(connection)
+            await self._join_and_tell(connection)
         finally:
             connection.under_way.end()
 
-    async def _begin(self, connection: Connection) -> None:
+    async def _join_and_tell(self, connection: Connection) -> None:
         caller = connection.caller
         self.join(caller.connection_id, user_room(caller.user_id))
         self.join(caller.connection_id, session_room(caller.session_id))

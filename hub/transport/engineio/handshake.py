@@ -3,6 +3,7 @@
 import base64
 import binascii
 import hashlib
+import re
 from typing import Final
 from urllib.parse import parse_qsl
 
@@ -10,13 +11,18 @@ from hub.transport.engineio.websocket import ProtocolError
 
 _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _KEY_BYTES: Final = 16
+VERSION: Final = b"13"
+_HEADER: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[^\x00-\x08\x0a-\x1f\x7f]*").fullmatch
+"""A header line (RFC 9112, section 5): a token, a colon at once, and a value without control characters."""
+_ONCE: Final = frozenset({b"host", b"origin", b"sec-websocket-key", b"sec-websocket-version"})
+"""Headers of which two say two things."""
 _MOST_PARAMETERS: Final = 32
 
 
 class RequestHead:
-    """The head of an HTTP/1.1 GET. ``headers`` has lower-case names; of duplicates the first counts.
+    """The head of an HTTP/1.1 GET, taken strictly. ``headers`` has lower-case names; of duplicates the first counts.
 
-    Raises ProtocolError for what is no such head.
+    Raises ProtocolError for what is no such head, or has a header twice that may come once.
     """
 
     __slots__ = ("headers", "path", "query", "query_string")
@@ -36,14 +42,26 @@ class RequestHead:
         self.query = parameters
         self.headers: dict[bytes, bytes] = {}
         for line in lines:
-            name, colon, value = line.partition(b":")
-            if not colon or not name or name != name.strip():
+            if not _HEADER(line):
                 raise ProtocolError("a malformed header")
-            self.headers.setdefault(name.lower(), value.strip())
+            name, _, value = line.partition(b":")
+            name = name.lower()
+            if self.headers.setdefault(name, value := value.strip()) is not value and name in _ONCE:
+                raise ProtocolError("a header that comes twice")
 
     def header(self, name: bytes) -> str:
         """A header's value, or an empty text."""
         return self.headers.get(name, b"").decode("latin-1")
+
+    @property
+    def wants_websocket(self) -> bool:
+        """Whether it asks for a WebSocket, however badly."""
+        return b"websocket" in _tokens(self.headers.get(b"upgrade", b""))
+
+    @property
+    def has_our_version(self) -> bool:
+        """Whether it asks for the version of RFC 6455, which is the only one."""
+        return self.headers.get(b"sec-websocket-version") == VERSION
 
     def websocket_answer(self) -> bytes | None:
         """The 101 response, or ``None`` if this is no proper WebSocket handshake. No extension is ever accepted.
@@ -52,9 +70,9 @@ class RequestHead:
         """
         key = self.headers.get(b"sec-websocket-key", b"")
         if (
-            self.headers.get(b"upgrade", b"").lower() != b"websocket"
+            not self.wants_websocket
             or b"upgrade" not in _tokens(self.headers.get(b"connection", b""))
-            or self.headers.get(b"sec-websocket-version") != b"13"
+            or not self.has_our_version
             or not _is_key(key)
         ):
             return None

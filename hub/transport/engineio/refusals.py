@@ -24,9 +24,17 @@ TRANSPORTS: Final = ("polling", "websocket")
 class Refused(Exception):
     """A request is not accepted. Nothing has been written yet."""
 
-    def __init__(self, error: tuple[int, str], *, status: int = 400, reason: str | None = None) -> None:
+    def __init__(
+        self,
+        error: tuple[int, str],
+        *,
+        status: int = 400,
+        reason: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(error[1])
         self.status = status
+        self.headers = headers or {}
         self.content_type = "application/json"
         self.body = orjson.dumps(
             {"code": error[0], "message": error[1]} | ({} if reason is None else {"reason": reason})

@@ -253,8 +253,8 @@ class Session:
     def close(self, reason: str, code: int = CloseCode.NORMAL, text: str = "", *, drop: bool = False) -> None:
         """End the session. What was sent before still reaches the client, unless it is to be dropped.
 
-        A polling client gets what waits, and after that learns from the status 400 that its session is over. It gets no
-        CLOSE packet: python-socketio's client would never come back after one.
+        A polling client gets what waits, and after that learns from the status 400 that its session is over. Only one
+        that broke the protocol gets a CLOSE packet: python-socketio's client never comes back after one.
         """
         if self.state >= CLOSING:
             return
@@ -267,7 +267,8 @@ class Session:
                 self.connection.write(b"".join(waiting))
             self.connection.close(code, text or reason)
         elif self.poll is not None:
-            self.answer_poll(encode_payload(waiting or [packets.NOOP_FRAME]))
+            last = packets.CLOSE_FRAME if reason == Reason.TRANSPORT_ERROR else packets.NOOP_FRAME
+            self.answer_poll(encode_payload([*waiting, last]))
         elif waiting and not drop:
             self.state, self.backlog = CLOSING, Backlog()
             self.backlog.add(waiting, keeps_volatile=False)

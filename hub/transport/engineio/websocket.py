@@ -105,8 +105,7 @@ class FrameReader:
     """Turns the bytes of one client into messages, however they are cut.
 
     ``receive`` takes bytes, ``next_message`` gives what they complete, one at a time, so that a reader that has enough
-    for now can stop in the middle: the rest stays here. Whole text messages are not checked for UTF-8: whoever decodes
-    them does it (orjson and ``bytes.decode`` are strict). Fragmented ones are, at their end.
+    for now can stop in the middle: the rest stays here.
     """
 
     __slots__ = ("_buffer", "_limit", "_opcode", "_parts", "_position")
@@ -162,6 +161,8 @@ class FrameReader:
             xor_mask(bytes(buffer[start - 4 : start]), payload)
             self._position = stop
             if first == (_FIN | TEXT):  # by far the most frequent: a whole text message
+                if not payload.isascii():
+                    _check_utf8(payload)
                 return TEXT, payload
             message = self._complete(first, payload)
             if message is not None:

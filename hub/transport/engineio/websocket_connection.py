@@ -127,10 +127,16 @@ class WebSocketConnection(asyncio.Protocol):
             self._lost()
 
     def close(self, code: int = CloseCode.NORMAL, reason: str = "") -> None:
-        """Send a close frame after what was written, and wait for the client's for a while. Safe to call twice."""
+        """Send a close frame after what was written, and wait for the client's for a while. Safe to call twice.
+
+        The stream ends with it, the connection does not: what we had not read would make the kernel take the close
+        frame back.
+        """
         if self._timer is not None or self._transport.is_closing():
             return
         self.write(close_frame(code, reason))
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
         self._timer = self._loop.call_later(LINGER_S, self._transport.abort)
         self._read_on()  # otherwise its close frame, or its end, is not noticed
 

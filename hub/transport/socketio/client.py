@@ -22,18 +22,22 @@ from hub.transport.socketio.packets import (
 from hub.transport.socketio.socket import CONNECTED, GONE, Socket
 
 if TYPE_CHECKING:
+    from hub.transport.socketio.observer import Observer
     from hub.transport.socketio.rooms import Rooms
 
 MAX_IN_FLIGHT: Final = 32
-"""Events of one client handled at once. The next is not read from its connection until one is done, so a client that
-sends faster than its handlers work is slowed by TCP and holds no memory here."""
+"""Events and CONNECTs of one client handled at once. The next is not read from its connection until one is done, so a
+client that sends faster than its handlers work is slowed by TCP and holds no memory here."""
 _EVENT_HEAD: Final = b"42"
 _MAX_HEAD: Final = 18
 """Of an event in the default namespace: ``42`` and an acknowledgement id."""
 
 
 class Endpoint(Protocol):
-    """What serves a namespace. Its methods are called outside any task; they must neither block nor raise."""
+    """What serves a namespace. Its methods are called outside any task; they must neither block nor raise.
+
+    What it goes on with afterwards stands between ``socket.client.begin()`` and ``end()``, so that it is bounded.
+    """
 
     def connect(self, socket: Socket, auth: Any) -> None:
         """A client asks to connect. Call ``socket.accept()`` or ``socket.refuse()``, now or later."""
@@ -50,6 +54,9 @@ class Endpoint(Protocol):
 
 class Namespaces(Protocol):
     """What a client may connect to. Implemented by hub.transport.socketio.server."""
+
+    observer: Observer | None
+    """Who is told what happens, if anybody."""
 
     def endpoint(self, namespace: str) -> Endpoint | None:
         """What serves a namespace; ``None`` if nothing does."""
@@ -165,9 +172,16 @@ class Client:
             return
         endpoint = self._namespaces.endpoint(socket.namespace)
         if endpoint is not None and socket.state == CONNECTED:
+            if (observer := self._namespaces.observer) is not None:
+                observer.received(socket, arguments)
             endpoint.event(socket, arguments[0], arguments[1:], ack_id)
 
     # ---------------------------------------------------------------- sockets
+
+    @property
+    def observer(self) -> Observer | None:
+        """Who is told what happens, if anybody."""
+        return self._namespaces.observer
 
     def socket(self, namespace: str) -> Socket | None:
         """The socket of a namespace, if there is one."""
@@ -197,6 +211,8 @@ class Client:
         self.session.engine.deadlines.cancel(self)
         socket.sink = sink
         self._namespaces.rooms_of(socket.namespace).moved(socket)
+        if (observer := self.observer) is not None:
+            observer.connected(socket)
 
     def left(self, socket: Socket) -> None:
         """A socket is connected no more: it is in no room, and no packet of it is taken."""
@@ -216,6 +232,8 @@ class Client:
         endpoint = self._namespaces.endpoint(socket.namespace)
         if was_connected and endpoint is not None:
             endpoint.disconnected(socket, reason)
+        if was_connected and (observer := self.observer) is not None:
+            observer.disconnected(socket, reason)
 
     def closed(self, reason: str) -> None:
         """See Receiver. A socket that is still pending is ended by whoever looks at its CONNECT."""
@@ -232,13 +250,13 @@ class Client:
     # ---------------------------------------------------------------- how much is under way
 
     def begin(self) -> None:
-        """One more event is being handled."""
+        """One more event, or CONNECT, is being handled."""
         self._in_flight += 1
         if self._in_flight == MAX_IN_FLIGHT:
             self.hold()
 
     def end(self) -> None:
-        """One event is done."""
+        """One of them is done."""
         if self._in_flight == MAX_IN_FLIGHT:
             self.release()
         self._in_flight -= 1

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from socketio.exceptions import ConnectionRefusedError as SocketRefusedError
 
 from hub.transport.engineio.session import Reason
-from hub.transport.socketio.socket import Socket
+from hub.transport.socketio.socket import PENDING, Answer, Socket
 
 if TYPE_CHECKING:
     from hub.transport.socketio.server import SocketServer
@@ -37,9 +37,17 @@ class HandlerEndpoint:
 
     def connect(self, socket: Socket, auth: Any) -> None:
         """See Endpoint."""
+        socket.client.begin()
         self._start(socket, self._connect(socket, auth), "connect")
 
     async def _connect(self, socket: Socket, auth: Any) -> None:
+        try:
+            if socket.state == PENDING:  # else it has gone before this was begun
+                await self._decide(socket, auth)
+        finally:
+            socket.client.end()
+
+    async def _decide(self, socket: Socket, auth: Any) -> None:
         request = socket.client.request
         environ = {} if request is None else request.environ()
         self._server.environ[socket.client.session.sid] = environ
@@ -76,7 +84,7 @@ class HandlerEndpoint:
                 log.exception("the handler of %s failed", name[:80])
                 return
             if not self._needs_task(handler):
-                self._acknowledge(socket, ack_id, result)
+                self._acknowledge(socket, ack_id, name, result)
                 return
         task = socket.client.session.engine.spawn(result)
         if task.done():
@@ -94,7 +102,7 @@ class HandlerEndpoint:
     def _handled(self, socket: Socket, ack_id: int | None, name: str, task: asyncio.Task[Any]) -> None:
         self._ended(task, name)
         if not task.cancelled() and task.exception() is None and self._server.was_handled(task.result()):
-            self._acknowledge(socket, ack_id, task.result())
+            self._acknowledge(socket, ack_id, name, task.result())
 
     def _needs_task(self, handler: Callable[..., Any]) -> bool:
         known = self._is_coroutine.get(handler)
@@ -102,10 +110,31 @@ class HandlerEndpoint:
             known = self._is_coroutine[handler] = inspect.iscoroutinefunction(handler)
         return known
 
-    def _acknowledge(self, socket: Socket, ack_id: int | None, result: Any) -> None:
-        if ack_id is not None:
-            arguments = () if result is None else result if isinstance(result, tuple) else (result,)
+    def _acknowledge(self, socket: Socket, ack_id: int | None, name: str, result: Any) -> None:
+        if ack_id is None:
+            return
+        arguments = () if result is None else result if isinstance(result, tuple) else (result,)
+        try:
             socket.acknowledge(ack_id, *arguments)
+        except Exception:
+            log.exception("what the handler of %s returned cannot be sent", name[:80])
+
+    def answer_to(self, socket: Socket, callback: Callable[..., Any]) -> Answer:
+        """A function or coroutine function of the application, as a socket calls it with an acknowledgement.
+
+        The arguments are the client's choice, so they may not suit it.
+        """
+
+        def answer(arguments: list[Any]) -> None:
+            try:
+                result = callback(*arguments)
+            except Exception:
+                log.exception("the callback of an acknowledgement failed")
+                return
+            if inspect.iscoroutine(result):
+                self._start(socket, result, "an acknowledgement")
+
+        return answer
 
     def disconnected(self, socket: Socket, reason: str) -> None:
         """See Endpoint."""

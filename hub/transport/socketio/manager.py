@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -98,14 +97,3 @@ class RoomManager(socketio.AsyncManager):
         """Disconnect a socket."""
         if (socket := self._socket(sid, namespace)) is not None:
             self.server.dismiss(socket, Reason.SERVER_DISCONNECT)
-
-
-def as_answer(callback: Any, loop: Any) -> Any:
-    """A function or coroutine function that takes the arguments of an acknowledgement, as our sockets call it."""
-
-    def answer(arguments: list[Any]) -> None:
-        result = callback(*arguments)
-        if inspect.iscoroutine(result):
-            loop.create_task(result)
-
-    return answer

@@ -159,7 +159,10 @@ def encode_json(type: int, namespace: str = "/", id: int | None = None, data: An
 
 def _encode_rare(type: int, head: bytes, data: Any) -> bytes:
     parts: list[bytes] = []
-    text = orjson.dumps(_extract(data, parts), None, orjson.OPT_NON_STR_KEYS)
+    try:
+        text = orjson.dumps(_extract(data, parts), None, orjson.OPT_NON_STR_KEYS)
+    except RecursionError:
+        raise TypeError("data that is nested too deeply") from None
     if not parts:
         return frame(_TYPES[type] + head + text)
     first = b"%b%d-" % (_TYPES[type + BINARY_EVENT - EVENT], len(parts))

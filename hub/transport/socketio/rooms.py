@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hub.transport.engineio.outbox import Outboxes, Sink
 from hub.transport.socketio.codecs import JSON, MSGPACK, Codec
 from hub.transport.socketio.packets import EVENT
 from hub.transport.socketio.socket import Socket
+
+if TYPE_CHECKING:
+    from hub.transport.socketio.observer import Observer
 
 CODECS = (JSON, MSGPACK)
 
@@ -28,6 +31,7 @@ class Rooms:
         self.namespace = namespace
         self.sockets: dict[str, Socket] = {}
         self._members: dict[Codec, dict[str, Members]] = {codec: {} for codec in CODECS}
+        self.observer: Observer | None = None
 
     def add(self, socket: Socket) -> None:
         """Know a socket, in no room yet."""
@@ -47,6 +51,8 @@ class Rooms:
             if members is None:
                 members = table[room] = {}
             members[socket.sid] = socket.sink
+            if self.observer is not None and room not in socket.rooms:
+                self.observer.joined(socket, room)
             socket.rooms.add(room)
 
     def leave(self, socket: Socket, room: str) -> None:
@@ -54,6 +60,8 @@ class Rooms:
         if room in socket.rooms:
             socket.rooms.discard(room)
             self._take_out(socket, room)
+            if self.observer is not None:
+                self.observer.left(socket, room)
 
     def _take_out(self, socket: Socket, room: str) -> None:
         table = self._members[socket.client.codec]
@@ -116,7 +124,18 @@ class Rooms:
             if count := len(sinks):
                 outboxes.fan_out(sinks, packet(codec))
                 sent += count
+        if self.observer is not None and sent:
+            self.observer.sent(self.receivers(rooms, skip), packet.arguments)
         return sent
+
+    def receivers(self, rooms: Collection[str | None], skip: Collection[str] = ()) -> Iterator[Socket]:
+        """The sockets in any of the rooms, once each, less those in ``skip``."""
+        seen = set(skip)
+        for room in rooms:
+            for socket in self.members(room):
+                if socket.sid not in seen:
+                    seen.add(socket.sid)
+                    yield socket
 
 
 class Packets:

@@ -69,12 +69,15 @@ class Socket:
         self._last_ack_id = 0
 
     def send(self, packet: bytes) -> None:
-        """Send finished frames."""
-        self.client.session.engine.outboxes.send(self.sink, packet)
+        """Send finished frames; none to a client that has left the namespace, and may have come again."""
+        if self.state != GONE:
+            self.client.session.engine.outboxes.send(self.sink, packet)
 
     def emit(self, name: str, *arguments: Any) -> None:
         """Send an event to this socket alone."""
         self.send(self.client.codec.encode(EVENT, self.namespace, None, [name, *arguments]))
+        if (observer := self.client.observer) is not None:
+            observer.sent((self,), [name, *arguments])
 
     def acknowledge(self, ack_id: int, *arguments: Any) -> None:
         """Answer an event of this client."""
@@ -125,9 +128,10 @@ class Socket:
             self.client.release()
 
     def refuse(self, error: Any) -> None:
-        """Answer CONNECT with CONNECT_ERROR, and forget the socket."""
-        self.client.left(self)
-        self.client.session.send(self.client.codec.encode(CONNECT_ERROR, self.namespace, None, error))
+        """Answer CONNECT with CONNECT_ERROR, and forget the socket. Nothing, if the client has gone meanwhile."""
+        if self.state == PENDING:
+            self.client.left(self)
+            self.client.session.send(self.client.codec.encode(CONNECT_ERROR, self.namespace, None, error))
 
     def dismiss(self) -> None:
         """Send DISCONNECT, which ends an unmodified client's reconnecting. Whoever calls this tells the endpoint."""

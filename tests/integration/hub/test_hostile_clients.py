@@ -1,6 +1,7 @@
 """hub.transport under bytes that no client library sends: they end one connection, without a line in the log."""
 
 import asyncio
+import json
 import logging
 from typing import Any
 
@@ -155,6 +156,34 @@ async def test_closing_during_the_handshake_leaves_nothing(node: RunningHub, mon
     assert len(node.hub.sockets) == 0
     assert node.hub.sockets._rooms.sockets == {}
     assert node.hub.sockets._rooms.names() == set()
+
+
+async def test_connects_of_one_client_that_are_looked_at_are_bounded(
+    node: RunningHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.transport.socketio.client.MAX_IN_FLIGHT", 4)
+    token = (await node.sign_up("ada"))["accessToken"]
+    gate, goes_on = node.hub.sockets._gate, asyncio.Event()
+    assert gate is not None
+    admit, asked = gate.admit, list[object]()
+
+    async def slow_admit(*arguments: object) -> object:
+        asked.append(arguments)
+        await goes_on.wait()
+        return await admit(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(gate, "admit", slow_admit)
+    async with raw_socket(node) as socket, raw_socket(node) as other:
+        for _ in range(20):
+            await socket.send("40" + json.dumps({"token": token}))
+            await socket.send("41")
+        await until(lambda: len(asked) == 4)
+        await other.send("40" + json.dumps({"token": token}))
+        await until(lambda: len(asked) == 5)
+        goes_on.set()
+        await until(lambda: len(asked) == 21)
+        await other.packet("40")
+    await until(lambda: len(node.hub.sockets) == 0)
 
 
 async def test_a_client_that_does_not_read_is_cut_and_its_backlog_dropped(

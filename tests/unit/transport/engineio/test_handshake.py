@@ -33,8 +33,14 @@ def test_a_request_has_a_path_parameters_and_headers_by_their_lower_case_names()
 
 
 def test_of_a_header_that_comes_twice_the_first_counts() -> None:
-    request = RequestHead(b"GET / HTTP/1.1\r\nOrigin: https://a.example\r\norigin:https://b.example")
-    assert request.header(b"origin") == "https://a.example"
+    request = RequestHead(b"GET / HTTP/1.1\r\nX-Tag: first\r\nx-tag:second")
+    assert request.header(b"x-tag") == "first"
+
+
+@pytest.mark.parametrize("name", [b"Host", b"Origin", b"Sec-WebSocket-Key", b"Sec-WebSocket-Version"])
+def test_a_header_that_says_two_things_makes_no_request(name: bytes) -> None:
+    with pytest.raises(ProtocolError):
+        RequestHead(b"GET / HTTP/1.1\r\n" + name + b": a\r\n" + name.lower() + b": b")
 
 
 def test_parameters_are_decoded_where_they_need_it() -> None:
