@@ -17,6 +17,8 @@ from load_tests.bench.transport.sessions import WAITED_TOO_LONG, Sessions
 from load_tests.bench.transport.workloads import LARGE_ROOM, Plan, Workload
 
 COMING_AND_GOING = frozenset({"connect", "memory", "rooms", "disconnect"})
+ONCE = frozenset({"connect", "disconnect"})
+"""Of these: what can be measured only once with a server."""
 LARGE = frozenset({"room-1", "room-4", "room-16", "p99"})
 
 
@@ -84,7 +86,7 @@ class Runs:
                 sessions = self._on(server)
                 if rest & COMING_AND_GOING:
                     taken |= sessions.coming_and_going(rest)
-                    waited = max(taken[key].waited for key in ("connect", "disconnect") if key in taken)
+                    waited = max((taken[key].waited for key in ONCE & rest), default=0.0)
                     if waited > WAITED_TOO_LONG and attempt < self._plan.attempts and self._has_time():
                         continue  # with a fresh server, or the memory would be that of a second crowd
                 if "echo" in rest:
