@@ -91,7 +91,7 @@ class Engine:
         if connection is not None:
             session.use_websocket(connection)
         self.heartbeat.schedule(session, self.settings.ping_interval_s, early=True)
-        session.receiver = self.endpoints[request.head.path](session, request)
+        session.receiver = self.endpoints[request.path](session, request)
         return session
 
     def _open_packet(self, sid: str, *, upgrades: bool) -> bytes:
