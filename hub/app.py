@@ -33,6 +33,7 @@ from hub.lifecycle import Hub
 from hub.storage.answers import PostgresAnswers
 from hub.storage.postgres import PostgresProbe, create_pool
 from hub.storage.redis import RedisProbe, connect
+from hub.transport.admin_ui import PasswordFileError, serve_admin_ui
 from hub.transport.front import Doorkeeper
 from hub.transport.health import Health
 from hub.transport.http import application
@@ -51,7 +52,7 @@ def build(
     """Compose a node. Nothing is connected before ``Hub.start``.
 
     ``key`` and ``clock`` replace the key of the settings' file and the system's clock. Raises ConfigError if the key
-    file cannot be used.
+    file, or that with the Admin UI's password, cannot be used.
     """
     core = _core(settings, pool, redis, clock or SystemClock())
     key = key or _key_of(settings)
@@ -116,6 +117,10 @@ def _core(settings: Settings, pool: asyncpg.Pool, redis: Redis, clock: Clock) ->
     tasks, node_id = Tasks(), NodeId(new_ulid())
     server = SocketServer(settings.sockets)
     sockets = Sockets(server, node_id, tasks)
+    try:
+        serve_admin_ui(server, sockets, settings.admin_ui, node_id)
+    except PasswordFileError as error:
+        raise ConfigError(f"SPARKLE_ADMIN_UI_PASSWORD_FILE: {error}") from None
     nodes = RedisNodes(redis, node_id, tasks)
     broker = RedisBroker(redis, node_id, tasks)
     rooms = ClusterRooms(sockets, broker, redis, nodes)

@@ -69,6 +69,11 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--edits", type=int, default=20, help="edits of each person in the document (default: 20)")
     demo.add_argument("--pace-ms", type=int, default=0, help="pause of each after an edit, in ms (default: 0)")
     demo.set_defaults(command=_demo)
+
+    bench = commands.add_parser("bench", help="measure a part of the hub beside its peers; in a checkout only")
+    bench.add_argument("name", help="which part: transport")
+    bench.add_argument("arguments", nargs=argparse.REMAINDER, help="its own options; --help lists them")
+    bench.set_defaults(command=_bench)
     return parser
 
 
@@ -168,6 +173,18 @@ def _demo(arguments: argparse.Namespace) -> int:
         return asyncio.run(run(arguments.url, arguments.second_url, pace=pace, environment=config.environment()))
     except (KeyboardInterrupt, asyncio.CancelledError):
         return 130  # interrupted, in the numbers of shells
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    try:
+        from load_tests.bench.names import main  # noqa: PLC0415 not a part of the package
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] != "load_tests":
+            raise
+        where = "benches are not installed with the package: run `./sparkle bench` in a checkout"
+        print(f"sparkle-hub: {where}", file=sys.stderr)
+        return 2
+    return main(arguments.name, arguments.arguments)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from core_api.chain.settings import ChainSettings
 from core_api.companions.settings import CompanionSettings
 from core_api.graphql.settings import GraphQLSettings
 from hub.gate.settings import GateSettings
+from hub.transport.admin_ui import AdminUiSettings
 from hub.transport.engineio.settings import EngineSettings
 from presence.settings import PresenceSettings
 from signaling.settings import CallSettings, IceSettings
@@ -88,6 +89,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     graphql: GraphQLSettings = GraphQLSettings()
     chain: ChainSettings = ChainSettings()
     companions: CompanionSettings = CompanionSettings()
+    admin_ui: AdminUiSettings = AdminUiSettings()
 
     @property
     def key_file(self) -> Path:

@@ -44,7 +44,6 @@ class PresenceService:
             return
         connection = Connection(caller.connection_id, caller.user_id, self._nodes.node_id, caller.device)
         self._here(caller)[caller.connection_id] = connection
-        self._watched.setdefault(caller.connection_id, set())
         try:
             change = await self._store.connect(connection, self._clock.now_ms())
         except Unavailable:
@@ -86,9 +85,9 @@ class PresenceService:
 
         Repeating it is harmless. Raises InvalidPayload if the connection would watch more than MAX_USERS in all.
         """
-        watched = self._watched.get(caller.connection_id)
-        if watched is None:
+        if caller.connection_id not in self._here(caller):
             raise Unavailable("This connection is closing. Try again on the next.")
+        watched = self._watched.setdefault(caller.connection_id, set())
         user_ids = _unique(payload)
         if len(watched.union(user_ids)) > MAX_USERS:
             message = f"A connection can watch {MAX_USERS} users in all; it watches {len(watched)} already."

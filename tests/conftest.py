@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from core_api.chain.recursion import import_py_ecc
 from hub.storage.postgres import create_pool
 from hub.storage.redis import connect
-from tests.support.chain import running_chain
+from tests.support.chain import ChainProcess, running_chain
 from tests.support.servers import Servers, running_servers
 
 import_py_ecc()  # before a test imports eth_account, after which hostile nesting would kill the whole run
@@ -26,7 +26,7 @@ def servers() -> Iterator[Servers]:
 
 @pytest.fixture
 def database_url(servers: Servers) -> Iterator[str]:
-    """A database with all migrations applied, for this test alone. About 35 ms."""
+    """A database with all migrations applied, for this test alone. About 30 ms."""
     with servers.fresh_database() as url:
         yield url
 
@@ -63,11 +63,17 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
     await client.aclose()
 
 
-@pytest.fixture(scope="module")
-def chain_url() -> Iterator[str]:
-    """JSON-RPC of a new chain (the default engine) that the tests of a module share. About 3 s, nearly all imports."""
-    with running_chain() as chain:
-        yield chain.url
+@pytest.fixture(scope="session")
+def chain() -> Iterator[ChainProcess]:
+    """The session's chain, of the default engine. About 3 s, nearly all imports. Its time may be ahead of ours."""
+    with running_chain() as process:
+        yield process
+
+
+@pytest.fixture(scope="session")
+def chain_url(chain: ChainProcess) -> str:
+    """JSON-RPC of the session's chain."""
+    return chain.url
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,7 +1,7 @@
 """Time as a dependency, so that tests move it by hand."""
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 
@@ -15,6 +15,9 @@ class Clock(Protocol):
     def now(self) -> datetime:
         """The same moment as an aware UTC datetime, to the millisecond."""
         ...
+
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class SystemClock:
@@ -31,5 +34,5 @@ class SystemClock:
 
 def from_ms(unix_ms: int) -> datetime:
     """An aware UTC datetime of a Unix time in milliseconds."""
-    seconds, ms = divmod(unix_ms, 1000)
-    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=ms * 1000)
+    # Not fromtimestamp(unix_ms / 1000), which rounds through a float.
+    return EPOCH + timedelta(milliseconds=unix_ms)

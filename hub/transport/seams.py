@@ -123,3 +123,7 @@ class ApiServer(socketio.AsyncServer):
             or "*" in self.handlers
             or "*" in self.namespace_handlers
         )
+
+    def registered(self) -> set[str]:
+        """The namespaces that something was registered for by name."""
+        return {*self.handlers, *self.namespace_handlers} - {"*"}

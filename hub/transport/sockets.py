@@ -157,6 +157,11 @@ class Sockets:
             # An unmodified client closes by itself now, and any other would stay.
             socket.client.session.close(Reason.SERVER_DISCONNECT)
 
+    def details(self, socket: Socket) -> Mapping[str, Any]:
+        """What the Admin UI is shown of a socket beyond its rooms; nothing of one that is no connection."""
+        connection = socket.owner
+        return {"userId": connection.caller.user_id} if isinstance(connection, Connection) else {}
+
     async def cut_all(self) -> None:
         """Close every transport; the clients come back by themselves, to any node."""
         for connection in list(self._connections.values()):
@@ -203,10 +208,12 @@ class Sockets:
             refusal = self._client_error(error, "handshake").to_wire()
             socket.refuse({"message": refusal.pop("message"), "data": refusal})
             return None
+        connection = socket.owner = Connection(socket, self._gate, admission)
         if not socket.accept():
+            socket.owner = None  # gone meanwhile; nobody has been told of it
             return None
         socket.client.request = None
-        connection = socket.owner = self._connections[connection_id] = Connection(socket, self._gate, admission)
+        self._connections[connection_id] = connection
         METRICS.connections += 1
         return connection
 

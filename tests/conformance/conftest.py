@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import pytest
 
 from tests.support.bare_server import BARE_SERVER, NORMAL_PING, SHORT_PING, BareServer, Pace, running_bare_server
-from tests.support.raw_engineio import Client
+from tests.support.raw_client import Client
 
 Start = Callable[[Pace], BareServer]
 

@@ -3,7 +3,8 @@
 import json
 from typing import Any
 
-from tests.support.raw_engineio import SOCKET_PATH, Client, Packet, Session
+from tests.support.raw_client import Client
+from tests.support.raw_engineio import SOCKET_PATH, Packet, Session
 
 
 class SocketIO:

@@ -3,7 +3,8 @@
 import pytest
 
 from tests.conformance.marks import strict, stricter_than_node
-from tests.support.raw_engineio import ENGINE_PATH, SOCKET_PATH, Client
+from tests.support.raw_client import Client
+from tests.support.raw_engineio import ENGINE_PATH, SOCKET_PATH
 from tests.support.raw_websocket import handshake
 
 at_both_paths = pytest.mark.parametrize("path", [ENGINE_PATH, SOCKET_PATH])

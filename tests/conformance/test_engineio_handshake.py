@@ -7,7 +7,8 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.support.bare_server import MAX_PAYLOAD, BareServer
-from tests.support.raw_engineio import ENGINE_PATH, SOCKET_PATH, Client, Handshake, Session
+from tests.support.raw_client import Client
+from tests.support.raw_engineio import ENGINE_PATH, SOCKET_PATH, Handshake, Session
 
 at_both_paths = pytest.mark.parametrize("path", [ENGINE_PATH, SOCKET_PATH])
 POLLING = {"EIO": "4", "transport": "polling"}

@@ -6,7 +6,8 @@ import pytest
 
 from tests.conformance.marks import at_short_ping
 from tests.support.bare_server import BareServer
-from tests.support.raw_engineio import ENGINE_PATH, SOCKET_PATH, Client, Session, WebSocketSession
+from tests.support.raw_client import Client
+from tests.support.raw_engineio import ENGINE_PATH, SOCKET_PATH, Session, WebSocketSession
 from tests.support.raw_websocket import Opcode, encode_frame
 
 pytestmark = at_short_ping

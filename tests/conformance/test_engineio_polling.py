@@ -8,7 +8,8 @@ import pytest
 
 from tests.conformance.marks import strict, stricter_than_node
 from tests.support.bare_server import MAX_PAYLOAD
-from tests.support.raw_engineio import Client, PollingSession, decode_payload
+from tests.support.raw_client import Client
+from tests.support.raw_engineio import PollingSession, decode_payload
 from tests.support.raw_http import Ended, request
 
 

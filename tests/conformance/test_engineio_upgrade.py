@@ -7,14 +7,8 @@ import json
 import pytest
 
 from tests.conformance.marks import strict, stricter_than_node
-from tests.support.raw_engineio import (
-    ENGINE_PATH,
-    SOCKET_PATH,
-    Client,
-    Packet,
-    PollingSession,
-    WebSocketSession,
-)
+from tests.support.raw_client import Client
+from tests.support.raw_engineio import ENGINE_PATH, SOCKET_PATH, Packet, PollingSession, WebSocketSession
 from tests.support.raw_http import Ended
 from tests.support.raw_websocket import encode_frame
 

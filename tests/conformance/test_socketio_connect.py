@@ -8,7 +8,8 @@ import pytest
 from tests.conformance.marks import at_short_ping, stricter_than_node
 from tests.conformance.socketio_session import SocketIO, connected, prefix_of
 from tests.support.bare_server import BareServer
-from tests.support.raw_engineio import SOCKET_PATH, Client
+from tests.support.raw_client import Client
+from tests.support.raw_engineio import SOCKET_PATH
 from tests.support.raw_http import Ended
 
 

@@ -6,7 +6,8 @@ import pytest
 
 from tests.conformance.marks import stricter_than_node
 from tests.conformance.socketio_session import SocketIO, connected
-from tests.support.raw_engineio import Client, Packet
+from tests.support.raw_client import Client
+from tests.support.raw_engineio import Packet
 
 PLACEHOLDERS = [f'{{"_placeholder":true,"num":{number}}}' for number in range(10)]
 

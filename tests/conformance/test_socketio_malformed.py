@@ -7,7 +7,8 @@ import pytest
 
 from tests.conformance.marks import at_normal_ping, strict
 from tests.conformance.socketio_session import SocketIO, connected
-from tests.support.raw_engineio import Client, Packet
+from tests.support.raw_client import Client
+from tests.support.raw_engineio import Packet
 
 pytestmark = at_normal_ping
 

@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from tests.conformance.marks import at_normal_ping
-from tests.support.raw_engineio import Client, WebSocketSession
+from tests.support.raw_client import Client
+from tests.support.raw_engineio import WebSocketSession
 from tests.support.raw_http import Ended
 from tests.support.raw_websocket import CLOSE_S, Close, Opcode, close_payload, encode_frame
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.conformance.marks import at_normal_ping, stricter_than_node
 from tests.support.bare_server import MAX_PAYLOAD
-from tests.support.raw_engineio import Client
+from tests.support.raw_client import Client
 from tests.support.raw_websocket import Close, Frame, Opcode, close_payload, encode_frame
 
 pytestmark = at_normal_ping

@@ -7,7 +7,8 @@ import os
 import pytest
 
 from tests.conformance.marks import at_normal_ping, strict, stricter_than_node
-from tests.support.raw_engineio import ENGINE_PATH, Client
+from tests.support.raw_client import Client
+from tests.support.raw_engineio import ENGINE_PATH
 from tests.support.raw_http import Ended, request
 from tests.support.raw_websocket import KEY, RawWebSocket, accept_of, encode_frame, handshake
 
@@ -147,13 +148,9 @@ async def test_a_malformed_header_is_refused(client: Client, line: bytes) -> Non
     assert await refused_with(client, data) in (400, None)
 
 
-@pytest.mark.parametrize(
-    "line",
-    ["GET", f"GET {TARGET} HTTP/1.1 x", strict(f"GET {TARGET}"), strict(f"GET  {TARGET} HTTP/1.1")],
-    ids=repr,
-)
+@pytest.mark.parametrize("line", ["GET", f"GET {TARGET} HTTP/1.1 x", strict(f"GET {TARGET}")], ids=repr)
 async def test_a_malformed_request_line_is_refused(client: Client, line: str) -> None:
-    """RFC 9112, section 3. The reference implementation takes the one as HTTP/0.9, and the other as it is."""
+    """RFC 9112, section 3. The reference implementation takes the last for HTTP/0.9, and waits."""
     data = handshake(TARGET).replace(f"GET {TARGET} HTTP/1.1".encode(), line.encode())
     assert await refused_with(client, data) in (400, 505, None)
 

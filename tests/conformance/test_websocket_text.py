@@ -3,7 +3,8 @@
 import pytest
 
 from tests.conformance.marks import at_normal_ping
-from tests.support.raw_engineio import ENGINE_PATH, SOCKET_PATH, Client, WebSocketSession
+from tests.support.raw_client import Client
+from tests.support.raw_engineio import ENGINE_PATH, SOCKET_PATH, WebSocketSession
 from tests.support.raw_websocket import Frame, Opcode, encode_frame
 
 pytestmark = at_normal_ping

@@ -71,7 +71,7 @@ def running(
     paths = f"{PROJECT}:{SITE_PACKAGES}"
     popen = subprocess.Popen(
         [str(word) for word in command],
-        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1", **environment},
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": paths, **environment},
         cwd="/",
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -11,6 +11,7 @@ from typing import Any, Final
 import orjson
 
 from hub.transport.eager import Spawn, spawner
+from hub.transport.engineio.meter import Meter, MeteredOutboxes, MeteredSession
 from hub.transport.engineio.outbox import Outboxes
 from hub.transport.engineio.request import Request
 from hub.transport.engineio.session import CLOSED, CLOSING, Reason, Receiver, Session
@@ -49,6 +50,7 @@ class Engine:
         self.deadlines = TimerWheel(settings.connect_timeout_s, settings.head_timeout_s)
         self.ended: dict[str, str] = {}
         """Why sessions were ended that a client may ask for once more, the last ones."""
+        self.meter: Meter | None = None
         self._started = False
 
     def start(self) -> None:
@@ -56,10 +58,19 @@ class Engine:
         if not self._started:
             self._started = True
             self.loop = asyncio.get_running_loop()
-            self.outboxes = Outboxes(self.loop)
+            self.measure(self.meter)
             self.spawn = spawner(self.loop)
             self.heartbeat.start(self.loop)
             self.deadlines.start(self.loop)
+
+    def measure(self, meter: Meter | None) -> None:
+        """Have ``meter`` count what goes out from now on, and what comes in over sessions that are opened from now on.
+
+        ``None``: nobody.
+        """
+        self.meter = meter
+        if self._started:
+            self.outboxes = Outboxes(self.loop) if meter is None else MeteredOutboxes(self.loop, meter)
 
     def stop(self) -> None:
         """Close every session; the clients come back by themselves, elsewhere."""
@@ -74,13 +85,13 @@ class Engine:
         ``before`` is written with it: the answer to the WebSocket's handshake, which else were a write of its own.
         """
         self.start()
-        session = Session(self, new_id())
+        session = (Session if self.meter is None else MeteredSession)(self, new_id())
         self.sessions[session.sid] = session
         session.send(before + self._open_packet(session.sid, upgrades=connection is None))
         if connection is not None:
             session.use_websocket(connection)
         self.heartbeat.schedule(session, self.settings.ping_interval_s, early=True)
-        session.receiver = self.endpoints[request.head.path](session, request)
+        session.receiver = self.endpoints[request.path](session, request)
         return session
 
     def _open_packet(self, sid: str, *, upgrades: bool) -> bytes:

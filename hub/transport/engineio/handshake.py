@@ -25,9 +25,10 @@ class RequestHead:
     Raises ProtocolError for what is no such head, or has a header twice that may come once.
     """
 
-    __slots__ = ("headers", "path", "query", "query_string")
+    __slots__ = ("headers", "path", "query", "query_string", "text")
 
     def __init__(self, head: bytes) -> None:
+        self.text = head
         first, *lines = head.split(b"\r\n")
         try:
             method, target, version = first.split(b" ")

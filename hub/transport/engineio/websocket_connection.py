@@ -58,7 +58,8 @@ class WebSocketConnection(asyncio.Protocol):
 
     def __init__(self, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport, max_payload: int) -> None:
         self._loop, self._transport = loop, transport
-        self._reader = FrameReader(max_payload)
+        self._reader: FrameReader | None = FrameReader(max_payload)
+        """``None`` after a violation: what follows one cannot be understood."""
         self._reading = True
         self._timer: asyncio.TimerHandle | None = None
         """Runs once either side has closed, and what was sent before has still to be read."""
@@ -92,9 +93,23 @@ class WebSocketConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """See asyncio.Protocol."""
+        if self._reader is None:
+            return
+        self._reader.receive(data)
         if self._timer is None:
-            self._reader.receive(data)
             self.deliver()
+        else:
+            self._look_for_close(self._reader)
+
+    def _look_for_close(self, reader: FrameReader) -> None:
+        """We have closed: nothing counts any more but the client's own close frame."""
+        try:
+            while (message := reader.next_message()) is not None:
+                if message[0] == websocket.CLOSE:
+                    self._transport.close()
+                    return
+        except ProtocolError:
+            self._reader = None
 
     def deliver(self) -> None:
         """Hand over every message that is complete, as long as the receiver takes them; then read on."""
@@ -102,7 +117,7 @@ class WebSocketConnection(asyncio.Protocol):
             while (receiver := self.receiver) is not None and self._timer is None:
                 if receiver.held:
                     return
-                message = self._reader.next_message()
+                message = None if self._reader is None else self._reader.next_message()
                 if message is None:
                     break
                 opcode, payload = message
@@ -111,6 +126,7 @@ class WebSocketConnection(asyncio.Protocol):
                 else:
                     self._control(opcode, payload)
         except ProtocolError as error:
+            self._reader = None
             if self.receiver is not None:
                 self.receiver.fail(str(error), error.code)
             return

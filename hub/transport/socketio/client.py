@@ -22,6 +22,7 @@ from hub.transport.socketio.packets import (
 from hub.transport.socketio.socket import CONNECTED, GONE, Socket
 
 if TYPE_CHECKING:
+    from hub.transport.socketio.observer import Observer
     from hub.transport.socketio.rooms import Rooms
 
 MAX_IN_FLIGHT: Final = 32
@@ -53,6 +54,9 @@ class Endpoint(Protocol):
 
 class Namespaces(Protocol):
     """What a client may connect to. Implemented by hub.transport.socketio.server."""
+
+    observer: Observer | None
+    """Who is told what happens, if anybody."""
 
     def endpoint(self, namespace: str) -> Endpoint | None:
         """What serves a namespace; ``None`` if nothing does."""
@@ -168,9 +172,16 @@ class Client:
             return
         endpoint = self._namespaces.endpoint(socket.namespace)
         if endpoint is not None and socket.state == CONNECTED:
+            if (observer := self._namespaces.observer) is not None:
+                observer.received(socket, arguments)
             endpoint.event(socket, arguments[0], arguments[1:], ack_id)
 
     # ---------------------------------------------------------------- sockets
+
+    @property
+    def observer(self) -> Observer | None:
+        """Who is told what happens, if anybody."""
+        return self._namespaces.observer
 
     def socket(self, namespace: str) -> Socket | None:
         """The socket of a namespace, if there is one."""
@@ -200,6 +211,8 @@ class Client:
         self.session.engine.deadlines.cancel(self)
         socket.sink = sink
         self._namespaces.rooms_of(socket.namespace).moved(socket)
+        if (observer := self.observer) is not None:
+            observer.connected(socket)
 
     def left(self, socket: Socket) -> None:
         """A socket is connected no more: it is in no room, and no packet of it is taken."""
@@ -219,6 +232,8 @@ class Client:
         endpoint = self._namespaces.endpoint(socket.namespace)
         if was_connected and endpoint is not None:
             endpoint.disconnected(socket, reason)
+        if was_connected and (observer := self.observer) is not None:
+            observer.disconnected(socket, reason)
 
     def closed(self, reason: str) -> None:
         """See Receiver. A socket that is still pending is ended by whoever looks at its CONNECT."""

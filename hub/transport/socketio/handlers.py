@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from socketio.exceptions import ConnectionRefusedError as SocketRefusedError
 
+from hub.transport.engineio.request import Environ
 from hub.transport.engineio.session import Reason
 from hub.transport.socketio.socket import PENDING, Answer, Socket
 
@@ -48,9 +49,7 @@ class HandlerEndpoint:
             socket.client.end()
 
     async def _decide(self, socket: Socket, auth: Any) -> None:
-        request = socket.client.request
-        environ = {} if request is None else request.environ()
-        self._server.environ[socket.client.session.sid] = environ
+        environ = self._environ(socket)
         try:
             accepted = await self._server.trigger("connect", socket.namespace, socket.sid, environ, auth)
         except SocketRefusedError as refused:
@@ -67,6 +66,14 @@ class HandlerEndpoint:
                 socket.begin()
             else:  # gone meanwhile: the connect handler has run, so its counterpart must
                 await self._disconnect(socket, Reason.TRANSPORT_CLOSE)
+
+    def _environ(self, socket: Socket) -> Environ | None:
+        """The request of the socket's session, which its namespaces share; ``None`` if it was not kept."""
+        environs, sid, request = self._server.environ, socket.client.session.sid, socket.client.request
+        if sid not in environs and request is not None:
+            environs[sid] = Environ(request)
+        environ: Environ | None = environs.get(sid)
+        return environ
 
     def _refuse(self, socket: Socket, error: Any) -> None:
         socket.refuse(error)

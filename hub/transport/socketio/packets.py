@@ -27,8 +27,11 @@ RESERVED_EVENTS: Final = frozenset(
 )
 """Names that no client may send: stock python-socketio would run the application's own handlers for them."""
 MAX_ATTACHMENTS: Final = 10
+MAX_DEPTH: Final = 250
+"""Levels of what has attachments: as many as orjson writes. Recursion is bounded by us and not by Python, whose limit
+other packages change."""
 MAX_ACK_DIGITS: Final = 15
-"""More is no integer in JavaScript."""
+"""Any number of so many digits is an integer in JavaScript."""
 _SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 """Half of a character, as JSON has it."""
 _DIGITS: Final = frozenset(b"0123456789")
@@ -93,7 +96,7 @@ def decode_json(text: bytes) -> Packet:
     if position > start:
         packet.id = int(text[start:position])
     if position < len(text):
-        packet.data = loads(text[position:])
+        packet.data = loads(text[position:]) if packet.type == EVENT else orjson.loads(text[position:])
     elif kind not in (CONNECT, DISCONNECT):
         raise ValueError("no payload")
     check(packet, has_data=position < len(text))
@@ -125,7 +128,7 @@ def loads(text: bytes | memoryview) -> Any:
         if _SURROGATE.search(text) is None:
             raise
         try:
-            value = json.loads(bytes(text), parse_constant=_refuse)
+            value = json.loads(bytes(text).decode(), parse_constant=_refuse)
         except RecursionError:
             raise ValueError("JSON that is nested too deeply") from None
         if not (isinstance(value, list) and value and _is_text(value[0])):
@@ -159,10 +162,7 @@ def encode_json(type: int, namespace: str = "/", id: int | None = None, data: An
 
 def _encode_rare(type: int, head: bytes, data: Any) -> bytes:
     parts: list[bytes] = []
-    try:
-        text = orjson.dumps(_extract(data, parts), None, orjson.OPT_NON_STR_KEYS)
-    except RecursionError:
-        raise TypeError("data that is nested too deeply") from None
+    text = orjson.dumps(_extract(data, parts), None, orjson.OPT_NON_STR_KEYS)
     if not parts:
         return frame(_TYPES[type] + head + text)
     first = b"%b%d-" % (_TYPES[type + BINARY_EVENT - EVENT], len(parts))
@@ -230,27 +230,31 @@ def _is_event_name(name: Any) -> bool:
     return isinstance(name, str) and name not in RESERVED_EVENTS
 
 
-def _restore(value: Any, parts: Sequence[bytes]) -> Any:
+def _restore(value: Any, parts: Sequence[bytes], depth: int = 0) -> Any:
     """Attachments in the places that wait for them."""
+    if depth > MAX_DEPTH:
+        raise ValueError("a payload with attachments that is nested too deeply")
     if isinstance(value, list):
-        return [_restore(item, parts) for item in value]
+        return [_restore(item, parts, depth + 1) for item in value]
     if isinstance(value, dict):
         if value.get("_placeholder") is True:
             number = value.get("num")
             if type(number) is not int or not 0 <= number < len(parts):
                 raise ValueError("an attachment that is not there")
             return parts[number]
-        return {key: _restore(item, parts) for key, item in value.items()}
+        return {key: _restore(item, parts, depth + 1) for key, item in value.items()}
     return value
 
 
-def _extract(value: Any, parts: list[bytes]) -> Any:
+def _extract(value: Any, parts: list[bytes], depth: int = 0) -> Any:
     """Places for attachments, which are put into ``parts``."""
+    if depth > MAX_DEPTH:
+        raise TypeError("data that is nested too deeply")
     if isinstance(value, bytes | bytearray | memoryview):
         parts.append(bytes(value))
         return {"_placeholder": True, "num": len(parts) - 1}
     if isinstance(value, list | tuple):
-        return [_extract(item, parts) for item in value]
+        return [_extract(item, parts, depth + 1) for item in value]
     if isinstance(value, dict):
-        return {key: _extract(item, parts) for key, item in value.items()}
+        return {key: _extract(item, parts, depth + 1) for key, item in value.items()}
     return value

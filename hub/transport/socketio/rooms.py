@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hub.transport.engineio.outbox import Outboxes, Sink
 from hub.transport.socketio.codecs import JSON, MSGPACK, Codec
 from hub.transport.socketio.packets import EVENT
-from hub.transport.socketio.socket import Socket
+from hub.transport.socketio.socket import NO_ROOMS, Socket
+
+if TYPE_CHECKING:
+    from hub.transport.socketio.observer import Observer
 
 CODECS = (JSON, MSGPACK)
 
@@ -28,6 +31,7 @@ class Rooms:
         self.namespace = namespace
         self.sockets: dict[str, Socket] = {}
         self._members: dict[Codec, dict[str, Members]] = {codec: {} for codec in CODECS}
+        self.observer: Observer | None = None
 
     def add(self, socket: Socket) -> None:
         """Know a socket, in no room yet."""
@@ -47,13 +51,20 @@ class Rooms:
             if members is None:
                 members = table[room] = {}
             members[socket.sid] = socket.sink
-            socket.rooms.add(room)
+            if self.observer is not None and room not in socket.rooms:
+                self.observer.joined(socket, room)
+            if socket.rooms is NO_ROOMS:
+                socket.rooms = {room}
+            else:
+                socket.rooms.add(room)
 
     def leave(self, socket: Socket, room: str) -> None:
         """Take a socket out of a room."""
         if room in socket.rooms:
             socket.rooms.discard(room)
             self._take_out(socket, room)
+            if self.observer is not None:
+                self.observer.left(socket, room)
 
     def _take_out(self, socket: Socket, room: str) -> None:
         table = self._members[socket.client.codec]
@@ -93,9 +104,13 @@ class Rooms:
             found = self._sinks(codec, next(iter(rooms)))
         else:
             found = {sid: sink for room in rooms for sid, sink in self._sinks(codec, room).items()}
-        if skip and any(sid in found for sid in skip):
-            return [sink for sid, sink in found.items() if sid not in skip]
-        return found.values()
+        skipped = [found[sid] for sid in skip if sid in found]
+        if not skipped:
+            return found.values()
+        left = list(found.values())
+        for sink in skipped:  # of a list in C: a comprehension with a condition costs as much as the sending
+            left.remove(sink)
+        return left
 
     def _sinks(self, codec: Codec, room: str | None) -> Mapping[str, Sink]:
         if room is None:
@@ -112,11 +127,24 @@ class Rooms:
         """Send to all in any of the rooms, once each, and say how many they were. Encoded once for each parser."""
         sent = 0
         for codec in CODECS:
+            if not self._members[codec] and None not in rooms and not any(room in self.sockets for room in rooms):
+                continue  # nobody who uses this parser is in any room
             sinks = self.sinks(codec, rooms, skip)
             if count := len(sinks):
                 outboxes.fan_out(sinks, packet(codec))
                 sent += count
+        if self.observer is not None and sent:
+            self.observer.sent(self.receivers(rooms, skip), packet.arguments)
         return sent
+
+    def receivers(self, rooms: Collection[str | None], skip: Collection[str] = ()) -> Iterator[Socket]:
+        """The sockets in any of the rooms, once each, less those in ``skip``."""
+        seen = set(skip)
+        for room in rooms:
+            for socket in self.members(room):
+                if socket.sid not in seen:
+                    seen.add(socket.sid)
+                    yield socket
 
 
 class Packets:

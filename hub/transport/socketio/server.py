@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,10 +14,13 @@ from hub.transport.engineio.session import Reason, Receiver, Session
 from hub.transport.engineio.settings import EngineSettings
 from hub.transport.engineio.websocket import CloseCode
 from hub.transport.seams import ApiServer
+from hub.transport.socketio.admin.login import Auth
+from hub.transport.socketio.admin.namespace import AdminNamespace, AdminOptions
 from hub.transport.socketio.client import Client, Endpoint
 from hub.transport.socketio.codecs import JSON, MSGPACK, Codec
 from hub.transport.socketio.handlers import REJECTED, HandlerEndpoint
 from hub.transport.socketio.manager import RoomManager
+from hub.transport.socketio.observer import Observer
 from hub.transport.socketio.packets import EVENT
 from hub.transport.socketio.rooms import Packets, Rooms
 from hub.transport.socketio.socket import PENDING, Socket
@@ -55,6 +58,7 @@ class SocketServer(ApiServer):
         self._rooms: dict[str, Rooms] = {"/": Rooms("/")}
         self._mounted: dict[str, Endpoint] = {}
         self._broadcasts = 0
+        self.observer: Observer | None = None
         self.leaving: dict[str, Socket] = {}
         """Sockets whose disconnect handler runs: it may still ask for what was kept with them."""
         super().__init__(self, RoomManager())
@@ -74,6 +78,10 @@ class SocketServer(ApiServer):
         """Serve a namespace by ``endpoint``, past all handlers."""
         self._mounted[namespace] = endpoint
 
+    def unmount(self, namespace: str) -> None:
+        """Serve a namespace by handlers again, or not at all."""
+        del self._mounted[namespace]
+
     def endpoint(self, namespace: str) -> Endpoint | None:
         """See Namespaces."""
         mounted = self._mounted.get(namespace)
@@ -86,6 +94,7 @@ class SocketServer(ApiServer):
         rooms = self._rooms.get(namespace)
         if rooms is None:
             rooms = self._rooms[namespace] = Rooms(namespace)
+            rooms.observer = self.observer
         return rooms
 
     def forget(self, socket: Socket) -> None:
@@ -98,6 +107,50 @@ class SocketServer(ApiServer):
     def connected_namespaces(self) -> list[str]:
         """Namespaces with sockets."""
         return [namespace for namespace, rooms in self._rooms.items() if rooms.sockets]
+
+    def known_namespaces(self) -> list[str]:
+        """Namespaces that are served by name, or that have sockets."""
+        return sorted({*self._mounted, *self.registered(), *self.connected_namespaces()})
+
+    # ---------------------------------------------------------------- watching
+
+    def observe(self, observer: Observer | None) -> None:
+        """Tell ``observer`` what happens in every namespace from now on; ``None``: nobody."""
+        self.observer = observer
+        for rooms in self._rooms.values():
+            rooms.observer = observer
+
+    def instrument(
+        self,
+        auth: Auth | None = None,
+        mode: str = "development",
+        read_only: bool = False,
+        server_id: str | None = None,
+        namespace: str = "/admin",
+        server_stats_interval: float = 2,
+        *,
+        admits: Callable[[Request], bool] | None = None,
+        details: Callable[[Socket], Mapping[str, Any]] | None = None,
+    ) -> AdminNamespace:
+        """Serve the Socket.IO Admin UI; what this returns has ``shutdown()``. See python-socketio for the first six.
+
+        ``admits`` says which requests may sign in at all, ``details`` what is shown as the data of a socket. Raises
+        ValueError for arguments that make no sense, RuntimeError if the server is instrumented already.
+        """
+        if self.engine.meter is not None:
+            raise RuntimeError("the server is instrumented already")
+        options = AdminOptions(
+            namespace=namespace,
+            mode=mode,
+            read_only=read_only,
+            server_id=server_id,
+            stats_interval_s=server_stats_interval,
+            admits=admits,
+            details=details,
+        )
+        admin = AdminNamespace(self, auth, options)
+        admin.start()
+        return admin
 
     # ---------------------------------------------------------------- sending
 
@@ -124,6 +177,8 @@ class SocketServer(ApiServer):
             if socket is not None:
                 ack_id = socket.expect(self._handlers.answer_to(socket, callback))
                 socket.send(socket.client.codec.encode(EVENT, namespace, ack_id, arguments))
+                if self.observer is not None:
+                    self.observer.sent((socket,), arguments)
             return
         packets = VolatilePackets if volatile else Packets
         self._send(namespace, target, packets(namespace, arguments), skip_sid)
@@ -191,6 +246,8 @@ class SocketServer(ApiServer):
         socket.dismiss()
         if endpoint is not None:
             endpoint.disconnected(socket, reason)
+        if self.observer is not None:
+            self.observer.disconnected(socket, reason)
 
     # ---------------------------------------------------------------- for python-socketio, by session
 

@@ -121,7 +121,7 @@ async def test_of_eight_devices_and_a_cancelling_caller_one_wins_at_most_and_the
     clients = [Redis.from_url(redis_url) for _ in range(4)]
     nodes = [RedisCallStore(client, clock, SETTINGS) for client in clients]
     outcomes = set()
-    for _ in range(300):
+    for _ in range(100):
         call_id = new_ulid()
         await nodes[0].create(call_id, ring(clock))
         moves: list[Command] = [*(Accept(device("bob", number)) for number in range(8)), End(ALICE)]

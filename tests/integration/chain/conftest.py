@@ -1,31 +1,25 @@
-"""One chain with the hub's contracts for the tests of the engine; each has a database of its own."""
+"""The hub's contracts on the session's chain, for the tests of the engine; each has a database of its own."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import asyncpg
 import pytest
 
 from hub.storage.postgres import create_pool
-from tests.support.chain import ChainProcess, running_chain
+from tests.support.chain import ChainProcess
 from tests.support.chain_line import Line, node_on
 from tests.support.mints import ChainNode, at_work, chain_node, rpc_ledger, somebody
 from tests.support.servers import Servers
 
 
-@pytest.fixture(scope="package")
-def chain() -> Iterator[ChainProcess]:
-    with running_chain() as process:
-        yield process
-
-
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("key") / "chain-key"
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def contracts(chain: ChainProcess, key: Path, servers: Servers) -> dict[str, str]:
     """Deployed once: each test has a database of its own, which knows nothing of it."""
 

@@ -1,6 +1,6 @@
 """Minting over REST and Socket.IO, as the author of a post does it, on a whole node and a real chain."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from hub.kernel.ids import new_uuid
 from tests.support.chain import CHAIN_ID
 from tests.support.hub import running_hub, settings
 from tests.support.rest import Person, Rest
+from tests.support.servers import Servers
 from tests.support.socket_client import socket_client
 from tests.support.wait import until
 
@@ -40,9 +41,19 @@ class Scene:
         return str(account.address)
 
 
+@pytest.fixture(scope="module")
+def deployed(
+    servers: Servers, chain_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """A database and settings, kept, so that only the first of its hubs deploys the contracts."""
+    data = tmp_path_factory.mktemp("data")
+    with servers.fresh_database() as url:
+        yield url, {"CHAIN_RPC_URL": chain_url, "SPARKLE_CHAIN_DEPLOY": "true", "SPARKLE_DATA": str(data)}
+
+
 @pytest.fixture
-async def scene(database_url: str, redis_url: str, chain_url: str, tmp_path: Path) -> AsyncIterator[Scene]:
-    more = {"CHAIN_RPC_URL": chain_url, "SPARKLE_CHAIN_DEPLOY": "true", "SPARKLE_DATA": str(tmp_path)}
+async def scene(deployed: tuple[str, dict[str, str]], redis_url: str) -> AsyncIterator[Scene]:
+    database_url, more = deployed
     async with running_hub(settings(database_url, redis_url, more)) as hub, Rest(hub.url) as rest:
         yield Scene(rest, await rest.sign_up("ada"), await rest.sign_up("bob"))
 
@@ -98,7 +109,7 @@ async def test_what_is_no_token_of_the_hub_is_not_found(scene: Scene) -> None:
     rest = scene.rest
     contract = await until(lambda: _nft(rest), MINTED_S) or ""
     for path in (
-        f"{CHAIN_ID}/{contract}/1",
+        f"{CHAIN_ID}/{contract}/999",
         f"{CHAIN_ID}/{contract}/{2**256 - 1}",
         f"{CHAIN_ID}/{contract}/{2**256}",
         f"1/{contract}/1",

@@ -2,7 +2,6 @@
 
 import asyncio
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,21 +9,20 @@ import pytest
 
 from hub.embedded.data_folder import DataFolder
 from hub.embedded.stack import Stack
+from tests.support.folders import data_folder
 
 
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
-    """An empty folder that every user may enter, unlike tmp_path: as root, servers run as somebody else."""
-    with tempfile.TemporaryDirectory(prefix="sparkle-tests-") as folder:
-        Path(folder).chmod(0o755)
-        yield Path(folder)
+    """An empty folder that every user may enter, unlike tmp_path."""
+    with data_folder() as folder:
+        yield folder
 
 
 @pytest.fixture(scope="session")
 def made_folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="sparkle-tests-") as parent:
-        Path(parent).chmod(0o755)
-        path = Path(parent) / "data"
+    with data_folder() as parent:
+        path = parent / "data"
 
         async def make() -> None:
             with DataFolder(path) as folder:

@@ -345,12 +345,11 @@ def test_it_stops_although_a_call_is_computing() -> None:
             assert chain.program.end(timeout_s=8.0) == 0, chain.program.output
 
 
-def test_each_chain_in_memory_has_a_first_block_of_its_own() -> None:
-    genesis = []
-    for _ in range(2):
-        with running_chain("eth-tester") as chain:
-            genesis.append(chain.call("eth_getBlockByNumber", "0x0", False)["hash"])
-    assert genesis[0] != genesis[1]
+@pytest.mark.parametrize("chain", ["eth-tester"], indirect=True)
+def test_each_chain_in_memory_has_a_first_block_of_its_own(chain: ChainProcess) -> None:
+    with running_chain("eth-tester") as other:
+        hashes = [one.call("eth_getBlockByNumber", "0x0", False)["hash"] for one in (chain, other)]
+    assert hashes[0] != hashes[1]
 
 
 def test_anvil_keeps_its_chain(tmp_path: Path) -> None:

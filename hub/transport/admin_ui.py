@@ -1,0 +1,78 @@
+"""The Socket.IO Admin UI of a hub: off, unless its operator names a file with a password."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+import msgspec
+
+from hub.kernel.ids import NodeId
+
+if TYPE_CHECKING:
+    from hub.transport.engineio.request import Request
+    from hub.transport.socketio.server import SocketServer
+    from hub.transport.sockets import Sockets
+
+MIN_PASSWORD: Final = 16
+"""Characters. Nothing but its length keeps a password from being guessed at one try a second and connection."""
+
+
+class PasswordFileError(Exception):
+    """The password file cannot be used; the message says why."""
+
+
+class AdminUiSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What an operator can set of the Admin UI. It is served in the namespace ``/admin``, by each node for itself."""
+
+    user: str = "admin"
+    password_file: Path | None = None
+    """A file with the password, of 16 characters or more, that only its owner may read. Unset: there is no Admin UI."""
+    mode: Literal["production", "development"] = "production"
+    """``development`` shows every connection, its rooms, and what people send each other."""
+    read_only: bool = True
+    """Whether it only shows. Otherwise it may also emit, move connections between rooms and disconnect them."""
+
+
+def serve_admin_ui(server: SocketServer, sockets: Sockets, settings: AdminUiSettings, node_id: NodeId) -> None:
+    """Serve it, if it is switched on. Raises PasswordFileError."""
+    if settings.password_file is not None:
+        server.instrument(
+            {"username": settings.user, "password": password_in(settings.password_file)},
+            mode=settings.mode,
+            read_only=settings.read_only,
+            server_id=node_id,
+            admits=may_sign_in,
+            details=sockets.details,
+        )
+
+
+def may_sign_in(request: Request) -> bool:
+    """Whether a request comes from this machine, or is a page's, whose origin has been checked at the door.
+
+    A reverse proxy on this machine is this machine.
+    """
+    try:
+        is_local = ipaddress.ip_address(request.address).is_loopback
+    except ValueError:  # a Unix socket has no address
+        is_local = False
+    return is_local or bool(request.head.header(b"origin"))
+
+
+def password_in(path: Path) -> str:
+    """The password in a file. Raises PasswordFileError if others may read it, or it is too short."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            mode = os.fstat(file.fileno()).st_mode & 0o777
+            password = file.read(10_000).strip()
+    except OSError as error:
+        raise PasswordFileError(f"{path} cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError:
+        raise PasswordFileError(f"{path} is no text") from None
+    if mode & 0o077:
+        raise PasswordFileError(f"others may read {path} (mode {mode:o}): chmod 600 it, or write another password")
+    if len(password) < MIN_PASSWORD:
+        raise PasswordFileError(f"the password in {path} is shorter than {MIN_PASSWORD} characters")
+    return password

@@ -1,0 +1,88 @@
+"""What something costs a server: CPU time of its threads, and of the processes that work for it."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from load_tests.bench.processes import cpu_of, cpu_of_all
+from load_tests.bench.transport.servers import Server
+
+LOOK_S = 0.1
+QUIET_LOOKS = 4
+"""A server that did next to nothing at so many looks in a row has done all it had to."""
+BUSY = 0.15
+"""Part of the time, running or waiting for its core, that is more than next to nothing: an idle hub has been seen to
+take 7 ms at once, and a server without a core to be anything but idle.
+"""
+LONGEST_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """One measured value."""
+
+    value: float
+    waited: float = 0.0
+    """How long the server waited for its core, as a part of the time that it wanted it."""
+    busy: float = 0.0
+    """Part of the time that it had one."""
+    beside: Mapping[str, float] = field(default_factory=dict)
+    """What others did for it, in the unit of the value."""
+    missing: int = 0
+    """Deliveries or echoes that never came."""
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """CPU that was used in some time."""
+
+    seconds: float
+    run_ns: int
+    wait_ns: int
+    beside_ns: Mapping[str, int]
+
+    def per(self, operations: int, missing: int = 0) -> Taken:
+        """Microseconds per operation."""
+        a_us = 1000 * max(operations, 1)
+        beside = {what: used / a_us for what, used in self.beside_ns.items()}
+        return Taken(self.run_ns / a_us, self.waited, self.busy, beside, missing)
+
+    @property
+    def waited(self) -> float:
+        """How long the server waited for its core, as a part of the time that it wanted it."""
+        return self.wait_ns / max(self.run_ns + self.wait_ns, 1)
+
+    @property
+    def busy(self) -> float:
+        """Part of the time that it had one."""
+        return self.run_ns / 1e9 / self.seconds
+
+
+class Meter:
+    """Counts from its making on."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._started = time.monotonic()
+        self._cpu = cpu_of(server.pid)
+        self._beside = self._now_beside()
+
+    def read(self) -> Use:
+        """What has been used so far."""
+        used = cpu_of(self._server.pid).since(self._cpu)
+        beside = {what: now - self._beside[what] for what, now in self._now_beside().items()}
+        return Use(time.monotonic() - self._started, used.run_ns, used.wait_ns, beside)
+
+    def read_when_quiet(self) -> Use:
+        """What has been used once the server has come to rest; a minute at most."""
+        quiet_looks, use = 0, self.read()
+        while quiet_looks < QUIET_LOOKS and use.seconds < LONGEST_S:
+            time.sleep(LOOK_S)
+            before, use = use, self.read()
+            wanted_ns = use.run_ns + use.wait_ns - before.run_ns - before.wait_ns
+            is_busy = wanted_ns / 1e9 > BUSY * (use.seconds - before.seconds)
+            quiet_looks = 0 if is_busy else quiet_looks + 1
+        return use
+
+    def _now_beside(self) -> dict[str, int]:
+        return {what: cpu_of_all(pids) for what, pids in self._server.beside.items()}
