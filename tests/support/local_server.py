@@ -13,7 +13,7 @@ from hub.transport.front import Doorkeeper
 from hub.transport.origins import OriginRule
 from hub.transport.socketio.server import SocketServer
 from load_tests.bare_server import bare_server
-from tests.support.raw_engineio import Client
+from tests.support.raw_client import Client
 from tests.support.socket_server import listening
 
 

@@ -11,13 +11,15 @@ from tests.support.wait import until
 class Client:
     """Opens connections and sessions to a server on the loopback, and closes them all at the end."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, *, source: str = "127.0.0.1", reads_ahead: bool = True) -> None:
+        """See RawConnection.open."""
         self.port = port
+        self._source, self._reads_ahead = source, reads_ahead
         self._connections: list[RawConnection] = []
 
     async def connection(self) -> RawConnection:
         """A new TCP connection."""
-        connection = await RawConnection.open(self.port)
+        connection = await RawConnection.open(self.port, source=self._source, reads_ahead=self._reads_ahead)
         self._connections.append(connection)
         return connection
 

@@ -7,7 +7,7 @@ import pytest
 
 from hub.transport.eager import HubLoop
 from tests.support.local_server import LocalServer, local_server
-from tests.support.raw_engineio import Client
+from tests.support.raw_client import Client
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:

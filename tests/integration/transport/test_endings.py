@@ -8,7 +8,8 @@ import pytest
 from hub.transport.eager import HubLoop
 from hub.transport.engineio.session import Session
 from tests.support.local_server import LocalServer
-from tests.support.raw_engineio import Client, WebSocketSession
+from tests.support.raw_client import Client
+from tests.support.raw_engineio import WebSocketSession
 from tests.support.raw_websocket import Opcode, encode_frame
 from tests.support.wait import until
 
