@@ -26,7 +26,7 @@ from hub.transport.problems import ForbiddenOrigin, problem_of
 BACKLOG: Final = 4096
 """Connections that wait to be accepted: a mass reconnect after a drain comes within one second."""
 HEAD_BYTES: Final = 16 << 10
-"""A request head that is longer is aiohttp's to judge."""
+"""Of the first request head of a connection: more than any browser or proxy sends."""
 _END: Final = b"\r\n\r\n"
 
 
@@ -132,16 +132,18 @@ class Front(asyncio.Protocol):
         if self._inner is not None:
             self._inner.data_received(data)
             return
-        data = self._head + data if self._head else data
+        data = self._head + data if self._head else data.lstrip(b"\r\n")  # RFC 9112, section 2.2
         end = data.find(_END)
-        if end < 0 and len(data) <= HEAD_BYTES and data[:1].isupper():
+        if end < 0 and len(data) <= HEAD_BYTES and (not data or data[:1].isupper()):
             self._head = data
             return
         self._door.engine.deadlines.cancel(self)
         self._head = b""
         if not self._admitted:
             self._refuse(Refused.by(problem_of(RateLimited("This address has too many connections open."))))
-        elif not 0 <= end <= HEAD_BYTES or not self._is_taken(data[:end], data[end + len(_END) :]):
+        elif not 0 <= end <= HEAD_BYTES:  # aiohttp would wait for the end of one for ever
+            self._refuse(Refused(BAD_REQUEST, status=431 if len(data) > HEAD_BYTES else 400))
+        elif not self._is_taken(data[:end], data[end + len(_END) :]):
             self._inner = self._door.http()
             self._inner.connection_made(self.transport)
             self._inner.data_received(data)

@@ -9,9 +9,10 @@ from hub.transport.engineio.settings import EngineSettings
 from tests.support.local_server import local_server
 from tests.support.raw_engineio import Handshake
 from tests.support.raw_http import RawConnection, request
+from tests.support.wait import until
 
 POLL = "/socket.io/?EIO=4&transport=polling"
-HEAD_TIMEOUT_S = 0.4
+HEAD_TIMEOUT_S = 0.3
 SOON_S = HEAD_TIMEOUT_S + 1
 
 
@@ -47,13 +48,38 @@ async def drip(connection: RawConnection, data: bytes) -> float:
 MANY_HEADERS = request("GET", "/nothing", None, **{f"X{number}": "x" * 200 for number in range(90)})[:-4]
 
 
-@pytest.mark.parametrize("already", [b"", b"GET /socket.io/?EIO=4", MANY_HEADERS], ids=["nothing", "little", "much"])
+BEGINNINGS = {
+    "nothing": b"",
+    "little": b"GET /socket.io/?EIO=4",
+    "much": MANY_HEADERS,
+    "empty lines": b"\r\n\r\nGET /socket.io/?EIO=4",
+}
+
+
+@pytest.mark.parametrize("already", BEGINNINGS.values(), ids=BEGINNINGS)
 async def test_a_request_head_that_drips_is_cut_in_time(already: bytes) -> None:
     async with local_server(EngineSettings(head_timeout_s=HEAD_TIMEOUT_S)) as local:
         connection = await local.client.connection()
         connection.send(already)
         assert await drip(connection, b"X" * 100) < SOON_S
         assert local.left_behind() == {}
+
+
+async def test_a_head_that_is_no_http_or_too_long_is_refused_at_once() -> None:
+    async with local_server() as local:
+        for head, status in ((b"get / HTTP/1.1", 400), (b"\x16\x03\x01", 400), (MANY_HEADERS, 431)):
+            connection = await local.client.connection()
+            connection.send(head)
+            assert (await connection.response()).status == status
+            assert await connection.rest() == b""
+
+
+async def test_empty_lines_before_a_request_are_passed_over() -> None:
+    """RFC 9112, section 2.2."""
+    async with local_server() as local:
+        connection = await local.client.connection()
+        connection.send(b"\r\n" + request("GET", POLL))
+        assert (await connection.response()).status == 200
 
 
 async def test_a_connection_that_says_nothing_is_cut_in_time() -> None:
@@ -68,7 +94,7 @@ async def test_a_connection_that_has_sent_its_head_in_time_may_take_its_time() -
         head = request("GET", POLL)
         connection = await local.client.connection()
         connection.send(head[:20])
-        await asyncio.sleep(HEAD_TIMEOUT_S / 4)
+        await until(lambda: local.door.addresses._open)
         connection.send(head[20:])
         sid = Handshake.of((await connection.response()).text).sid
         connection.send(request("GET", f"{POLL}&sid={sid}"))
