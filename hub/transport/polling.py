@@ -189,7 +189,8 @@ def _body(body: bytes | None) -> web.Response:
 
 def _head(request: web.Request) -> RequestHead:
     """The request's head, taken once more: aiohttp is more lenient. Raises Refused, ProtocolError."""
-    lines = [f"{request.method} {request.raw_path} HTTP/1.1".encode()]
+    # The path as it was matched: there are other ways to write it, and some clients send a whole URL.
+    lines = [f"{request.method} {request.path}?{request.rel_url.raw_query_string} HTTP/1.1".encode()]
     lines += [name + b": " + value for name, value in request.raw_headers]
     head = b"\r\n".join(lines)
     if len(head) > HEAD_BYTES:
