@@ -11,7 +11,7 @@ from hub.transport.engineio.handshake import RequestHead
 from hub.transport.engineio.packets import decode_payload
 from hub.transport.engineio.refusals import BAD_METHOD, BAD_REQUEST, Refused, check_transport, find_session
 from hub.transport.engineio.request import Request
-from hub.transport.engineio.session import CLOSING, WEBSOCKET, Session
+from hub.transport.engineio.session import CLOSING, MESSAGES_A_TURN, WEBSOCKET, Session
 from hub.transport.engineio.websocket import CloseCode, Message, ProtocolError
 from hub.transport.front import HEAD_BYTES, Doorkeeper, Front
 
@@ -169,8 +169,11 @@ class _Post:
         loop.call_soon(self.deliver)
 
     def deliver(self) -> None:
+        """See Source. Many packets take several turns of the loop."""
         session = self._session
-        while not session.held:
+        for _ in range(MESSAGES_A_TURN):
+            if session.held:
+                return
             message = next(self._messages, None)
             if message is None or session.state >= CLOSING:
                 if session.source is self:
@@ -179,6 +182,7 @@ class _Post:
                     self.delivered.set_result(None)
                 return
             session.receive(*message)
+        session.engine.loop.call_soon(self.deliver)
 
 
 def _body(body: bytes | None) -> web.Response:

@@ -8,6 +8,7 @@ from typing import Final, Protocol
 from hub.transport.engineio import websocket
 from hub.transport.engineio.addresses import Addresses
 from hub.transport.engineio.outbox import WRITE_BUFFER_BYTES
+from hub.transport.engineio.session import MESSAGES_A_TURN
 from hub.transport.engineio.websocket import BINARY, CloseCode, FrameReader, ProtocolError, close_frame, frame
 
 LINGER_S: Final = 10.0
@@ -112,9 +113,15 @@ class WebSocketConnection(asyncio.Protocol):
             self._reader = None
 
     def deliver(self) -> None:
-        """Hand over every message that is complete, as long as the receiver takes them; then read on."""
+        """Hand over every message that is complete, as long as the receiver takes them; then read on.
+
+        Many take several turns of the loop.
+        """
         try:
-            while (receiver := self.receiver) is not None and self._timer is None:
+            for _ in range(MESSAGES_A_TURN):
+                receiver = self.receiver
+                if receiver is None or self._timer is not None:
+                    break
                 if receiver.held:
                     return
                 message = None if self._reader is None else self._reader.next_message()
@@ -125,6 +132,10 @@ class WebSocketConnection(asyncio.Protocol):
                     receiver.receive(opcode, payload)
                 else:
                     self._control(opcode, payload)
+            else:
+                self.pause_reading()
+                self._loop.call_soon(self.deliver)
+                return
         except ProtocolError as error:
             self._reader = None
             if self.receiver is not None:
