@@ -30,8 +30,8 @@ WEBSOCKET: Final = 2
 CLOSING: Final = 3
 CLOSED: Final = 4
 MESSAGES_A_TURN: Final = 200
-"""Messages of one client that are taken in one turn of the loop: a few milliseconds of it. What is read from a socket at
-once may be 20 000 events, which kept everybody else waiting for 300 ms."""
+"""Messages of one client that are taken in one turn of the loop: a few milliseconds of it. What is read from a socket
+at once may be 20 000 events, which kept everybody else waiting for 300 ms."""
 
 
 class Reason:

@@ -39,13 +39,18 @@ class Upgrade:
         return False
 
     def receive(self, opcode: int, payload: bytearray) -> None:
-        """A message over the WebSocket. Anything but the two that an upgrade has ends it, and polling goes on."""
+        """A message over the WebSocket. Anything but the two that an upgrade has ends it, and polling goes on.
+
+        So does an upgrade while a POST is not taken whole: what is left of it would be lost. Clients pause before.
+        """
         session = self._session
         if opcode == TEXT and payload == packets.PROBE and session.state == POLLING:
             session.state = UPGRADING
             self._connection.write(packets.PROBE_ANSWER)
             self._release_poll()
-        elif opcode == TEXT and payload == packets.UPGRADE_PACKET and session.state == UPGRADING:
+        elif (
+            opcode == TEXT and payload == packets.UPGRADE_PACKET and session.state == UPGRADING and not session.posting
+        ):
             self._end()
             session.answer_poll(encode_payload([packets.NOOP_FRAME]))
             session.use_websocket(self._connection)

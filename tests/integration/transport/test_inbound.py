@@ -166,3 +166,22 @@ async def test_a_client_that_goes_in_the_middle_of_its_post_ends_its_session(loc
     await until(lambda: local.session(session.handshake.sid).posting)
     await connection.close()
     await until(lambda: not local.engine.sessions)
+
+
+async def test_a_session_whose_post_is_not_taken_whole_does_not_move_to_a_websocket(local: LocalServer) -> None:
+    """A client pauses before it moves. For one that does not, the rest of the POST would be lost, or out of order."""
+    slow = Slow(local)
+    session = await connected(local, "polling")
+    assert isinstance(session, PollingSession)
+    posting = send_all(session, *(f'42["slow",{number}]' for number in range(50)))
+    await until(lambda: len(slow.started) == MAX_IN_FLIGHT)
+    candidate = await local.client.candidate(session)
+    await candidate.send("2probe", "5", '42["slow",100]')
+    assert await candidate.packet() == "3probe"
+    assert (await candidate.closed()).code == CloseCode.PROTOCOL_ERROR
+    slow.goes_on.set()
+    await posting
+    assert slow.started == list(range(50))
+    await session.send('421["echo","still polling"]')
+    while await session.packet() != '431["still polling"]':
+        pass
