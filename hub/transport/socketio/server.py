@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -219,9 +220,10 @@ class SocketServer(ApiServer):
         arguments = [event, *data] if isinstance(data, tuple) else [event] if data is None else [event, data]
         self._send(namespace, list(sockets), Packets(namespace, arguments, ack_id))
         try:
-            async with asyncio.timeout(timeout_s if sockets else 0):
-                await done.wait()
-        except TimeoutError:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(timeout_s if sockets else 0):
+                    await done.wait()
+        finally:
             for socket in sockets.values():
                 socket.forget(ack_id)
         outcome.missing = [sid for sid in sockets if sid not in outcome.answers]
@@ -284,4 +286,4 @@ BROADCAST_IDS = 1 << 40
 def _ids(skip: Iterable[str] | str | None) -> Collection[str]:
     if skip is None:
         return ()
-    return (skip,) if isinstance(skip, str) else tuple(skip)
+    return (skip,) if isinstance(skip, str) else frozenset(skip)
