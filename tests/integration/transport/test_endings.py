@@ -7,6 +7,7 @@ import pytest
 
 from hub.transport.eager import HubLoop
 from hub.transport.engineio.session import Session
+from hub.transport.engineio.websocket import CloseCode
 from tests.support.local_server import LocalServer
 from tests.support.raw_client import Client
 from tests.support.raw_engineio import WebSocketSession
@@ -93,3 +94,29 @@ async def test_a_client_that_reads_on_gets_all_that_was_sent_before_it_closed(
     for _ in range(count):
         assert len((await session.socket.frame()).payload) > 50_000
     assert (await session.socket.frame()).opcode == Opcode.CLOSE
+
+
+MANY = 2000
+
+
+@pytest.mark.parametrize("ends", ["clients", "server"])
+async def test_the_end_of_thousands_at_once_leaves_nothing(local: LocalServer, ends: str) -> None:
+    tasks = len(asyncio.all_tasks())
+    sessions: list[WebSocketSession] = []
+    while len(sessions) < MANY:
+        sessions += await asyncio.gather(*(local.client.websocket("/socket.io/") for _ in range(100)))
+    for number, session in enumerate(sessions):
+        await session.send("40", f'42["join","room {number % 200}"]', '42["join","all"]')
+    rooms = local.server.rooms_of("/")
+    await until(lambda: rooms.count("all") == MANY)
+    assert len(rooms.names()) == 201
+    if ends == "clients":
+        for session in sessions:
+            session.socket.connection.reset()
+    else:
+        for ours in list(local.engine.sessions.values()):
+            ours.close("server disconnect", CloseCode.GOING_AWAY)
+    await until(lambda: set(local.left_behind()) <= {"addresses"})
+    await local.client.close()
+    await until(lambda: not local.left_behind())
+    await until(lambda: len(asyncio.all_tasks()) <= tasks)
