@@ -204,6 +204,8 @@ class Sockets:
             if self._gate is None or self._draining:
                 raise Unavailable
             admission = await self._gate.admit(connection_id, auth, "" if request is None else request.address)
+            if self._draining:  # since then: it would miss the farewell, and be served no more
+                raise Unavailable
         except Exception as error:
             refusal = self._client_error(error, "handshake").to_wire()
             socket.refuse({"message": refusal.pop("message"), "data": refusal})
