@@ -121,6 +121,9 @@ class PollingRoutes:
         except TimeoutError:
             session.fail("a POST that drips", CloseCode.POLICY)
             raise web.HTTPRequestTimeout from None
+        except web.RequestPayloadError:
+            session.fail("a POST whose body is not what its head says")
+            raise Refused(BAD_REQUEST) from None
         except (web.HTTPException, OSError):
             session.fail("a POST that is too big, or did not come to its end")
             raise

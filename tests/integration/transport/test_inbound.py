@@ -185,3 +185,24 @@ async def test_a_session_whose_post_is_not_taken_whole_does_not_move_to_a_websoc
     await session.send('421["echo","still polling"]')
     while await session.packet() != '431["still polling"]':
         pass
+
+
+@pytest.mark.parametrize(
+    "post",
+    [
+        {"headers": {"Content_Encoding": "gzip"}, "body": b"no gzip"},
+        {"headers": {"Content_Encoding": "deflate"}, "body": b"no deflate"},
+        {"headers": {"Transfer_Encoding": "chunked"}, "body": b"1\r\n4\r\n1\r\n\xff\r\n0\r\n\r\n"},
+    ],
+    ids=["gzip", "deflate", "utf-8"],
+)
+async def test_a_body_that_is_not_what_its_head_says_ends_its_session(local: LocalServer, post: Any) -> None:
+    session = await connected(local, "polling")
+    assert isinstance(session, PollingSession)
+    connection = await local.client.connection()
+    headers = {"Content_Length": str(len(post["body"])), **post["headers"]}
+    if "Transfer_Encoding" in headers:
+        del headers["Content_Length"]
+    connection.send(request("POST", session.target, None, **headers) + post["body"])
+    assert (await connection.response()).status == 400
+    assert local.engine.sessions == {}
