@@ -69,9 +69,9 @@ class Crowd:
         expected = list(range(count))
         for reader in self.readers:
             assert numbers([await reader.packet() for _ in range(count)]) == expected
-        first = self.others[0].taken
-        assert numbers([payload.decode() for _, payload in payloads_of(b"".join(first))]) == expected
-        assert all(other.taken == first for other in self.others)
+        first = b"".join(self.others[0].taken)
+        assert numbers([payload.decode() for _, payload in payloads_of(first)]) == expected
+        assert all(b"".join(other.taken) == first for other in self.others)
 
 
 def numbers(packets: Sequence[str | bytes]) -> list[int]:
