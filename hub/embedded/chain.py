@@ -126,8 +126,12 @@ class EmbeddedChain:
                 self._announce(f"the embedded chain {process.end}; the next request starts it again")
 
     async def stop(self) -> None:
-        """End the process if there is one. Idempotent."""
+        """End the process if there is one, and say so if it could not save its chain. Idempotent."""
+        process = self._server.process
+        was_running = process is not None and process.exit_code is None
         await self._server.stop()
+        if process is not None and was_running and process.exit_code not in {0, -self._server.stop_signal}:
+            self._announce(f"the embedded chain {process.end} when it was stopped: its last changes may be lost")
 
     def kill(self) -> None:
         """End it at once."""

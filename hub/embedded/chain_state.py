@@ -89,8 +89,8 @@ class SavedState:
                 self._changed.clear()
                 [state] = await self._ask("anvil_dumpState")
             await asyncio.to_thread(self._write, state)
-        except (EmbeddedError, OSError, ValueError) as error:
-            raise EmbeddedError(f"the chain could not be saved in {self.path}: {error}") from error
+        except Exception as error:  # whatever it is: the next save may go well
+            raise EmbeddedError(f"the chain could not be saved in {self.path}: {error!r}") from error
 
     async def _until_mined(self) -> None:
         """Wait for the blocks of what was sent: anvil makes them a moment after its answer."""

@@ -11,7 +11,7 @@ from tests.e2e.conftest import run_script
 from tests.support.delay_proxy import delay_proxy
 from tests.support.socket_server import listening
 
-COUNT = 1200
+COUNT = 800
 MODES = ("upgrading", "polling", "websocket")
 
 
@@ -62,4 +62,5 @@ async def test_clients_of_every_transport_see_each_number_once_and_in_order(late
         assert seen["numbers"] == list(range(seen["first"], COUNT)), who
         assert seen["acknowledged"] == seen["asked"], who
         assert seen["endedAs"] == ("polling" if seen["mode"] == "polling" else "websocket"), who
-    assert any(seen["polled"] for seen in reports if seen["mode"] == "upgrading"), "nobody was seen before its upgrade"
+    if latency_s:  # without it an upgrade may be over before the first number
+        assert any(seen["polled"] for seen in reports if seen["mode"] == "upgrading"), "nobody was polled to"

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _MEMORY = Path("/dev/shm")  # tmpfs on every Linux; in a container often of 64 MB, which is not enough
-_ROOM = 2 << 30
-"""Bytes for a worker's servers: the template, a few copies of 10 MB, and up to 1 GB of write-ahead log."""
+_ROOM = 1 << 30
+"""Bytes that a worker's servers must find free. They took 75 MB of it; the write-ahead log could grow to most of it."""
 
 
 @contextlib.contextmanager

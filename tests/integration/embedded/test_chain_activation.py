@@ -95,6 +95,17 @@ def test_a_killed_anvil_goes_on_where_it_was_a_second_before(tmp_path: Path, whi
         assert not any(is_alive(pid) for pid in pids)
 
 
+def test_a_stop_that_could_not_save_the_chain_says_so(tmp_path: Path) -> None:
+    anvil_or_skip()
+    with hub(tmp_path, chain="anvil") as (program, url):
+        ask(url, "eth_chainId")
+        (tmp_path / "chain" / "state.new").mkdir()  # in the way of the next save
+        program.send(signal.SIGTERM)
+        assert program.end() == 0, program.output
+        assert "the embedded chain exited with code 1 when it was stopped" in program.output
+    assert "the chain could not be saved in" in (tmp_path / "chain.log").read_text()
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_the_chain_ends_with_a_killed_supervisor(tmp_path: Path, engine: str) -> None:
     if engine == "anvil":
