@@ -154,7 +154,7 @@ class LiveDocuments:
         except BadUpdate as error:
             raise InvalidUpdate(f"The awareness update is invalid: {error}.") from error
         event = AwarenessUpdated(document_id=document_id, update=update)
-        await self._rooms.emit(document_room(document_id), event, skip=caller.connection_id, volatile=True)
+        self._rooms.emit_volatile(document_room(document_id), event, skip=caller.connection_id)
 
     async def leave(self, caller: Caller, document_id: str) -> None:
         """Close a document. Idempotent."""

@@ -4,6 +4,7 @@ import math
 from typing import Annotated, Any
 
 import msgspec
+import orjson
 from msgspec import Meta
 
 from hub.kernel.errors import InvalidPayload, PayloadTooLarge
@@ -21,23 +22,43 @@ INTEGERS = range(-(2**63), 2**63)
 """MessagePack and most languages have no larger ones."""
 
 
-def encode_json(value: object, *, max_bytes: int, pointer: str) -> str:
+def encode_json(value: object, *, max_bytes: int, pointer: str) -> bytes:
     """``value`` as JSON text for a column of type ``json``, the same value when it is read back.
 
     Not ``jsonb``: that refuses U+0000, which is a legal character of JSON, and changes the order of keys. Raises
     InvalidPayload at ``pointer`` for what is no JSON (binary, NaN, lone surrogates, keys that are no text) or is nested
     deeper than MAX_DEPTH, PayloadTooLarge above ``max_bytes``.
     """
-    if (fault := _fault(value)) is not None:
-        raise InvalidPayload(f"{fault} (at {pointer})", errors=[{"pointer": pointer, "detail": fault}])
-    try:
-        encoded = msgspec.json.encode(value)
-    except UnicodeEncodeError:
-        fault = "Text must not contain lone surrogates"
-        raise InvalidPayload(f"{fault} (at {pointer})", errors=[{"pointer": pointer, "detail": fault}]) from None
+    encoded = _encode_plain(value)
+    if encoded is None:
+        encoded = _encode_checked(value, pointer)
     if len(encoded) > max_bytes:
         raise PayloadTooLarge(f"{pointer} has {len(encoded)} bytes as JSON; the limit is {max_bytes}.")
-    return encoded.decode()
+    return encoded
+
+
+def _encode_plain(value: object) -> bytes | None:
+    """``value`` as JSON if that shows by itself that there is nothing to object to; ``None`` for a closer look.
+
+    orjson refuses all but numbers that are not finite, which it writes as null, and depth.
+    """
+    try:
+        encoded = orjson.dumps(value, None, orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_STRICT_INTEGER)
+    except TypeError:
+        return None
+    if encoded.count(b"[") + encoded.count(b"{") >= MAX_DEPTH or b"null" in encoded:
+        return None
+    return encoded
+
+
+def _encode_checked(value: object, pointer: str) -> bytes:
+    fault = _fault(value)
+    if fault is None:
+        try:
+            return msgspec.json.encode(value)
+        except UnicodeEncodeError:
+            fault = "Text must not contain lone surrogates"
+    raise InvalidPayload(f"{fault} (at {pointer})", errors=[{"pointer": pointer, "detail": fault}])
 
 
 def _fault(value: object) -> str | None:

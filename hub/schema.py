@@ -2,9 +2,9 @@
 
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 import msgspec
 
@@ -57,10 +57,18 @@ def _client_event(route: EventRoute, schema_of: Mapping[Any, Any]) -> dict[str, 
 
 def _answers(route: EventRoute) -> list[type[msgspec.Struct]]:
     """The structs that the acknowledgement's data may be."""
-    return [
-        part if isinstance(part, type) and issubclass(part, msgspec.Struct) else Nothing
-        for part in get_args(route.answer) or (route.answer,)
-    ]
+    return list(dict.fromkeys(_structs(route.answer)))
+
+
+def _structs(answer: Any) -> Iterator[type[msgspec.Struct]]:
+    parts = get_args(answer)
+    if get_origin(answer) is Coroutine:
+        yield from _structs(parts[-1])
+    elif parts:
+        for part in parts:
+            yield from _structs(part)  # of a union
+    else:
+        yield answer if isinstance(answer, type) and issubclass(answer, msgspec.Struct) else Nothing
 
 
 def write(files: Mapping[str, str], folder: Path, *, check: bool) -> int:

@@ -33,7 +33,7 @@ class TypingIndicator:
         self._repeat_ms = round(settings.typing_repeat_s * 1000)
         self._typists: dict[tuple[RoomName, UserId], Typist] = {}
 
-    async def start(self, caller: Caller, payload: Typing) -> None:
+    def start(self, caller: Caller, payload: Typing) -> None:
         """The caller types, or still does. Raises Forbidden outside the room."""
         room = self._membership(caller, payload)
         now_ms = self._clock.now_ms()
@@ -41,19 +41,19 @@ class TypingIndicator:
         typist.until_ms[caller.connection_id] = now_ms + self._expires_ms
         if typist.told_ms is None or now_ms - typist.told_ms >= self._repeat_ms:
             typist.told_ms = now_ms
-            await self._tell(room, caller.user_id, typing=True, skip=caller.connection_id)
+            self._tell(room, caller.user_id, typing=True, skip=caller.connection_id)
 
-    async def stop(self, caller: Caller, payload: Typing) -> None:
+    def stop(self, caller: Caller, payload: Typing) -> None:
         """The caller types no more. Idempotent. Raises Forbidden outside the room."""
-        await self._ended(self._membership(caller, payload), caller.user_id, caller.connection_id)
+        self._ended(self._membership(caller, payload), caller.user_id, caller.connection_id)
 
     async def disconnected(self, caller: Caller) -> None:
         """The caller's connection is gone. Idempotent, never raises."""
         for room, user_id in list(self._typists):
             if user_id == caller.user_id:
-                await self._ended(room, user_id, caller.connection_id)
+                self._ended(room, user_id, caller.connection_id)
 
-    async def expire(self) -> None:
+    def expire(self) -> None:
         """End what was not renewed in time, and what is typed by connections that are no longer in the room."""
         now_ms = self._clock.now_ms()
         over = [
@@ -63,7 +63,7 @@ class TypingIndicator:
             if until_ms <= now_ms or not self._rooms.is_member(connection_id, room)
         ]
         for room, user_id, connection_id in over:
-            await self._ended(room, user_id, connection_id)
+            self._ended(room, user_id, connection_id)
 
     def _membership(self, caller: Caller, payload: Typing) -> RoomName:
         room = RoomName(payload.room)
@@ -71,12 +71,12 @@ class TypingIndicator:
             raise Forbidden("Join the room before you type in it.")
         return room
 
-    async def _ended(self, room: RoomName, user_id: UserId, connection_id: ConnectionId) -> None:
+    def _ended(self, room: RoomName, user_id: UserId, connection_id: ConnectionId) -> None:
         typist = self._typists.get((room, user_id))
         if typist is None or typist.until_ms.pop(connection_id, None) is None or typist.until_ms:
             return
         del self._typists[room, user_id]
-        await self._tell(room, user_id, typing=False, skip=connection_id)
+        self._tell(room, user_id, typing=False, skip=connection_id)
 
-    async def _tell(self, room: RoomName, user_id: UserId, *, typing: bool, skip: ConnectionId) -> None:
-        await self._rooms.emit(room, TypingUpdate(room=room, user_id=user_id, typing=typing), skip=skip, volatile=True)
+    def _tell(self, room: RoomName, user_id: UserId, *, typing: bool, skip: ConnectionId) -> None:
+        self._rooms.emit_volatile(room, TypingUpdate(room=room, user_id=user_id, typing=typing), skip=skip)

@@ -140,7 +140,7 @@ def check_content(content: Content) -> None:
 
 def encode_content(content: Content) -> str:
     """The blocks as JSON text. Raises InvalidPayload or PayloadTooLarge for what cannot be stored."""
-    return encode_json({"blocks": content.blocks}, max_bytes=MAX_CONTENT_BYTES, pointer="/content")
+    return encode_json({"blocks": content.blocks}, max_bytes=MAX_CONTENT_BYTES, pointer="/content").decode()
 
 
 def reading_minutes(content: Content) -> int:

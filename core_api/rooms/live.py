@@ -1,6 +1,10 @@
 """Rooms as connections live in them: entering, leaving, speaking, being put out."""
 
 import logging
+from collections.abc import Coroutine
+from typing import Any
+
+import msgspec
 
 from core_api.outbox import Payload, Sink
 from core_api.rooms.model import MAX_BODY_BYTES, room_name
@@ -11,7 +15,7 @@ from core_api.storable import encode_json
 from hub.kernel.clock import Clock
 from hub.kernel.errors import Forbidden, HubError, NotFound, Unavailable
 from hub.kernel.events import Caller
-from hub.kernel.ids import ConnectionId, UserId, new_uuid, user_room
+from hub.kernel.ids import ConnectionId, RoomName, UserId, new_uuid, user_room
 from hub.kernel.ports import Access, Roles, Rooms
 
 log = logging.getLogger(__name__)
@@ -79,33 +83,46 @@ class LiveRooms:
         for room_id in self._entered.pop(caller.connection_id, set()):
             await self._departed(caller, room_id)
 
-    async def send(self, caller: Caller, message: Send) -> Sent | None:
+    def send(self, caller: Caller, message: Send) -> Sent | Coroutine[Any, Any, Sent | None] | None:
         """Store a message, then send it to everybody in the room but this connection.
 
-        A repeat of a client id gives the first answer and is sent to nobody. A volatile message is only sent. Raises
-        NotFound, Forbidden (not joined, or may not post), InvalidPayload, PayloadTooLarge.
+        A repeat of a client id gives the first answer and is sent to nobody. A volatile message is only sent, at once
+        if it is known that its sender may post. Raises NotFound, Forbidden (not joined, or may not post),
+        InvalidPayload, PayloadTooLarge.
 
         Messages of senders on several nodes may arrive in another order than their ``seq``; and if the node dies
         between commit and sending, a ``seq`` is missing. In both cases ``seq`` shows it.
         """
-        await self._rights.check(caller, message.room_id)
-        if not self._rooms.is_member(caller.connection_id, room_name(message.room_id)):
-            raise Forbidden("Join the room before you send to it.")
-        body = encode_json(message.body, max_bytes=MAX_BODY_BYTES, pointer="/body")
-        event = RoomMessage(
-            room_id=message.room_id, sender=caller.user_id, body=message.body, sent_at=self._clock.now()
-        )
-        if message.volatile:
-            await self._broadcast(event, caller, volatile=True)
+        if message.volatile and self._rights.are_known(caller, message.room_id):
+            self._rooms.emit_volatile(*self._said(caller, message), skip=caller.connection_id)
             return None
+        return self._send(caller, message)
+
+    async def _send(self, caller: Caller, message: Send) -> Sent | None:
+        await self._rights.check(caller, message.room_id)
+        room, event = self._said(caller, message)
+        if message.volatile:
+            self._rooms.emit_volatile(room, event, skip=caller.connection_id)
+            return None
+        body = bytes(event.body).decode()
         new = NewMessage(new_uuid(), message.room_id, caller.user_id, message.client_id, body, event.sent_at)
         posted = await self._store.post(new)
         if posted is None:
             raise NotFound
         if not posted.repeated:
             event.message_id, event.seq = posted.id, posted.seq
-            await self._broadcast(event, caller, volatile=False)
+            # To the sender's other devices too; the sending connection has the acknowledgement.
+            await self._rooms.emit(room, event, skip=caller.connection_id)
         return Sent(message_id=posted.id, seq=posted.seq)
+
+    def _said(self, caller: Caller, message: Send) -> tuple[RoomName, RoomMessage]:
+        """The message as the others see it, and where. Raises Forbidden, InvalidPayload, PayloadTooLarge."""
+        room = room_name(message.room_id)
+        if not self._rooms.is_member(caller.connection_id, room):
+            raise Forbidden("Join the room before you send to it.")
+        body = msgspec.Raw(encode_json(message.body, max_bytes=MAX_BODY_BYTES, pointer="/body"))
+        event = RoomMessage(room_id=message.room_id, sender=caller.user_id, body=body, sent_at=self._clock.now())
+        return room, event
 
     async def expel(self, room_id: str, user_id: UserId) -> None:
         """Put every connection of a person out of a room, on all nodes. Idempotent."""
@@ -137,10 +154,6 @@ class LiveRooms:
     async def _tell(self, room_id: str, user_id: UserId, *, joined: bool, skip: ConnectionId | None = None) -> None:
         event = RoomMember(room_id=room_id, user_id=user_id, joined=joined)
         await self._rooms.emit(room_name(room_id), event, skip=skip)
-
-    async def _broadcast(self, event: RoomMessage, caller: Caller, *, volatile: bool) -> None:
-        """To the sender's other devices too; the sending connection has the acknowledgement."""
-        await self._rooms.emit(room_name(event.room_id), event, skip=caller.connection_id, volatile=volatile)
 
     def _forget(self, connection_id: ConnectionId, room_id: str) -> None:
         rooms = self._entered.get(connection_id, set())

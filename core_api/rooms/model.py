@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+
+import msgspec
 
 from core_api.rooms.schema import MemberRole, Visibility
 from hub.kernel.ids import RoomName, UserId
@@ -43,7 +44,7 @@ class Message:
     room_id: str
     seq: int
     sender_id: UserId
-    body: Any
+    body: msgspec.Raw
     sent_at: datetime
 
 

@@ -38,13 +38,20 @@ class PostingRights:
         self._used: set[Pair] = set()
         self._review = 0
 
-    async def check(self, actor: Actor, room_id: str) -> None:
-        """Return if the person may post there. Raises NotFound or Forbidden."""
+    def are_known(self, actor: Actor, room_id: str) -> bool:
+        """Whether it is known that the person may post there. If not, :meth:`check` finds out."""
         pair = actor.user_id, room_id
         if pair not in self._known:
-            await self._access.check(actor, "comment", "room", room_id)
-            self._known[pair] = self._review
+            return False
         self._used.add(pair)
+        return True
+
+    async def check(self, actor: Actor, room_id: str) -> None:
+        """Return if the person may post there. Raises NotFound or Forbidden."""
+        if not self.are_known(actor, room_id):
+            await self._access.check(actor, "comment", "room", room_id)
+            self._known[actor.user_id, room_id] = self._review
+            self._used.add((actor.user_id, room_id))
 
     def forget(self, user_id: UserId, room_id: str) -> None:
         """The person was put out: ask again."""

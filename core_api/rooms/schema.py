@@ -95,7 +95,7 @@ class RoomMessage(ServerEvent):
     event = "room:message"
     room_id: Uuid
     sender: Uuid = msgspec.field(name="from")
-    body: Any
+    body: msgspec.Raw
     sent_at: datetime
     message_id: Uuid | UnsetType = UNSET
     seq: int | UnsetType = UNSET

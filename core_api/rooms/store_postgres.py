@@ -150,4 +150,4 @@ class PostgresRooms:
     async def messages(self, room_id: str, before: int | None, limit: int) -> list[Message]:
         """Messages, newest first."""
         rows = await self._pool.fetch(MESSAGES, room_id, before, limit)
-        return [Message(**{**row, "body": msgspec.json.decode(row["body"])}) for row in rows]
+        return [Message(**{**row, "body": msgspec.Raw(row["body"])}) for row in rows]

@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from hub.cluster.broker import RedisBroker
+from hub.kernel.delivery import Delivery
 from hub.kernel.errors import Unavailable
 from hub.kernel.ids import ConnectionId, NodeId, RoomName
 from hub.kernel.ports import Listener, Nodes
@@ -44,18 +45,8 @@ class LocalRooms(Protocol):
         """Whether the connection is in ``room``."""
         ...
 
-    def deliver(
-        self,
-        rooms: list[RoomName],
-        event: str,
-        payload: Any,
-        skip: ConnectionId | None = None,
-        volatile: bool = False,
-    ) -> None:
-        """Send a named event to every connection here that is in any of ``rooms``, once each, except ``skip``.
-
-        ``volatile``: not to those that do not keep up.
-        """
+    def deliver(self, delivery: Delivery) -> None:
+        """Send an event to every connection here that is in any of its rooms, once each."""
         ...
 
     def send(self, connection_id: ConnectionId, event: str, payload: Any) -> None:
@@ -107,25 +98,26 @@ class ClusterRooms:
         return await self._count(room, self._here(room))
 
     async def emit(
-        self,
-        rooms: RoomName | Iterable[RoomName],
-        event: ServerEvent,
-        *,
-        skip: ConnectionId | None = None,
-        volatile: bool = False,
+        self, rooms: RoomName | Iterable[RoomName], event: ServerEvent, *, skip: ConnectionId | None = None
     ) -> None:
         """See hub.kernel.ports.Rooms."""
-        names = [rooms] if isinstance(rooms, str) else list(rooms)
-        payload = to_wire(event)
-        self._broker.publish("emit", names, event.event, payload, skip, volatile)
-        self._deliver(names, event.event, payload, skip, volatile)
+        self._emit(Delivery.of(_list(rooms), event, skip))
+
+    def emit_volatile(
+        self, rooms: RoomName | Iterable[RoomName], event: ServerEvent, *, skip: ConnectionId | None = None
+    ) -> None:
+        """See hub.kernel.ports.Rooms."""
+        self._emit(Delivery.of(_list(rooms), event, skip, volatile=True))
+
+    def _emit(self, delivery: Delivery) -> None:
+        self._broker.publish("emit", *delivery.packed())
+        self._deliver(delivery)
 
     async def emit_local(
         self, rooms: RoomName | Iterable[RoomName], event: ServerEvent, *, skip: ConnectionId | None = None
     ) -> None:
         """See hub.kernel.ports.Rooms."""
-        names = [rooms] if isinstance(rooms, str) else list(rooms)
-        self._deliver(names, event.event, to_wire(event), skip)
+        self._deliver(Delivery.of(_list(rooms), event, skip))
 
     async def send(self, connection_id: ConnectionId, event: ServerEvent) -> None:
         """See hub.kernel.ports.Rooms."""
@@ -157,7 +149,7 @@ class ClusterRooms:
     async def _receive(self, kind: str, arguments: list[Any]) -> None:
         match kind:
             case "emit":
-                self._deliver(*arguments)
+                self._deliver(Delivery(*arguments))
             case "disconnect":
                 self._local.disconnect(*arguments)
             case "evict":
@@ -165,18 +157,12 @@ class ClusterRooms:
             case _:
                 log.warning("unknown message %r from another node: is it of another version?", kind)
 
-    def _deliver(
-        self,
-        rooms: list[RoomName],
-        event: str,
-        payload: Any,
-        skip: ConnectionId | None = None,
-        volatile: bool = False,
-    ) -> None:
-        for room in rooms:
-            for listener in self._listeners.get(room, ()):
-                listener(event, payload)
-        self._local.deliver(rooms, event, payload, skip, volatile)
+    def _deliver(self, delivery: Delivery) -> None:
+        if self._listeners:
+            for room in delivery.rooms:
+                for listener in self._listeners.get(room, ()):
+                    listener(delivery.event, delivery.payload)
+        self._local.deliver(delivery)
 
     async def _evict_here(self, room: RoomName, of: RoomName) -> None:
         for connection_id in self._local.members(of):
@@ -211,3 +197,7 @@ class ClusterRooms:
             return here
         others = {NodeId(node.decode()): int(number) for node, number in cast("dict[bytes, bytes]", numbers).items()}
         return here + sum(number for node, number in others.items() if node in live and node != self._nodes.node_id)
+
+
+def _list(rooms: RoomName | Iterable[RoomName]) -> list[RoomName]:
+    return [rooms] if isinstance(rooms, str) else list(rooms)

@@ -29,7 +29,8 @@ class SystemClock:
 
     def now(self) -> datetime:
         """The same moment as an aware UTC datetime, to the millisecond."""
-        return from_ms(self.now_ms())
+        now = datetime.now(UTC)
+        return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
 def from_ms(unix_ms: int) -> datetime:

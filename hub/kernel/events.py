@@ -3,13 +3,14 @@
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeAlias, TypeVar, get_type_hints
 
 import msgspec
 
 from hub.kernel import wire
 from hub.kernel.errors import UnknownEvent
 from hub.kernel.ids import ConnectionId, SessionId, UserId
+from hub.kernel.text_form import is_read_as_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,19 @@ class Caller(Actor):
 P = TypeVar("P", bound=msgspec.Struct)
 InOrder = Callable[[str], AbstractAsyncContextManager[None]]
 """Makes an event wait for the earlier ones of its connection that have the same key."""
-Handler = Callable[[Caller, P], Coroutine[Any, Any, msgspec.Struct | None]]
+Reply: TypeAlias = msgspec.Struct | None
+"""The data of an acknowledgement; ``None`` is an empty one."""
+Handler = Callable[[Caller, P], Reply | Coroutine[Any, Any, Reply]]
+"""Serves an event, and gives the reply or a coroutine of it.
+
+What need not wait, such as most ephemeral events, is best served by a plain function: a task for it would cost more
+than it does itself. A plain function must not block, and gives a coroutine for what has to wait.
+"""
+
+
+ReadText = Callable[[bytes], msgspec.Struct]
+"""Reads a payload from its JSON text. Raises msgspec.MsgspecError or RecursionError for what does not fit, without
+saying all that is wrong with it."""
 
 
 def at_once(_key: str) -> AbstractAsyncContextManager[None]:
@@ -46,11 +59,13 @@ class EventRoute:
 
     name: str
     payload: type[msgspec.Struct]
-    handler: Callable[[Caller, Any], Coroutine[Any, Any, msgspec.Struct | None]]
+    handler: Handler[Any]
     bare: str | None
     order: Callable[[Any], str] | None
     answer: Any = None
     """Annotation of what the handler returns: the data of the acknowledgement."""
+    read_text: ReadText | None = None
+    """``None`` where JSON text might not give what :meth:`decode` makes of its plain value."""
 
     def decode(self, data: object) -> msgspec.Struct:
         """The payload struct. Raises InvalidPayload with every violation."""
@@ -89,7 +104,9 @@ class EventRouter:
         """
         if name in self.routes:
             raise ValueError(f"event {name!r} is served twice")
-        self.routes[name] = EventRoute(name, payload, handler, bare, order, get_type_hints(handler).get("return"))
+        read_text = msgspec.json.Decoder(payload).decode if is_read_as_text(payload) else None
+        answer = get_type_hints(handler).get("return")
+        self.routes[name] = EventRoute(name, payload, handler, bare, order, answer, read_text)
 
     async def dispatch(self, name: str, caller: Caller, data: object, in_order: InOrder = at_once) -> Any:
         """Decode, serve, and return the acknowledgement data as a plain value. Raises HubError.
@@ -97,10 +114,9 @@ class EventRouter:
         ``in_order`` is entered with the event's order key before its handler runs.
         """
         route, payload = self.prepare(name, data)
-        if route.order is None:
-            return acknowledgement(await route.handler(caller, payload))
-        async with in_order(route.order(payload)):
-            return acknowledgement(await route.handler(caller, payload))
+        async with nullcontext() if route.order is None else in_order(route.order(payload)):
+            reply = route.handler(caller, payload)
+            return acknowledgement(reply if reply is None or isinstance(reply, msgspec.Struct) else await reply)
 
     def prepare(self, name: str, data: object) -> tuple[EventRoute, msgspec.Struct]:
         """The first half of :meth:`dispatch`: who serves the event, and its payload. Raises HubError."""
@@ -110,7 +126,7 @@ class EventRouter:
         return route, route.decode(data)
 
 
-def acknowledgement(reply: msgspec.Struct | None) -> Any:
+def acknowledgement(reply: Reply) -> Any:
     """The acknowledgement data of what a handler returned, as a plain value."""
     return {} if reply is None else wire.to_wire(reply)
 

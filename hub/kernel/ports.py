@@ -36,19 +36,19 @@ class Rooms(Protocol):
         ...
 
     async def emit(
-        self,
-        rooms: RoomName | Iterable[RoomName],
-        event: ServerEvent,
-        *,
-        skip: ConnectionId | None = None,
-        volatile: bool = False,
+        self, rooms: RoomName | Iterable[RoomName], event: ServerEvent, *, skip: ConnectionId | None = None
     ) -> None:
         """Send ``event`` to every connection in any of ``rooms``, on any node, once each, except ``skip``.
 
         Members on this node are served before it returns, those on others through Redis, in the order of the calls.
         Never raises because Redis does not answer: what must not be lost is stored by its owner first.
-        ``volatile`` events may be dropped under pressure.
         """
+        ...
+
+    def emit_volatile(
+        self, rooms: RoomName | Iterable[RoomName], event: ServerEvent, *, skip: ConnectionId | None = None
+    ) -> None:
+        """The same for what is worth nothing later, such as cursors. It is dropped for those who do not keep up."""
         ...
 
     async def emit_local(

@@ -67,7 +67,14 @@ class Nothing(Wire):
 
 def to_wire(value: Any) -> Any:
     """The plain value (dicts, lists, strings, numbers, bytes) that the packet encoders of both parsers take."""
-    return msgspec.to_builtins(value, builtin_types=(bytes,), str_keys=True)
+    return msgspec.to_builtins(value, builtin_types=(bytes,), str_keys=True, enc_hook=_plain)
+
+
+def _plain(value: Any) -> Any:
+    """The plain value of JSON text that was left as it is."""
+    if isinstance(value, msgspec.Raw):
+        return msgspec.json.decode(value)
+    raise TypeError(f"{type(value).__name__} is no wire value")
 
 
 def decode(data: object, shape: type[T], *, strict: bool = True) -> T:

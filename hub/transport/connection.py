@@ -1,13 +1,12 @@
 """One connection of this node: who it speaks for, and its events in the order they came."""
 
 from asyncio import AbstractEventLoop, Future
-from collections.abc import Coroutine
-from typing import Any, TypeVar
 
+import msgspec
+
+from hub.kernel.events import Caller, Handler, P, Reply
 from hub.kernel.ports import Admission, Gate
 from hub.transport.socketio.socket import Socket
-
-T = TypeVar("T")
 
 
 class UnderWay:
@@ -58,21 +57,13 @@ class Turn:
             self._before._after = self
         connection.turns[key] = self
 
-    @property
-    def has_come(self) -> bool:
-        """Whether no earlier event is under way."""
-        return self._before is None
-
-    async def then(self, handling: Coroutine[Any, Any, T]) -> T:
-        """Wait until it has come, and then await ``handling``."""
-        try:
-            if self._before is not None:
-                self._called = self._connection.engine.loop.create_future()
-                await self._called
-        except BaseException:
-            handling.close()
-            raise
-        return await handling
+    async def then(self, handler: Handler[P], caller: Caller, payload: P) -> Reply:
+        """Wait until it has come, and then have the event served."""
+        if self._before is not None:
+            self._called = self._connection.engine.loop.create_future()
+            await self._called
+        reply = handler(caller, payload)
+        return reply if reply is None or isinstance(reply, msgspec.Struct) else await reply
 
     def end(self) -> None:
         """The event is done, whatever came of it, or was given up. The turn of the next comes after all before it."""

@@ -1,43 +1,51 @@
-"""Events as the hub's features emit them, made into packets of their class."""
+"""Deliveries made into the packets that their receivers are sent, each in its class."""
 
 from collections.abc import Mapping
 from typing import Any
 
+from hub.kernel.delivery import Delivery
 from hub.kernel.wire import LATEST, Latest
 from hub.transport.engineio import outbox
-from hub.transport.socketio.codecs import Codec
-from hub.transport.socketio.packets import EVENT
-from hub.transport.socketio.rooms import Packets
-from hub.transport.socketio.server import VolatilePackets
+from hub.transport.socketio.codecs import JSON, Codec
+from hub.transport.socketio.packets import EVENT, event_of_text
 
 NAMESPACE = "/"
 
 
-class LatestPackets(Packets):
-    """An event of full states: while its receiver does not keep up, only the newest state of each key waits."""
+class DeliveryPackets:
+    """The frames of a delivery, by parser. Implements hub.transport.socketio.rooms.Encoded."""
 
-    __slots__ = ("_rule",)
+    __slots__ = ("_delivery",)
 
-    def __init__(self, arguments: list[Any], rule: Latest) -> None:
-        super().__init__(NAMESPACE, arguments)
-        self._rule = rule
+    def __init__(self, delivery: Delivery) -> None:
+        self._delivery = delivery
 
-    def _shape(self, framed: bytes, codec: Codec) -> bytes:
-        name, payload = self.arguments
-        rule = self._rule
+    @property
+    def arguments(self) -> list[Any]:
+        """See Encoded."""
+        return [self._delivery.event, self._delivery.payload]
+
+    def __call__(self, codec: Codec) -> bytes:
+        """See Encoded."""
+        delivery = self._delivery
+        if codec is JSON and delivery.text is not None:
+            frames = event_of_text(delivery.event, delivery.text)
+        else:
+            frames = codec.encode(EVENT, NAMESPACE, None, self.arguments)
+        if delivery.volatile:
+            return outbox.Volatile(frames)
+        rule = LATEST.get(delivery.event)
+        return frames if rule is None else self._latest(frames, codec, rule)
+
+    def _latest(self, frames: bytes, codec: Codec, rule: Latest) -> outbox.Latest:
+        """An event of full states: while its receiver does not keep up, only the newest state of each key waits."""
+        delivery = self._delivery
+
+        def states() -> Mapping[str, Any]:
+            return {item[rule.key]: item for item in delivery.payload[rule.items]}
 
         def render(states: Mapping[str, Any]) -> bytes:
-            merged = {**payload, rule.items: list(states.values())}
-            return codec.encode(EVENT, NAMESPACE, None, [name, merged])
+            merged = {**delivery.payload, rule.items: list(states.values())}
+            return codec.encode(EVENT, NAMESPACE, None, [delivery.event, merged])
 
-        states = {item[rule.key]: item for item in payload[rule.items]}
-        return outbox.Latest.of(framed, name, states, render, lambda item: item[rule.version])
-
-
-def packets_of(event: str, payload: Any, *, volatile: bool) -> Packets:
-    """The packets of an event, in the class that its name and its emitter give it."""
-    arguments = [event, payload]
-    if volatile:
-        return VolatilePackets(NAMESPACE, arguments)
-    rule = LATEST.get(event)
-    return Packets(NAMESPACE, arguments) if rule is None else LatestPackets(arguments, rule)
+        return outbox.Latest.of(frames, delivery.event, states, render, lambda item: item[rule.version])

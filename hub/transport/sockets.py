@@ -10,20 +10,23 @@ from typing import Any
 import msgspec
 
 from hub.kernel.clock import from_ms
+from hub.kernel.delivery import Delivery
 from hub.kernel.errors import HubError, InvalidPayload, Overloaded, Unavailable
-from hub.kernel.events import Caller, EventRouter, acknowledgement
+from hub.kernel.events import Caller, EventRoute, EventRouter, ReadText, Reply, acknowledgement
 from hub.kernel.ids import ConnectionId, NodeId, RoomName, session_room, user_room
 from hub.kernel.ports import Gate
 from hub.kernel.scope import SCOPE
 from hub.kernel.tasks import Tasks
+from hub.kernel.text_form import is_written_as_text
 from hub.kernel.wire import ServerEvent, to_wire
 from hub.transport.connection import Connection, Turn, UnderWay
-from hub.transport.deliveries import NAMESPACE, packets_of
+from hub.transport.deliveries import NAMESPACE, DeliveryPackets
 from hub.transport.engineio.session import Reason
 from hub.transport.engineio.websocket import CloseCode
 from hub.transport.outages import as_hub_error
 from hub.transport.socket_metrics import METRICS
-from hub.transport.socketio.packets import HALF_CHARACTER
+from hub.transport.socketio.codecs import JSON
+from hub.transport.socketio.packets import HALF_CHARACTER, ack_of_text
 from hub.transport.socketio.server import SocketServer
 from hub.transport.socketio.socket import Socket
 
@@ -34,6 +37,9 @@ LAST_EVENTS_S = 5.0
 LEAVING_AT_ONCE = 32
 """Connections whose disconnect hooks run at the same time: after a drain thousands go together, and every hook needs
 Redis."""
+
+
+ARRAY_END = ord("]")
 
 
 class SessionReady(ServerEvent):
@@ -87,6 +93,8 @@ class Sockets:
         self._tasks = tasks
         self._gate: Gate | None = None
         self._router = EventRouter()
+        self._by_text: dict[bytes, tuple[EventRoute, ReadText]] = {}
+        """Those of its routes that read text, by the text that such an event begins with."""
         self._draining = False
         self._under_way = UnderWay()
         self._leaving = asyncio.Semaphore(LEAVING_AT_ONCE)
@@ -104,6 +112,11 @@ class Sockets:
         Not in the constructor, because the features behind the router need the rooms that are kept here.
         """
         self._gate, self._router = gate, router
+        self._by_text = {
+            b'["%b",{' % name.encode(): (route, route.read_text)
+            for name, route in router.routes.items()
+            if route.read_text is not None
+        }
 
     # ---------------------------------------------------------------- rooms of this node
 
@@ -130,18 +143,10 @@ class Sockets:
         connection = self._connections.get(connection_id)
         return connection is not None and room in connection.socket.rooms
 
-    def deliver(
-        self,
-        rooms: list[RoomName],
-        event: str,
-        payload: Any,
-        skip: ConnectionId | None = None,
-        volatile: bool = False,
-    ) -> None:
+    def deliver(self, delivery: Delivery) -> None:
         """See hub.cluster.rooms.LocalRooms."""
-        packets = packets_of(event, payload, volatile=volatile)
-        skipped = () if skip is None else (skip,)
-        METRICS.deliveries += self._rooms.send(self._server.engine.outboxes, rooms, packets, skipped)
+        packets, skip = DeliveryPackets(delivery), () if delivery.skip is None else (delivery.skip,)
+        METRICS.deliveries += self._rooms.send(self._server.engine.outboxes, delivery.rooms, packets, skip)
 
     def send(self, connection_id: ConnectionId, event: str, payload: Any) -> None:
         """See hub.cluster.rooms.LocalRooms."""
@@ -296,45 +301,75 @@ class Sockets:
     # ---------------------------------------------------------------- events
 
     def event(self, socket: Socket, name: str, arguments: list[Any], ack_id: int | None) -> None:
-        """See hub.transport.socketio.client.Endpoint.
-
-        The handler itself is the task: with a coroutine around it for each thing that is done before and after, an
-        event would take half as long again.
-        """
+        """See hub.transport.socketio.client.Endpoint."""
         connection: Connection | None = socket.owner
         if connection is None or self._draining:
             return
         event = Event(connection, name, ack_id)
         try:
-            handling = self._handling(event, arguments)
+            if len(arguments) > 1:
+                raise InvalidPayload("An event takes one payload.", errors=[])
+            data = arguments[0] if arguments else {}
+            if data is HALF_CHARACTER:
+                raise InvalidPayload("Text must not have half of a character (a lone surrogate).", errors=[])
+            route, payload = self._router.prepare(name, data)
         except Exception as error:
             self._finish(event, error, None)
-            return
-        socket.client.begin()
-        self._under_way.begin()
-        connection.under_way.begin()
+        else:
+            self._serve(event, route, payload)
+
+    def event_text(self, socket: Socket, text: bytearray, start: int, ack_id: int | None) -> bool:
+        """See hub.transport.socketio.client.Endpoint.
+
+        Takes ``["name",{…}]`` of known events whose payload fits, as clients write it. The rest, all that is wrong
+        among it, goes the longer way.
+        """
+        connection: Connection | None = socket.owner
+        stop = text.find(b'"', start + 2)
+        found = self._by_text.get(bytes(text[start : stop + 3]))
+        if found is None or text[-1] != ARRAY_END or connection is None or self._draining or self._server.observer:
+            return False
+        route, read = found
+        try:
+            payload = read(bytes(text[stop + 2 : -1]))
+        except (msgspec.MsgspecError, RecursionError):
+            return False
+        self._serve(Event(connection, route.name, ack_id), route, payload)
+        return True
+
+    def _serve(self, event: Event, route: EventRoute, payload: msgspec.Struct) -> None:
+        """Have an event served, now or, if others with its key are under way, after them.
+
+        Where the handler is a coroutine, it is the task: with a coroutine around it for each thing that is done before
+        and after, an event would take half as long again.
+        """
+        connection = event.connection
         outside = SCOPE.set(event.scope)
-        task = connection.engine.spawn(handling)
-        SCOPE.reset(outside)
+        try:
+            if route.order is not None and connection.turns and (key := route.order(payload)) in connection.turns:
+                event.turn = connection.in_order(key)
+                waiting = event.turn.then(route.handler, connection.caller, payload)
+            else:
+                answer = route.handler(connection.caller, payload)
+                if answer is None or isinstance(answer, msgspec.Struct):
+                    self._finish(event, None, answer)
+                    return
+                waiting = answer
+                if route.order is not None:
+                    event.turn = connection.in_order(route.order(payload))
+            connection.socket.client.begin()
+            self._under_way.begin()
+            connection.under_way.begin()
+            task = connection.engine.spawn(waiting)
+        except Exception as error:  # of a plain handler: nothing has begun
+            self._finish(event, error, None)
+            return
+        finally:
+            SCOPE.reset(outside)
         if task.done():
             self._handled(event, task)
         else:
             self._tasks.adopt(task, name="event", ended=partial(self._handled, event))
-
-    def _handling(self, event: Event, arguments: list[Any]) -> Coroutine[Any, Any, Any]:
-        """What is to be awaited. Raises HubError for an event that cannot be served."""
-        if len(arguments) > 1:
-            raise InvalidPayload("An event takes one payload.", errors=[])
-        data = arguments[0] if arguments else {}
-        if data is HALF_CHARACTER:
-            raise InvalidPayload("Text must not have half of a character (a lone surrogate).", errors=[])
-        route, payload = self._router.prepare(event.name, data)
-        handling = route.handler(event.connection.caller, payload)
-        if route.order is not None:
-            event.turn = event.connection.in_order(route.order(payload))
-            if not event.turn.has_come:
-                return event.turn.then(handling)
-        return handling
 
     def _handled(self, event: Event, task: asyncio.Task[Any]) -> None:
         connection = event.connection
@@ -346,28 +381,29 @@ class Sockets:
         connection.under_way.end()
         self._under_way.end()
 
-    def _finish(self, event: Event, error: BaseException | None, reply: msgspec.Struct | None) -> None:
+    def _finish(self, event: Event, error: BaseException | None, reply: Reply) -> None:
         """Acknowledge an event, or say that it failed, and count it."""
         socket, name = event.connection.socket, event.name
-        answer = self._answer(event, error, reply)
-        failed = answer.get("error")
-        outcome = "ok" if failed is None else failed["code"]
-        METRICS.events[name if name in self._router.routes else "(unknown)", outcome] += 1
-        if event.ack_id is not None:
-            socket.acknowledge(event.ack_id, answer)
-        elif failed is not None:
-            socket.emit("hub:error", {"event": name[:80], "error": failed})
-
-    def _answer(self, event: Event, error: BaseException | None, reply: msgspec.Struct | None) -> dict[str, Any]:
-        """The acknowledgement of an event, whatever came of it."""
-        if error is None:
+        failed = None if error is None else self._failed(event, error)
+        if failed is None and event.ack_id is not None:
             try:
-                return {"ok": True, "data": acknowledgement(reply)}
+                acknowledge(socket, event.ack_id, reply)
             except Exception as unfit:  # a reply that is no wire value: a bug of ours
-                error = unfit
+                failed = self._failed(event, unfit)
+        if failed is None:
+            METRICS.events[name, "ok"] += 1
+            return
+        METRICS.events[name if name in self._router.routes else "(unknown)", failed["code"]] += 1
+        if event.ack_id is not None:
+            socket.acknowledge(event.ack_id, {"ok": False, "error": failed})
+        else:
+            socket.emit(EventFailed.event, {"event": name[:80], "error": failed})
+
+    def _failed(self, event: Event, error: BaseException) -> dict[str, Any]:
+        """What the client is told of an event that failed."""
         outside = SCOPE.set(event.scope)
         try:
-            return {"ok": False, "error": self._client_error(error, event.name).to_wire()}
+            return self._client_error(error, event.name).to_wire()
         finally:
             SCOPE.reset(outside)
 
@@ -385,3 +421,12 @@ class Sockets:
 def _cut(socket: Socket) -> None:
     """Close a connection so that its client comes back by itself."""
     socket.client.session.close(Reason.SERVER_DISCONNECT, CloseCode.GOING_AWAY)
+
+
+def acknowledge(socket: Socket, ack_id: int, reply: Reply) -> None:
+    """Answer an event that was served."""
+    if socket.client.codec is JSON and (reply is None or is_written_as_text(type(reply))):
+        text = b"{}" if reply is None else msgspec.json.encode(reply)
+        socket.send(ack_of_text(ack_id, b'{"ok":true,"data":%b}' % text))
+    else:
+        socket.acknowledge(ack_id, {"ok": True, "data": acknowledgement(reply)})

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from hub.kernel.delivery import Delivery
 from hub.kernel.ids import ConnectionId, RoomName
 
 
@@ -32,17 +33,10 @@ class MemoryLocalRooms:
     def count(self, room: RoomName) -> int:
         return len(self.members(room))
 
-    def deliver(
-        self,
-        rooms: list[RoomName],
-        event: str,
-        payload: Any,
-        skip: ConnectionId | None = None,
-        volatile: bool = False,
-    ) -> None:
-        recipients: set[ConnectionId] = set().union(*(self.members(room) for room in rooms))
-        for connection_id in recipients - {skip}:
-            self.send(connection_id, event, payload)
+    def deliver(self, delivery: Delivery) -> None:
+        recipients: set[ConnectionId] = set().union(*(self.members(room) for room in delivery.rooms))
+        for connection_id in recipients - {delivery.skip}:
+            self.send(connection_id, delivery.event, delivery.payload)
 
     def send(self, connection_id: ConnectionId, event: str, payload: Any) -> None:
         self._inbox.setdefault(connection_id, []).append(payload)

@@ -35,12 +35,12 @@ class RecordedRooms:
         return len(self.members.get(room, ()))
 
     async def emit(
-        self,
-        rooms: RoomName | Iterable[RoomName],
-        event: ServerEvent,
-        *,
-        skip: ConnectionId | None = None,
-        volatile: bool = False,
+        self, rooms: RoomName | Iterable[RoomName], event: ServerEvent, *, skip: ConnectionId | None = None
+    ) -> None:
+        self.emit_volatile(rooms, event, skip=skip)
+
+    def emit_volatile(
+        self, rooms: RoomName | Iterable[RoomName], event: ServerEvent, *, skip: ConnectionId | None = None
     ) -> None:
         self.emitted.append(([rooms] if isinstance(rooms, str) else list(rooms), event))
         self.skipped.append(skip)

@@ -30,12 +30,12 @@ class Volatile(bytes):
 class Latest(bytes):
     """A packet of full states, each under a key: of what waits, only the newest state of a key is kept.
 
-    ``kind`` names what may be merged with each other, ``version`` tells which of two states is newer, and ``render``
-    makes the packet of the states that are left.
+    ``kind`` names what may be merged with each other, ``states`` gives what it carries, ``version`` tells which of two
+    states is newer, and ``render`` makes the packet of the states that are left. They are asked only of what waits.
     """
 
     kind: str
-    states: Mapping[str, Any]
+    states: Callable[[], Mapping[str, Any]]
     render: Callable[[Mapping[str, Any]], bytes]
     version: Callable[[Any], int]
 
@@ -44,11 +44,11 @@ class Latest(bytes):
         cls,
         packet: bytes,
         kind: str,
-        states: Mapping[str, Any],
+        states: Callable[[], Mapping[str, Any]],
         render: Callable[[Mapping[str, Any]], bytes],
         version: Callable[[Any], int],
     ) -> "Latest":
-        """The packet that ``render(states)`` gave."""
+        """The packet that ``render(states())`` gave."""
         self = cls(packet)
         self.kind, self.states, self.render, self.version = kind, states, render, version
         return self
@@ -78,8 +78,9 @@ class Backlog:
         if self._latest is None:
             self._latest = {}
         kept, _ = self._latest.get(packet.kind, ({}, packet))
-        share = len(packet) // max(1, len(packet.states))
-        for key, state in packet.states.items():
+        states = packet.states()
+        share = len(packet) // max(1, len(states))
+        for key, state in states.items():
             before = kept.get(key)
             if before is None or packet.version(state) >= packet.version(before[0]):
                 kept[key] = state, share

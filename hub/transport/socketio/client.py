@@ -47,6 +47,15 @@ class Endpoint(Protocol):
         """An event of a connected socket."""
         ...
 
+    def event_text(self, socket: Socket, text: bytearray, start: int, ack_id: int | None) -> bool:
+        """An event that is not decoded: a JSON array, from ``start`` in the text.
+
+        For an endpoint that knows what to expect, and reads it without making a plain value first. False: it does not
+        take this one, and nothing has happened; :meth:`event` is called then. It takes none while there is an observer,
+        who is shown plain values.
+        """
+        ...
+
     def disconnected(self, socket: Socket, reason: str) -> None:
         """A socket that was connected is gone. Called once."""
         ...
@@ -106,20 +115,9 @@ class Client:
 
     def text(self, payload: bytearray) -> None:
         """See Receiver."""
-        socket = self._main
         try:
-            if socket is not None and self._partial is None and self.codec is JSON and payload.startswith(_EVENT_HEAD):
-                start = payload.find(b"[", 2, _MAX_HEAD)
-                if start == 2 or (start > 2 and payload[2:start].isdigit()):
-                    # An event in the default namespace without attachments: nearly everything that ever comes.
-                    try:
-                        arguments = orjson.loads(memoryview(payload)[start:])
-                    except orjson.JSONDecodeError:
-                        arguments = None  # perhaps half an emoji
-                    if arguments and type(arguments[0]) is str and arguments[0] not in RESERVED_EVENTS:
-                        ack_id = int(payload[2:start]) if start > 2 else None
-                        self.event(socket, arguments, ack_id)
-                        return
+            if self._main is not None and payload.startswith(_EVENT_HEAD) and self._take_event(self._main, payload):
+                return
             if self._partial is not None:
                 raise ValueError("text where an attachment is due")
             if self.codec.text is None:
@@ -127,6 +125,29 @@ class Client:
             self._take(self.codec.text(bytes(payload[1:])))
         except (ValueError, RecursionError) as error:
             self.session.fail(str(error)[:100])
+
+    def _take_event(self, socket: Socket, payload: bytearray) -> bool:
+        """Take an event in the default namespace without attachments: nearly everything that ever comes.
+
+        False: it is something else, or wants a closer look.
+        """
+        start = payload.find(b"[", 2, _MAX_HEAD)
+        digits = payload[2:start]
+        if start < 2 or (digits and not digits.isdigit()) or self._partial is not None or self.codec is not JSON:
+            return False
+        ack_id = int(digits) if digits else None
+        if socket.state == CONNECTED and socket.early is None:
+            endpoint = self._namespaces.endpoint(socket.namespace)
+            if endpoint is not None and endpoint.event_text(socket, payload, start, ack_id):
+                return True
+        try:
+            arguments = orjson.loads(memoryview(payload)[start:])
+        except orjson.JSONDecodeError:
+            return False  # perhaps half an emoji
+        if not arguments or type(arguments[0]) is not str or arguments[0] in RESERVED_EVENTS:
+            return False
+        self.event(socket, arguments, ack_id)
+        return True
 
     def binary(self, payload: bytearray) -> None:
         """See Receiver."""

@@ -106,6 +106,10 @@ class HandlerEndpoint:
 
         task.add_done_callback(handled)
 
+    def event_text(self, socket: Socket, text: bytearray, start: int, ack_id: int | None) -> bool:
+        """See Endpoint. A handler takes any plain values."""
+        return False
+
     def _handled(self, socket: Socket, ack_id: int | None, name: str, task: asyncio.Task[Any]) -> None:
         self._ended(task, name)
         if not task.cancelled() and task.exception() is None and self._server.was_handled(task.result()):

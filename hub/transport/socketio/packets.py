@@ -169,6 +169,16 @@ def _encode_rare(type: int, head: bytes, data: Any) -> bytes:
     return frame(first + head + text) + b"".join(frame(part, BINARY) for part in parts)
 
 
+def event_of_text(name: str, payload: bytes) -> bytes:
+    """The frame of an event in the default namespace, whose payload is JSON text."""
+    return frame(b"42[%b,%b]" % (orjson.dumps(name), payload))
+
+
+def ack_of_text(id: int, answer: bytes) -> bytes:
+    """The frame of an acknowledgement in the default namespace, whose one argument is JSON text."""
+    return frame(b"43%d[%b]" % (id, answer))
+
+
 # ---------------------------------------------------------------- MessagePack
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from hub.transport.engineio.outbox import Outboxes, Sink
 from hub.transport.socketio.codecs import JSON, MSGPACK, Codec
@@ -98,18 +98,34 @@ class Rooms:
         """Rooms that have members."""
         return {room for table in self._members.values() for room in table}
 
+    def send(
+        self, outboxes: Outboxes, rooms: Collection[str | None], packet: Encoded, skip: Collection[str] = ()
+    ) -> int:
+        """Send to all in any of the rooms, once each, and say how many they were. Encoded once for each parser."""
+        sent = 0
+        for codec, table in self._members.items():
+            if not table and codec is not JSON and self._are_joined(rooms):
+                continue  # nearly always: nobody uses the other parser
+            sinks = self.sinks(codec, rooms, skip)
+            if sinks:
+                outboxes.fan_out(sinks, packet(codec))
+                sent += len(sinks)
+        if self.observer is not None and sent:
+            self.observer.sent(self.receivers(rooms, skip), packet.arguments)
+        return sent
+
     def sinks(self, codec: Codec, rooms: Collection[str | None], skip: Collection[str] = ()) -> Collection[Sink]:
         """The sinks of those who use ``codec`` and are in any of the rooms, once each, less those in ``skip``."""
         if len(rooms) == 1:
-            found = self._sinks(codec, next(iter(rooms)))
+            [room] = rooms
+            found = self._sinks(codec, room)
         else:
             found = {sid: sink for room in rooms for sid, sink in self._sinks(codec, room).items()}
-        skipped = [found[sid] for sid in skip if sid in found]
-        if not skipped:
-            return found.values()
-        left = list(found.values())
-        for sink in skipped:  # of a list in C: a comprehension with a condition costs as much as the sending
-            left.remove(sink)
+        left: Collection[Sink] = found.values()
+        for sid in skip:
+            if sid in found:
+                left = list(left)
+                left.remove(found[sid])  # in C: a comprehension with a condition costs as much as the sending
         return left
 
     def _sinks(self, codec: Codec, room: str | None) -> Mapping[str, Sink]:
@@ -121,21 +137,12 @@ class Rooms:
             return members
         return {**members, room: socket.sink}  # others may be in a room of that name, and take nothing from it
 
-    def send(
-        self, outboxes: Outboxes, rooms: Collection[str | None], packet: Packets, skip: Collection[str] = ()
-    ) -> int:
-        """Send to all in any of the rooms, once each, and say how many they were. Encoded once for each parser."""
-        sent = 0
-        for codec in CODECS:
-            if not self._members[codec] and None not in rooms and not any(room in self.sockets for room in rooms):
-                continue  # nobody who uses this parser is in any room
-            sinks = self.sinks(codec, rooms, skip)
-            if count := len(sinks):
-                outboxes.fan_out(sinks, packet(codec))
-                sent += count
-        if self.observer is not None and sent:
-            self.observer.sent(self.receivers(rooms, skip), packet.arguments)
-        return sent
+    def _are_joined(self, rooms: Collection[str | None]) -> bool:
+        """Whether only those who have joined are in them: none is the whole namespace, or the id of a socket."""
+        for room in rooms:  # noqa: SIM110 - a generator costs as much as the rest, and there is one room mostly
+            if room is None or room in self.sockets:
+                return False
+        return True
 
     def receivers(self, rooms: Collection[str | None], skip: Collection[str] = ()) -> Iterator[Socket]:
         """The sockets in any of the rooms, once each, less those in ``skip``."""
@@ -145,6 +152,19 @@ class Rooms:
                 if socket.sid not in seen:
                     seen.add(socket.sid)
                     yield socket
+
+
+class Encoded(Protocol):
+    """An event for many."""
+
+    @property
+    def arguments(self) -> list[Any]:
+        """Its name, and what comes with it."""
+        ...
+
+    def __call__(self, codec: Codec) -> bytes:
+        """Its frames. Raises TypeError for what cannot be encoded."""
+        ...
 
 
 class Packets:

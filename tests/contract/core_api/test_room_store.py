@@ -57,8 +57,7 @@ async def test_a_body_comes_back_as_it_was(store: PostgresRooms, body: str) -> N
     room_id = await new_room(store)
     await post(store, room_id, "m", body=body)
     (message,) = await store.messages(room_id, None, 1)
-    expected = {"null": None, '"\\u0000"': "\0", '{"b":1,"a":[true]}': {"b": 1, "a": [True]}}
-    assert message.body == expected[body]
+    assert bytes(message.body).decode() == body
     assert (message.room_id, message.sender_id, message.sent_at) == (room_id, ADA, NOW)
 
 

@@ -1,10 +1,11 @@
 """Rooms from event and request to database, Valkey and broadcast."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
 import asyncpg
+import msgspec
 import pytest
 from redis.asyncio import Redis
 
@@ -16,7 +17,7 @@ from core_api.rooms.people_there_redis import RedisPeopleThere
 from core_api.rooms.posting import KEPT_REVIEWS, PostingRights
 from core_api.rooms.roles import RoomRoles
 from core_api.rooms.routes import rooms_api
-from core_api.rooms.schema import NewMember, NewRoom, RoomMember, RoomMessage, RoomView, Visibility
+from core_api.rooms.schema import NewMember, NewRoom, RoomMember, RoomMessage, RoomView, Send, Visibility
 from core_api.rooms.service import RoomDirectory
 from core_api.rooms.store_postgres import PostgresRooms
 from hub.kernel.errors import Conflict, Forbidden, InvalidPayload, NotFound, PayloadTooLarge
@@ -38,6 +39,10 @@ class OnlyNode:
 
     async def live(self) -> frozenset[NodeId]:
         return frozenset({self.node_id})
+
+
+def body_of(message: RoomMessage) -> Any:
+    return msgspec.json.decode(message.body)
 
 
 @dataclass
@@ -121,7 +126,7 @@ async def test_a_message_is_stored_and_sent_to_all_but_the_sending_connection(wo
     sent = await world.say(world.ada, room, {"text": "hi"})
     (message,) = world.messages(room)
     assert world.rooms.skipped[-1] == world.ada.connection_id
-    assert (message.sender, message.body) == (world.ada.user_id, {"text": "hi"})
+    assert (message.sender, body_of(message)) == (world.ada.user_id, {"text": "hi"})
     assert sent == {"messageId": message.message_id, "seq": 1}
     stored = await world.directory.messages(world.ada, room.id, FIRST_PAGE)
     assert stored.data == [message]
@@ -139,8 +144,22 @@ async def test_a_volatile_message_is_sent_and_not_stored(world: World) -> None:
     room = await world.room()
     await world.enter(world.ada, room)
     assert await world.do(world.ada, "room:send", room, clientId="c", body=1, volatile=True) == {}
-    assert [message.body for message in world.messages(room)] == [1]
+    assert [body_of(message) for message in world.messages(room)] == [1]
     assert (await world.directory.messages(world.ada, room.id, FIRST_PAGE)).data == []
+
+
+async def test_what_is_volatile_is_said_without_waiting_once_its_sender_is_known(world: World) -> None:
+    room = await world.room()
+    await world.enter(world.ada, room)
+    said = Send(room_id=room.id, client_id="c", body=1, volatile=True)
+    first = world.live.send(world.ada, said)
+    assert isinstance(first, Coroutine)
+    assert await first is None
+    assert world.live.send(world.ada, said) is None
+    assert len(world.messages(room)) == 2
+    await world.rooms.leave(world.ada.connection_id, room_name(room.id))
+    with pytest.raises(Forbidden):
+        world.live.send(world.ada, said)
 
 
 async def test_messages_come_newest_first_page_by_page(world: World) -> None:
@@ -150,7 +169,7 @@ async def test_messages_come_newest_first_page_by_page(world: World) -> None:
         await world.say(world.ada, room, number, f"c{number}")
     first = await world.directory.messages(world.ada, room.id, PageQuery(limit=3))
     rest = await world.directory.messages(world.ada, room.id, PageQuery(limit=3, cursor=first.page_info.next_cursor))
-    assert [[message.body for message in page.data] for page in (first, rest)] == [[4, 3, 2], [1, 0]]
+    assert [[body_of(message) for message in page.data] for page in (first, rest)] == [[4, 3, 2], [1, 0]]
     assert not rest.page_info.has_next
 
 

@@ -9,6 +9,7 @@ import msgpack
 import pytest
 from aiohttp import WSMsgType
 
+from hub.kernel.delivery import Delivery
 from hub.kernel.ids import user_room
 from tests.support.engineio_client import polling_session, raw_socket, signed_in_polling, signed_in_socket
 from tests.support.hub import RunningHub, running_hub, settings
@@ -193,10 +194,11 @@ async def test_a_client_that_does_not_read_is_cut_and_its_backlog_dropped(
     ada, bob = await node.sign_up("ada"), await node.sign_up("bob")
     session = await signed_in_polling(node, ada["accessToken"])  # reads only when it polls
     async with signed_in_socket(node, bob["accessToken"]) as reader:
-        text = "x" * 10_000
+        text = b"x" * 10_000
         user_rooms = [user_room(person["user"]["id"]) for person in (ada, bob)]
         for number in range(30):
-            node.hub.sockets.deliver(user_rooms, "test:news", {"number": number, "text": text})
+            news = b'{"number":%d,"text":"%b"}' % (number, text)
+            node.hub.sockets.deliver(Delivery(user_rooms, "test:news", news))
             assert f'"number":{number},' in await reader.packet('42["test:news"')
         assert len(node.hub.sockets) == 1
     assert await session.closed()

@@ -153,6 +153,71 @@ async def test_events_with_one_key_complete_in_order_and_others_do_not_wait(node
         await until(lambda: done == [1, 0, 2])
 
 
+async def test_a_handler_that_does_not_wait_still_comes_after_earlier_events_with_its_key(node: RunningHub) -> None:
+    done: list[int] = []
+    gate = asyncio.Event()
+
+    async def slow(_caller: Caller, payload: Number) -> None:
+        await gate.wait()
+        done.append(payload.number)
+
+    def quick(_caller: Caller, payload: Number) -> None:
+        done.append(payload.number)
+
+    router = node.hub.sockets._router
+    router.on("test:slow", Number, slow, order=lambda _: "key")
+    router.on("test:quick", Number, quick, order=lambda payload: "other" if payload.number == 3 else "key")
+    token = (await node.sign_up("ada"))["accessToken"]
+    async with signed_in_socket(node, token) as socket:
+        for event, number in (("slow", 1), ("quick", 2), ("quick", 3)):
+            await socket.send(f'42{number}["test:{event}",{{"number":{number}}}]')
+        assert await socket.answer(3) == {"ok": True, "data": {}}
+        assert done == [3]
+        gate.set()
+        await socket.answer(2)
+        assert done == [3, 1, 2]
+        await socket.send('424["test:quick",{"number":4}]')
+        await socket.answer(4)
+        assert done == [3, 1, 2, 4]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '["presence:get",{"userIds":[]}]',
+        '[ "presence:get" , {"userIds" : [ ]} ]',
+        '["presence:get",{"userIds":[]}] ',
+        '["presence\\u003aget",{"userIds":[]}]',
+    ],
+)
+async def test_an_event_may_be_written_in_any_way_that_is_json(node: RunningHub, text: str) -> None:
+    token = (await node.sign_up("ada"))["accessToken"]
+    async with signed_in_socket(node, token) as socket:
+        await socket.send(f"421{text}")
+        assert await socket.answer(1) == {"ok": True, "data": {"users": []}}
+
+
+@pytest.mark.parametrize(
+    ("text", "detail"),
+    [
+        ('["presence:get",{"userIds":[]},{"userIds":[]}]', None),
+        ('["presence:get",{"userIds":[]},1]', None),
+        ('["presence:get",{"userIds":[],"more":1}]', {"pointer": "/more", "detail": "There is no such field"}),
+        ('["presence:get",{}]', {"pointer": "/userIds", "detail": "This field is required"}),
+        ('["presence:get"]', {"pointer": "/userIds", "detail": "This field is required"}),
+    ],
+)
+async def test_what_does_not_fit_is_named_however_it_was_read(
+    node: RunningHub, text: str, detail: dict[str, str] | None
+) -> None:
+    token = (await node.sign_up("ada"))["accessToken"]
+    async with signed_in_socket(node, token) as socket:
+        await socket.send(f"421{text}")
+        error = (await socket.answer(1))["error"]
+        assert error["code"] == "invalid_payload"
+        assert error["errors"] == ([] if detail is None else [detail])
+
+
 async def test_a_client_with_too_much_under_way_is_not_read_until_something_is_done(
     node: RunningHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -178,13 +243,18 @@ async def test_a_client_with_too_much_under_way_is_not_read_until_something_is_d
     assert started == list(range(10))
 
 
+@pytest.mark.parametrize("waits", [True, False])
 async def test_a_bug_in_a_handler_is_internal_for_the_client_and_logged_for_us(
-    node: RunningHub, caplog: pytest.LogCaptureFixture
+    node: RunningHub, caplog: pytest.LogCaptureFixture, waits: bool
 ) -> None:
     async def broken(_caller: Caller, _payload: Number) -> None:
         raise RuntimeError("secret detail")
 
-    node.hub.sockets._router.on("test:broken", Number, broken)
+    def plainly_broken(_caller: Caller, _payload: Number) -> None:
+        raise RuntimeError("secret detail")
+
+    handler = broken if waits else plainly_broken
+    node.hub.sockets._router.on("test:broken", Number, handler)
     token = (await node.sign_up("ada"))["accessToken"]
     async with signed_in_socket(node, token) as socket:
         await socket.send('421["test:broken",{"number":1}]')

@@ -8,7 +8,8 @@ from typing import Any, cast
 
 import pytest
 
-from hub.transport.deliveries import packets_of
+from hub.kernel.delivery import Delivery
+from hub.transport.deliveries import DeliveryPackets
 from hub.transport.engineio.outbox import MAX_HELD_BYTES, WRITE_BUFFER_BYTES
 from hub.transport.engineio.session import Session
 from hub.transport.engineio.websocket import CloseCode, payloads_of
@@ -166,7 +167,7 @@ async def test_of_full_states_it_gets_the_newest_when_it_reads_on(crowd: Crowd, 
     stopped, ours = await stop_reading(crowd, slow_reader)
     for version in range(300):
         payload = {"users": [{"userId": user, "version": version, "text": TEXT} for user in "ab"]}
-        packets = packets_of(PresenceDiff.event, payload, volatile=False)
+        packets = DeliveryPackets(Delivery([], PresenceDiff.event, json.dumps(payload).encode()))
         crowd.server.rooms_of("/").send(crowd.local.engine.outboxes, ["room"], packets)
         await asyncio.sleep(0)
     await crowd.server.emit("end", room="room")

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from hub.kernel.delivery import Delivery
 from hub.kernel.ids import user_room
 from hub.transport.engineio.websocket import CloseCode
 from presence.schema import PresenceDiff
@@ -124,19 +125,23 @@ async def test_a_reader_that_stops_gets_the_newest_states_and_no_volatile_events
     reading = await signed_in(client, "polling", token)
     ours = node.hub.door.engine.sessions[stopped.handshake.sid]
     sockets = node.hub.sockets
+
+    def deliver(event: str, payload: Any, *, volatile: bool = False) -> None:
+        sockets.deliver(Delivery([room], event, json.dumps(payload).encode(), volatile=volatile))
+
     count = 0
     while ours.write is not None:
-        sockets.deliver([room], "test:news", [count, TEXT])
+        deliver("test:news", [count, TEXT])
         await packet(reading, '42["test:news"')
         count += 1
     for version in range(100):
-        sockets.deliver([room], PresenceDiff.event, {"users": [{"userId": "bob", "version": version}]})
-        sockets.deliver([room], "test:typing", TEXT, volatile=True)
+        deliver(PresenceDiff.event, {"users": [{"userId": "bob", "version": version}]})
+        deliver("test:typing", TEXT, volatile=True)
         await packet(reading, '42["test:typing"')
     assert ours.sid in node.hub.door.engine.sessions
     seen = 0
     while ours.sid in node.hub.door.engine.sessions:
-        sockets.deliver([room], "test:news", [count, TEXT])
+        deliver("test:news", [count, TEXT])
         assert (await packet(reading, '42["test:news"')).startswith(f'42["test:news",[{count},')
         count, seen = count + 1, seen + 1
     assert seen > 40

@@ -1,5 +1,6 @@
 """core_api.storable: what clients may have stored."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 import msgspec
@@ -11,6 +12,8 @@ from msgspec import Meta
 from core_api.storable import MAX_DEPTH, Text, VisibleText, encode_json
 from hub.kernel.errors import InvalidPayload, PayloadTooLarge
 
+NOW = datetime.now(UTC)
+"""MessagePack has times, and JSON has none."""
 json_values = st.recursive(
     st.none()
     | st.booleans()
@@ -36,12 +39,29 @@ def test_json_comes_back_as_it_was(value: object) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [b"bytes", [b"bytes"], {"deep": {"er": b""}}, float("nan"), [float("inf")], 2**63, -(2**63) - 1, {1: 2}, "\ud800"],
+    [
+        NOW,
+        [NOW],
+        b"bytes",
+        [b"bytes"],
+        {"deep": {"er": b""}},
+        float("nan"),
+        [float("inf")],
+        2**63,
+        -(2**63) - 1,
+        {1: 2},
+        "\ud800",
+    ],
 )
 def test_what_is_no_json_is_refused_with_its_place(value: object) -> None:
     with pytest.raises(InvalidPayload) as caught:
         encode_json(value, max_bytes=10**6, pointer="/body")
     assert caught.value.details["errors"][0]["pointer"] == "/body"
+
+
+@pytest.mark.parametrize("value", ["[{" * 40, "null", {"[" * 40: None}, 2**53, 2**63 - 1])
+def test_what_only_looks_like_what_is_refused_is_taken(value: object) -> None:
+    assert msgspec.json.decode(encode_json(value, max_bytes=10**6, pointer="/body")) == value
 
 
 def test_nesting_ends_at_the_limit() -> None:
@@ -52,7 +72,7 @@ def test_nesting_ends_at_the_limit() -> None:
 
 
 def test_the_limit_is_in_bytes_of_json() -> None:
-    assert encode_json("é" * 4, max_bytes=10, pointer="/body") == '"éééé"'
+    assert encode_json("é" * 4, max_bytes=10, pointer="/body") == '"éééé"'.encode()
     with pytest.raises(PayloadTooLarge):
         encode_json("é" * 4, max_bytes=9, pointer="/body")
 

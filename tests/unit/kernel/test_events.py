@@ -37,6 +37,12 @@ async def test_a_bare_string_fills_the_named_field() -> None:
     assert (await router().dispatch("greet", ADA, "Bob"))["text"] == "hello Bob"
 
 
+async def test_a_plain_function_serves_an_event_as_well() -> None:
+    made = EventRouter()
+    made.on("greet", Greet, lambda caller, payload: Greeting(text=payload.name, said_by=caller.user_id))
+    assert await made.dispatch("greet", ADA, {"name": "Bob"}) == {"text": "Bob", "saidBy": "ada"}
+
+
 async def test_an_event_nobody_serves_is_unknown() -> None:
     with pytest.raises(UnknownEvent):
         await router().dispatch("connect", ADA, {})

@@ -41,7 +41,7 @@ def scene() -> Scene:
 
 
 async def test_the_room_is_told_and_the_sender_is_not(scene: Scene) -> None:
-    await scene.typing.start(ANN, HERE)
+    scene.typing.start(ANN, HERE)
     assert scene.told() == [("ann", True)]
     assert scene.rooms.skipped == [ANN.connection_id]
 
@@ -49,65 +49,65 @@ async def test_the_room_is_told_and_the_sender_is_not(scene: Scene) -> None:
 async def test_only_members_can_type(scene: Scene) -> None:
     scene.rooms.members[ROOM].discard(ANN.connection_id)
     with pytest.raises(Forbidden):
-        await scene.typing.start(ANN, HERE)
+        scene.typing.start(ANN, HERE)
     with pytest.raises(Forbidden):
-        await scene.typing.stop(ANN, HERE)
+        scene.typing.stop(ANN, HERE)
     assert scene.told() == []
 
 
 async def test_typing_that_is_not_renewed_ends_after_six_seconds_once(scene: Scene) -> None:
-    await scene.typing.start(ANN, HERE)
+    scene.typing.start(ANN, HERE)
     scene.clock.advance(5.9)
-    await scene.typing.expire()
+    scene.typing.expire()
     assert scene.told() == [("ann", True)]
     scene.clock.advance(0.1)
-    await scene.typing.expire()
-    await scene.typing.expire()
+    scene.typing.expire()
+    scene.typing.expire()
     assert scene.told() == [("ann", True), ("ann", False)]
 
 
 async def test_a_renewal_extends_and_is_told_every_two_seconds_at_most(scene: Scene) -> None:
     for _ in range(13):  # 0 s to 6 s
-        await scene.typing.start(ANN, HERE)
+        scene.typing.start(ANN, HERE)
         scene.clock.advance(0.5)
-    await scene.typing.expire()
+    scene.typing.expire()
     assert scene.told() == [("ann", True)] * 4  # at 0, 2, 4 and 6 s
 
 
 async def test_stop_is_told_once(scene: Scene) -> None:
-    await scene.typing.start(ANN, HERE)
-    await scene.typing.stop(ANN, HERE)
-    await scene.typing.stop(ANN, HERE)
-    await scene.typing.stop(BEN, HERE)
+    scene.typing.start(ANN, HERE)
+    scene.typing.stop(ANN, HERE)
+    scene.typing.stop(ANN, HERE)
+    scene.typing.stop(BEN, HERE)
     assert scene.told() == [("ann", True), ("ann", False)]
 
 
 async def test_after_a_stop_typing_is_told_anew_at_once(scene: Scene) -> None:
-    await scene.typing.start(ANN, HERE)
-    await scene.typing.stop(ANN, HERE)
-    await scene.typing.start(ANN, HERE)
+    scene.typing.start(ANN, HERE)
+    scene.typing.stop(ANN, HERE)
+    scene.typing.start(ANN, HERE)
     assert scene.told()[-1] == ("ann", True)
 
 
 async def test_a_user_types_until_the_last_connection_stops(scene: Scene) -> None:
-    await scene.typing.start(ANN, HERE)
-    await scene.typing.start(ANN_TOO, HERE)
-    await scene.typing.stop(ANN, HERE)
+    scene.typing.start(ANN, HERE)
+    scene.typing.start(ANN_TOO, HERE)
+    scene.typing.stop(ANN, HERE)
     assert scene.told() == [("ann", True)]
     await scene.typing.disconnected(ANN_TOO)
     assert scene.told() == [("ann", True), ("ann", False)]
 
 
 async def test_two_users_type_apart(scene: Scene) -> None:
-    await scene.typing.start(ANN, HERE)
-    await scene.typing.start(BEN, HERE)
+    scene.typing.start(ANN, HERE)
+    scene.typing.start(BEN, HERE)
     await scene.typing.disconnected(ANN)
     await scene.typing.disconnected(ANN)
     assert scene.told() == [("ann", True), ("ben", True), ("ann", False)]
 
 
 async def test_leaving_the_room_ends_typing_at_the_next_sweep(scene: Scene) -> None:
-    await scene.typing.start(ANN, HERE)
+    scene.typing.start(ANN, HERE)
     await scene.rooms.leave(ANN.connection_id, ROOM)
-    await scene.typing.expire()
+    scene.typing.expire()
     assert scene.told() == [("ann", True), ("ann", False)]

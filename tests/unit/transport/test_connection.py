@@ -7,7 +7,13 @@ from typing import Any, cast
 
 import pytest
 
+from hub.kernel.events import Caller
+from hub.kernel.ids import ConnectionId, SessionId, UserId
+from hub.kernel.wire import Nothing
 from hub.transport.connection import Connection, UnderWay
+
+NOBODY = Caller(UserId("u"), SessionId("s"), ConnectionId("c"))
+NOTHING = Nothing()
 
 
 def a_connection() -> Connection:
@@ -24,15 +30,14 @@ class Events:
     def __init__(self) -> None:
         self.connection = a_connection()
         self.log: list[str] = []
-        self.tasks: dict[str, asyncio.Task[None]] = {}
+        self.tasks: dict[str, asyncio.Task[Any]] = {}
         self._ends: dict[str, asyncio.Future[None]] = {}
 
     def begin(self, name: str, key: str = "key") -> None:
         loop = asyncio.get_running_loop()
         self._ends[name] = loop.create_future()
         turn = self.connection.in_order(key)
-        handling = self._handle(name)
-        self.tasks[name] = loop.create_task(handling if turn.has_come else turn.then(handling))
+        self.tasks[name] = loop.create_task(turn.then(lambda *_: self._handle(name), NOBODY, NOTHING))
         self.tasks[name].add_done_callback(lambda _: turn.end())
 
     async def _handle(self, name: str) -> None:
@@ -52,7 +57,7 @@ class Events:
         await settle()
 
 
-def begun(coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+def begun(coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
     return asyncio.get_running_loop().create_task(coroutine)
 
 
@@ -169,17 +174,32 @@ async def test_one_that_is_cancelled_just_as_its_turn_comes_lets_the_next_begin(
 async def test_one_whose_turn_comes_before_it_has_begun_to_wait_does_not_wait() -> None:
     connection, log = a_connection(), list[str]()
 
-    async def handle() -> None:
+    async def handle(*_: Any) -> None:
         log.append("handled")
 
     first, second = connection.in_order("key"), connection.in_order("key")
-    assert (first.has_come, second.has_come) == (True, False)
-    task = begun(second.then(handle()))
+    task = begun(second.then(handle, NOBODY, NOTHING))
     first.end()
     await task
     second.end()
     assert log == ["handled"]
     assert connection.turns == {}
+
+
+async def test_a_plain_handler_is_not_called_before_its_turn() -> None:
+    connection, log = a_connection(), list[str]()
+
+    def handle(*_: Any) -> Nothing:
+        log.append("handled")
+        return NOTHING
+
+    first, second = connection.in_order("key"), connection.in_order("key")
+    task = begun(second.then(handle, NOBODY, NOTHING))
+    await settle()
+    assert log == []
+    first.end()
+    assert await task is NOTHING
+    assert log == ["handled"]
 
 
 async def test_settled_waits_for_the_last_of_what_is_under_way() -> None:

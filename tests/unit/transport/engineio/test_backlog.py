@@ -20,7 +20,7 @@ def latest(kind: str, **states: State) -> Latest:
     def version(state: Any) -> int:
         return int(state[0])
 
-    return Latest.of(render(states), kind, states, render, version)
+    return Latest.of(render(states), kind, lambda: states, render, version)
 
 
 def backlog(packets: Iterable[bytes], *, keeps_volatile: bool = False) -> Backlog:
@@ -70,7 +70,7 @@ def test_states_of_different_kinds_are_not_mixed() -> None:
 def test_what_is_kept_of_a_packet_does_not_change_the_packet_which_others_get_too() -> None:
     shared = latest("k", a=(1, "x"))
     waiting = backlog([shared, latest("k", a=(2, "y"), b=(1, "z"))])
-    assert shared.states == {"a": (1, "x")}
+    assert shared.states() == {"a": (1, "x")}
     assert backlog([shared]).take() == [b"<a1x>"]
     assert waiting.take() == [b"<a2y><b1z>"]
 
@@ -104,7 +104,7 @@ def test_whatever_comes_the_newest_states_wait_once_after_the_messages_in_their_
         for packet in together:
             if isinstance(packet, Latest):
                 kept = newest.setdefault(packet.kind, {})
-                for key, state in packet.states.items():
+                for key, state in packet.states().items():
                     kept[key] = max(kept.get(key, state), state)
             elif not isinstance(packet, Volatile):
                 messages.append(packet)
