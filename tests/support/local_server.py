@@ -11,6 +11,7 @@ from hub.transport.engineio.settings import EngineSettings
 from hub.transport.engineio.timer_wheel import TimerWheel
 from hub.transport.front import Doorkeeper
 from hub.transport.origins import OriginRule
+from hub.transport.socketio.rooms import Rooms
 from hub.transport.socketio.server import SocketServer
 from load_tests.bare_server import bare_server
 from tests.support.raw_client import Client
@@ -45,7 +46,7 @@ class LocalServer:
         kept = {
             "sessions": self.engine.sessions,
             "sockets": [socket for one in rooms for socket in one.sockets],
-            "rooms": [name for one in rooms for name in one.names()],
+            "rooms": [name for one in rooms for name in rooms_kept(one)],
             "environ": self.server.environ,
             "leaving": self.server.leaving,
             "handlers": self.server._handlers._running,
@@ -54,6 +55,11 @@ class LocalServer:
             "deadlines": _entries(self.engine.deadlines),
         }
         return {name: value for name, value in kept.items() if value}
+
+
+def rooms_kept(rooms: Rooms) -> set[str]:
+    """The rooms that a table is kept of. An empty one would be kept for ever, and nobody would notice."""
+    return {room for table in rooms._members.values() for room in table}
 
 
 def _entries(wheel: TimerWheel) -> list[object]:

@@ -94,10 +94,6 @@ class Rooms:
             if (socket := self.sockets.get(sid)) is not None:
                 yield socket
 
-    def names(self) -> set[str]:
-        """Rooms that have members."""
-        return {room for table in self._members.values() for room in table}
-
     def sinks(self, codec: Codec, rooms: Collection[str | None], skip: Collection[str] = ()) -> Collection[Sink]:
         """The sinks of those who use ``codec`` and are in any of the rooms, once each, less those in ``skip``."""
         if len(rooms) == 1:
