@@ -101,6 +101,31 @@ async def test_a_callback_gets_what_the_client_answers(server: SocketServer) -> 
     assert not client.ended
 
 
+@pytest.mark.parametrize("to", [None, "room", "lonely", ["room"], {"room"}], ids=str)
+async def test_a_callback_is_for_one_client_and_a_room_is_refused(server: SocketServer, to: Any) -> None:
+    clients = [await connected(server)]
+    await server.enter_room(sid_of(server), "lonely")
+    clients.append(LocalClient(server))
+    clients[1].send("40")
+    await settle()
+    clients[1].received()
+    for sid in server.rooms_of("/").sockets:
+        await server.enter_room(sid, "room")
+    with pytest.raises(ValueError, match="one client"):
+        await server.emit("ask", room=to, callback=print)
+    await settle()
+    assert [client.received() for client in clients] == [[], []]
+
+
+async def test_a_callback_of_a_client_that_has_gone_is_never_called_and_no_error(server: SocketServer) -> None:
+    client = await connected(server)
+    sid = sid_of(server)
+    client.send("41")
+    await settle()
+    await server.emit("ask", to=sid, callback=print)
+    assert client.received() == []
+
+
 @pytest.mark.parametrize("answer", ["[1,2,3]", "[]", '["no number"]'])
 async def test_a_callback_that_the_clients_answer_does_not_suit_is_logged_and_the_connection_goes_on(
     server: SocketServer, answer: str, caplog: pytest.LogCaptureFixture

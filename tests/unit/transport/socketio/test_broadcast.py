@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from hub.transport.socketio.server import Answers, SocketServer
+from hub.transport.socketio.questions import Answers
+from hub.transport.socketio.server import SocketServer
 from tests.support.local_client import LocalClient, settle
 
 JSON_PATH, MSGPACK_PATH = "/socket.io/", "/socket.io-msgpack/"
