@@ -35,6 +35,26 @@ def ask(socket: Socket, arguments: list[Any], answer: Answer) -> int:
     return ack_id
 
 
+async def ask_and_wait(socket: Socket | None, arguments: list[Any], timeout_s: float | None) -> list[Any]:
+    """Send an event, and wait for the arguments of its acknowledgement; a socket that is gone gives none.
+
+    Raises TimeoutError.
+    """
+    answered: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
+
+    def answer(given: list[Any]) -> None:
+        if not answered.done():  # between the timeout and the task that learns of it, packets are still read
+            answered.set_result(given)
+
+    ack_id = None if socket is None else ask(socket, arguments, answer)
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await answered
+    finally:
+        if socket is not None and ack_id is not None:
+            socket.forget(ack_id)
+
+
 async def ask_each(sockets: Mapping[str, Socket], ack_id: int, send: Callable[[], None], timeout_s: float) -> Answers:
     """Have ``send`` send one event to all the sockets, and wait until each has acknowledged it under the same id."""
     outcome, done = Answers(), asyncio.Event()

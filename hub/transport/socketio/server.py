@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
+from socketio.exceptions import TimeoutError as AnswerTimeoutError
+
 from hub.transport.engineio.engine import Engine
 from hub.transport.engineio.outbox import Volatile
 from hub.transport.engineio.request import Request
@@ -19,7 +21,7 @@ from hub.transport.socketio.codecs import JSON, MSGPACK, Codec
 from hub.transport.socketio.handlers import REJECTED, HandlerEndpoint
 from hub.transport.socketio.manager import RoomManager
 from hub.transport.socketio.observer import Observer
-from hub.transport.socketio.questions import Answers, ask, ask_each
+from hub.transport.socketio.questions import Answers, ask, ask_and_wait, ask_each
 from hub.transport.socketio.rooms import Packets, Rooms
 from hub.transport.socketio.socket import PENDING, Socket
 
@@ -169,6 +171,27 @@ class SocketServer(ApiServer):
             return
         packets = VolatilePackets if volatile else Packets
         self._send(namespace, target, packets(namespace, arguments), skip_sid)
+
+    async def call(
+        self,
+        event: str,
+        data: Any = None,
+        to: str | None = None,
+        sid: str | None = None,
+        namespace: str | None = None,
+        timeout: float | None = 60,  # noqa: ASYNC109 # as python-socketio has it
+        ignore_queue: bool = False,
+    ) -> Any:
+        """See python-socketio. A client that has gone is waited for like one that does not answer.
+
+        Raises ValueError for rooms, and TimeoutError of socketio.exceptions.
+        """
+        socket = self._only(namespace or "/", to or sid)
+        try:
+            answer = await ask_and_wait(socket, _arguments(event, data), timeout)
+        except TimeoutError:
+            raise AnswerTimeoutError from None
+        return tuple(answer) if len(answer) > 1 else answer[0] if answer else None
 
     def _only(self, namespace: str, target: Any) -> Socket | None:
         """The socket whose id ``target`` is; ``None`` if that has gone. Raises ValueError for rooms and for all."""

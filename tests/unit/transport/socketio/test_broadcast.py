@@ -120,6 +120,12 @@ async def test_who_answers_twice_is_taken_at_its_first_word(room: Room) -> None:
     assert (await asking).answers == {room.sids[0]: ["first"]}
 
 
+async def test_what_cannot_be_sent_is_not_waited_for(room: Room) -> None:
+    with pytest.raises(TypeError):
+        await room.server.broadcast("ask", object(), room="room", timeout_s=60)
+    assert room.waiting_answers() == []
+
+
 async def test_an_empty_room_is_not_waited_for(room: Room) -> None:
     async with asyncio.timeout(5):
         assert await room.server.broadcast("ask", room="nobody", timeout_s=60) == Answers()
