@@ -67,11 +67,13 @@ def _entries(wheel: TimerWheel) -> list[object]:
 
 
 @contextlib.asynccontextmanager
-async def local_server(settings: EngineSettings | None = None, *, origins: str = "*") -> AsyncIterator[LocalServer]:
-    """Start a bare server, whose handlers are those of load_tests.bare_server."""
+async def local_server(
+    settings: EngineSettings | None = None, *, origins: str = "*", dual_stack: bool = False
+) -> AsyncIterator[LocalServer]:
+    """Start a bare server, whose handlers are those of load_tests.bare_server. See also `listening`."""
     server = bare_server(settings or EngineSettings())
     door = Doorkeeper(server.engine, OriginRule([origins]))
-    async with listening(server, door) as port:
+    async with listening(server, door, dual_stack=dual_stack) as port:
         client = Client(port)
         try:
             yield LocalServer(server, door, client)
