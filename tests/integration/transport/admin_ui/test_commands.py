@@ -6,6 +6,7 @@ import pytest
 
 from hub.transport.socketio.server import SocketServer
 from tests.support.admin_client import ADMIN, LOGIN, admin_client
+from tests.support.raw_client import Client
 from tests.support.socket_client import somebody
 from tests.support.wait import until
 
@@ -124,10 +125,13 @@ async def test_a_read_only_ui_refuses_every_command(server: SocketServer, url: s
 
 async def test_somebody_who_is_not_signed_in_commands_nothing(server: SocketServer, url: str) -> None:
     server.instrument(auth=LOGIN)
-    async with somebody(url) as victim, somebody(url) as stranger:
-        await stranger._send_packet(  # python-socketio refuses to send to a namespace that it is not in
-            stranger.packet_class(2, data=["_disconnect", "/", True, victim.get_sid()], namespace=ADMIN)
-        )
-        await stranger.call("say", ())
+    async with somebody(url) as victim:
+        # python-socketio's client refuses to send to a namespace that it is not in.
+        client = Client(int(url.rpartition(":")[2]))
+        stranger = await client.websocket("/socket.io/")
+        await stranger.send("40", f'42{ADMIN},["_disconnect","/",true,"{victim.get_sid()}"]', '421["say"]')
+        assert str(await stranger.packet()).startswith("40")
+        assert await stranger.packet() == "431[]"
+        await client.close()
         assert victim.connected
         assert victim.get_sid() in server.rooms_of("/").sockets
