@@ -11,11 +11,11 @@ from typing import Any, Final, cast
 from aiohttp import web
 
 from hub.kernel.errors import RateLimited
-from hub.transport.engineio.addresses import Addresses
+from hub.transport.engineio.addresses import Addresses, peer_of
 from hub.transport.engineio.engine import Engine
 from hub.transport.engineio.handshake import VERSION, RequestHead
 from hub.transport.engineio.refusals import BAD_REQUEST, Refused, check_transport, find_session
-from hub.transport.engineio.request import NOWHERE, Request
+from hub.transport.engineio.request import Request
 from hub.transport.engineio.session import WEBSOCKET, Session
 from hub.transport.engineio.upgrade import Upgrade
 from hub.transport.engineio.websocket import CloseCode, ProtocolError
@@ -73,7 +73,7 @@ class Doorkeeper:
         session = find_session(engine, head.query)
         connection = WebSocketConnection(engine.loop, transport, engine.settings.max_payload)
         if session is None:
-            engine.open(Request(head, transport.get_extra_info("peername")), connection, before=answer)
+            engine.open(Request(head, peer_of(transport)), connection, before=answer)
         else:
             transport.write(answer)
             _join(session, connection)
@@ -118,7 +118,7 @@ class Front(asyncio.Protocol):
         """See asyncio.Protocol."""
         self.transport = cast("asyncio.Transport", transport)
         door = self._door
-        self._address = str((transport.get_extra_info("peername") or NOWHERE)[0])
+        self._address = peer_of(transport)[0]
         self._admitted = door.addresses.enter(self._address)
         door.engine.deadlines.schedule(self, door.engine.settings.head_timeout_s)
 

@@ -29,7 +29,8 @@ def application(
     """The application, with every route. ``documents`` makes the files served at the root; ``mounts`` add the rest."""
     logging.getLogger("aiohttp.server").addFilter(middleware.NO_CLIENT_FAULTS)
     app = web.Application(
-        middlewares=[middleware.scope, middleware.origins(door.origins)], client_max_size=rest.MAX_BODY_BYTES
+        middlewares=[middleware.scope, middleware.peers, middleware.origins(door.origins)],
+        client_max_size=rest.MAX_BODY_BYTES,
     )
     health.add_routes(app)
     docs_page.add_routes(app, documents)

@@ -13,6 +13,7 @@ from prometheus_client import Histogram
 
 from hub.kernel.errors import HubError, MalformedBody, NotFound, PayloadTooLarge, Unavailable
 from hub.kernel.ids import new_ulid
+from hub.transport.engineio.addresses import plain
 from hub.transport.origins import OriginRule
 from hub.transport.outages import as_hub_error
 from hub.transport.problems import BadRequest, ForbiddenOrigin, MethodNotAllowed, problem, problem_of
@@ -73,6 +74,14 @@ async def scope(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.path.startswith("/api/"):
             response.headers.setdefault("Cache-Control", "no-store")
     return response
+
+
+@web.middleware
+async def peers(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Have ``request.remote`` be an address as Engine.IO sees it: one client is the same whatever it asks for."""
+    remote = request.remote or ""
+    address = plain(remote)
+    return await handler(request if address == remote else request.clone(remote=address))
 
 
 def _answer(request: web.Request, error: Exception) -> web.Response:

@@ -6,6 +6,7 @@ from typing import Final, ParamSpec, TypeVar
 
 from aiohttp import HttpVersion11, web
 
+from hub.transport.engineio.addresses import peer_of
 from hub.transport.engineio.engine import Engine
 from hub.transport.engineio.handshake import RequestHead
 from hub.transport.engineio.packets import decode_payload
@@ -68,8 +69,7 @@ class PollingRoutes:
     async def _open(self, request: web.Request) -> web.Response:
         if request.method != "GET":
             raise Refused(BAD_METHOD)
-        peer = request.transport.get_extra_info("peername") if request.transport else None
-        opener = Request(_head(request), peer)
+        opener = Request(_head(request), peer_of(request.transport))
         session = await self._outside(self._engine.open, opener)
         return await self._poll(request, session)
 

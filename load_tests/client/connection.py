@@ -43,35 +43,13 @@ class Listener(Protocol):
         ...
 
 
-class _EngineClient(engineio.Client):
-    """Handles each message before it reads the next; stock python-engineio starts a thread for each.
-
-    That keeps events in order by construction, and takes a fifth less CPU.
-    """
-
-    def start_background_task(self, target: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        # A DISCONNECT packet is left to a thread: handling it waits for the reader to end.
-        if target is not self.handlers.get("message") or args == (DISCONNECT,):
-            return super().start_background_task(target, *args, **kwargs)
-        try:
-            target(*args, **kwargs)
-        except Exception:
-            log.exception("a message could not be handled; ending the connection: %.200r", args)
-            super().start_background_task(self.disconnect)
-        return None
-
-
-class _Client(socketio.Client):
-    def _engineio_client_class(self) -> type[engineio.Client]:
-        return _EngineClient
-
-
 class Connection:
     """Opened once. After its end, the user opens another."""
 
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
-        self._client = _Client(reconnection=False, handle_sigint=False, websocket_extra_options=SOCKET_OPTIONS)
+        self._client = socketio.Client(reconnection=False, handle_sigint=False, websocket_extra_options=SOCKET_OPTIONS)
+        _handle_in_order(self._client.eio)
         self._client.on("*", self._received)
         self._client.on("connect_error", self._refused)
         self._client.on("disconnect", self._ended)
@@ -164,6 +142,27 @@ class Connection:
         for waiting in (self._ready, *self._acknowledgements):
             with contextlib.suppress(InvalidStateError):
                 waiting.set_exception(ConnectionLost(reason))
+
+
+def _handle_in_order(engine: engineio.Client) -> None:
+    """Have each message handled before the next is read; stock python-engineio starts a thread for each.
+
+    That keeps events in order by construction, and takes a fifth less CPU.
+    """
+    start = engine.start_background_task
+
+    def handle_or_start(target: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        # A DISCONNECT packet is left to a thread: handling it waits for the reader to end.
+        if target is not engine.handlers.get("message") or args == (DISCONNECT,):
+            return start(target, *args, **kwargs)
+        try:
+            target(*args, **kwargs)
+        except Exception:
+            log.exception("a message could not be handled; ending the connection: %.200r", args)
+            start(engine.disconnect)
+        return None
+
+    engine.start_background_task = handle_or_start
 
 
 def _aside(work: Callable[[], None]) -> None:

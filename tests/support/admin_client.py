@@ -10,6 +10,7 @@ from tests.support.wait import until
 
 ADMIN = "/admin"
 LOGIN = {"username": "ada", "password": "correct horse battery"}
+ALL_COMMANDS = ["EMIT", "JOIN", "LEAVE", "DISCONNECT", "MJOIN", "MLEAVE", "MDISCONNECT"]
 
 
 class AdminClient:
@@ -60,3 +61,15 @@ async def admin_client(
         yield admin
     finally:
         await admin.io.shutdown()
+
+
+def numbers(admin: AdminClient) -> dict[str, Any]:
+    """The newest statistics."""
+    newest: dict[str, Any] = admin.all("server_stats")[-1][0]
+    return newest
+
+
+def counted(admin: AdminClient, type: str) -> int:
+    """How often something was counted in all statistics so far."""
+    events = [event for (stats,) in admin.all("server_stats") for event in stats["aggregatedEvents"]]
+    return sum(event["count"] for event in events if event["type"] == type)

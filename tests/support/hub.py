@@ -15,6 +15,7 @@ from hub.config import Settings, load
 from hub.lifecycle import Hub
 from hub.storage.postgres import create_pool
 from hub.storage.redis import connect
+from tests.support.socket_server import bind_dual_stack
 
 CHEAP = {
     "SPARKLE_ACCOUNTS_ARGON2_MEMORY_KIB": "8",
@@ -50,8 +51,8 @@ def settings(database_url: str, redis_url: str, more: Mapping[str, str] | None =
 
 
 @contextlib.asynccontextmanager
-async def running_hub(chosen: Settings) -> AsyncIterator[RunningHub]:
-    """Start a node on a free port, and stop it in good order."""
+async def running_hub(chosen: Settings, *, dual_stack: bool = False) -> AsyncIterator[RunningHub]:
+    """Start a node on a free port, and stop it in good order. ``dual_stack``: as with `SPARKLE_HOST=::`."""
     assert chosen.database_url is not None
     assert chosen.redis_url is not None
     pool = create_pool(chosen.database_url, size=5)
@@ -60,7 +61,7 @@ async def running_hub(chosen: Settings) -> AsyncIterator[RunningHub]:
     hub = build(chosen, pool=pool, redis=redis, key=new_key())
     runner = web.AppRunner(hub.web, access_log=None, shutdown_timeout=1)
     await runner.setup()
-    listening = socket.create_server(("127.0.0.1", 0))
+    listening = bind_dual_stack() if dual_stack else socket.create_server(("127.0.0.1", 0))
     port = listening.getsockname()[1]
     server = await hub.door.listen(runner, listening)
     hub.listens(shared_port=port, own_port=port)

@@ -11,6 +11,7 @@ from hub.transport.engineio.settings import EngineSettings
 from hub.transport.engineio.timer_wheel import TimerWheel
 from hub.transport.front import Doorkeeper
 from hub.transport.origins import OriginRule
+from hub.transport.socketio.rooms import Rooms
 from hub.transport.socketio.server import SocketServer
 from load_tests.bare_server import bare_server
 from tests.support.raw_client import Client
@@ -45,7 +46,7 @@ class LocalServer:
         kept = {
             "sessions": self.engine.sessions,
             "sockets": [socket for one in rooms for socket in one.sockets],
-            "rooms": [name for one in rooms for name in one.names()],
+            "rooms": [name for one in rooms for name in rooms_kept(one)],
             "environ": self.server.environ,
             "leaving": self.server.leaving,
             "handlers": self.server._handlers._running,
@@ -56,16 +57,23 @@ class LocalServer:
         return {name: value for name, value in kept.items() if value}
 
 
+def rooms_kept(rooms: Rooms) -> set[str]:
+    """The rooms that a table is kept of. An empty one would be kept for ever, and nobody would notice."""
+    return {room for table in rooms._members.values() for room in table}
+
+
 def _entries(wheel: TimerWheel) -> list[object]:
     return [entry for slot in wheel._slots for entry in slot]
 
 
 @contextlib.asynccontextmanager
-async def local_server(settings: EngineSettings | None = None, *, origins: str = "*") -> AsyncIterator[LocalServer]:
-    """Start a bare server, whose handlers are those of load_tests.bare_server."""
+async def local_server(
+    settings: EngineSettings | None = None, *, origins: str = "*", dual_stack: bool = False
+) -> AsyncIterator[LocalServer]:
+    """Start a bare server, whose handlers are those of load_tests.bare_server. See also `listening`."""
     server = bare_server(settings or EngineSettings())
     door = Doorkeeper(server.engine, OriginRule([origins]))
-    async with listening(server, door) as port:
+    async with listening(server, door, dual_stack=dual_stack) as port:
         client = Client(port)
         try:
             yield LocalServer(server, door, client)

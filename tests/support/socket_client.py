@@ -78,3 +78,16 @@ async def socket_client(
         yield client
     finally:
         await client.io.shutdown()
+
+
+@contextlib.asynccontextmanager
+async def somebody(
+    url: str, *, namespaces: tuple[str, ...] = ("/",), transports: tuple[str, ...] = ("websocket",), **more: Any
+) -> AsyncIterator[socketio.AsyncClient]:
+    """An ordinary client."""
+    client = socketio.AsyncClient(reconnection=False)
+    try:
+        await client.connect(url, namespaces=list(namespaces), transports=list(transports), wait_timeout=10, **more)
+        yield client
+    finally:
+        await client.shutdown()

@@ -1,11 +1,10 @@
 """The HTTP request that opened a session, as connect handlers see it."""
 
 from collections import UserDict
-from typing import Any, Final
+from typing import Any
 
+from hub.transport.engineio.addresses import Peer
 from hub.transport.engineio.handshake import RequestHead
-
-NOWHERE: Final = ("", 0)
 
 
 class Request:
@@ -13,9 +12,9 @@ class Request:
 
     __slots__ = ("_text", "address", "path", "port")
 
-    def __init__(self, head: RequestHead, peer: tuple[Any, ...] | None) -> None:
+    def __init__(self, head: RequestHead, peer: Peer) -> None:
         self._text, self.path = head.text, head.path
-        self.address, self.port = (str((peer or NOWHERE)[0]), int((peer or NOWHERE)[1]))
+        self.address, self.port = peer
 
     @property
     def head(self) -> RequestHead:

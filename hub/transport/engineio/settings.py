@@ -19,4 +19,4 @@ class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     uncapped_addresses: tuple[str, ...] = ("127.0.0.1", "::1")
     """Addresses without that limit: a reverse proxy on this machine speaks for everybody."""
     max_payload: int = 1_000_000
-    """Of one message, or of the body of one POST."""
+    """Of one message, a Socket.IO packet with all its attachments, or the body of one POST."""

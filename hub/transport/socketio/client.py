@@ -9,7 +9,7 @@ import orjson
 from hub.transport.engineio.engine import new_id
 from hub.transport.engineio.request import Request
 from hub.transport.engineio.session import Reason, Session
-from hub.transport.engineio.websocket import CloseCode
+from hub.transport.engineio.websocket import CloseCode, ProtocolError
 from hub.transport.socketio.codecs import JSON, Codec
 from hub.transport.socketio.packets import (
     CONNECT,
@@ -154,12 +154,17 @@ class Client:
         packet = self._partial
         try:
             if packet is not None:
+                if packet.size + len(payload) > self.session.engine.settings.max_payload:
+                    # Each would be within the limit; so many would be held for who never sends the last.
+                    raise ProtocolError("a packet over the payload limit with its attachments", CloseCode.TOO_BIG)
                 packet.add_attachment(bytes(payload))
                 self._take(packet)
             elif self.codec.binary is not None:
                 self._take(self.codec.binary(payload))
             else:
                 raise ValueError("an attachment of nothing")
+        except ProtocolError as error:
+            self.session.fail(str(error), error.code)
         except (ValueError, RecursionError) as error:
             self.session.fail(str(error)[:100])
 

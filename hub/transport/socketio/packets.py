@@ -53,7 +53,7 @@ HALF_CHARACTER = HalfCharacter()
 class Packet:
     """A packet from a client. It is complete once it has its ``attachments``."""
 
-    __slots__ = ("_parts", "attachments", "data", "id", "namespace", "type")
+    __slots__ = ("_parts", "attachments", "data", "id", "namespace", "size", "type")
 
     def __init__(
         self, type: int, namespace: str = "/", id: int | None = None, data: Any = None, attachments: int = 0
@@ -64,10 +64,13 @@ class Packet:
         self.data = data
         self.attachments = attachments
         """How many are still to come."""
+        self.size = 0
+        """Bytes of a packet that has attachments, with those that have come."""
         self._parts: list[bytes] = []
 
     def add_attachment(self, data: bytes) -> None:
         """Take the next attachment; the last one puts all into their places. Raises ValueError for a bad place."""
+        self.size += len(data)
         self._parts.append(data)
         self.attachments -= 1
         if not self.attachments:
@@ -85,6 +88,7 @@ def decode_json(text: bytes) -> Packet:
     packet = Packet(kind)
     if kind >= BINARY_EVENT:
         packet.attachments, position = _attachments(text)
+        packet.size = 1 + len(text)
         packet.type -= BINARY_EVENT - EVENT
     if text[position : position + 1] == b"/":
         packet.namespace, position = _namespace(text, position)

@@ -94,10 +94,6 @@ class Rooms:
             if (socket := self.sockets.get(sid)) is not None:
                 yield socket
 
-    def names(self) -> set[str]:
-        """Rooms that have members."""
-        return {room for table in self._members.values() for room in table}
-
     def send(
         self, outboxes: Outboxes, rooms: Collection[str | None], packet: Encoded, skip: Collection[str] = ()
     ) -> int:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from socketio.exceptions import TimeoutError as AnswerTimeoutError
 
 from hub.transport.engineio.engine import Engine
 from hub.transport.engineio.outbox import Volatile
@@ -22,20 +21,12 @@ from hub.transport.socketio.codecs import JSON, MSGPACK, Codec
 from hub.transport.socketio.handlers import REJECTED, HandlerEndpoint
 from hub.transport.socketio.manager import RoomManager
 from hub.transport.socketio.observer import Observer
-from hub.transport.socketio.packets import EVENT
+from hub.transport.socketio.questions import Answers, ask, ask_and_wait, ask_each
 from hub.transport.socketio.rooms import Packets, Rooms
 from hub.transport.socketio.socket import PENDING, Socket
 
 PATHS = {"/socket.io/": JSON, "/socket.io-msgpack/": MSGPACK}
 """Where each parser is served."""
-
-
-@dataclass
-class Answers:
-    """What came back from a broadcast: the acknowledgement of each socket, and those that gave none in time."""
-
-    answers: dict[str, list[Any]] = field(default_factory=dict)
-    missing: list[str] = field(default_factory=list)
 
 
 class VolatilePackets(Packets):
@@ -169,20 +160,46 @@ class SocketServer(ApiServer):
     ) -> None:
         """See python-socketio. ``volatile``: dropped for receivers that do not keep up, instead of cutting them.
 
-        It does not wait: what is sent leaves at the end of the loop's turn, in the order of the calls.
+        It does not wait: what is sent leaves at the end of the loop's turn, in the order of the calls. Raises
+        ValueError for a ``callback`` if the event is not for one client; :meth:`broadcast` gets the answers of many.
         """
         namespace, target = namespace or "/", to or room
-        arguments = [event, *data] if isinstance(data, tuple) else [event] if data is None else [event, data]
+        arguments = _arguments(event, data)
         if callback is not None:
-            socket = self.rooms_of(namespace).sockets.get(target)
-            if socket is not None:
-                ack_id = socket.expect(self._handlers.answer_to(socket, callback))
-                socket.send(socket.client.codec.encode(EVENT, namespace, ack_id, arguments))
-                if self.observer is not None:
-                    self.observer.sent((socket,), arguments)
+            if (socket := self._only(namespace, target)) is not None:
+                ask(socket, arguments, self._handlers.answer_to(socket, callback))
             return
         packets = VolatilePackets if volatile else Packets
         self._send(namespace, target, packets(namespace, arguments), skip_sid)
+
+    async def call(
+        self,
+        event: str,
+        data: Any = None,
+        to: str | None = None,
+        sid: str | None = None,
+        namespace: str | None = None,
+        timeout: float | None = 60,  # noqa: ASYNC109 # as python-socketio has it
+        ignore_queue: bool = False,
+    ) -> Any:
+        """See python-socketio. A client that has gone is waited for like one that does not answer.
+
+        Raises ValueError for rooms, and TimeoutError of socketio.exceptions.
+        """
+        socket = self._only(namespace or "/", to or sid)
+        try:
+            answer = await ask_and_wait(socket, _arguments(event, data), timeout)
+        except TimeoutError:
+            raise AnswerTimeoutError from None
+        return tuple(answer) if len(answer) > 1 else answer[0] if answer else None
+
+    def _only(self, namespace: str, target: Any) -> Socket | None:
+        """The socket whose id ``target`` is; ``None`` if that has gone. Raises ValueError for rooms and for all."""
+        rooms = self.rooms_of(namespace)
+        socket = rooms.sockets.get(target) if isinstance(target, str) else None
+        if socket is None and (not isinstance(target, str) or rooms.count(target)):
+            raise ValueError(f"an acknowledgement is asked of one client, by its sid, and not of {target!r}")
+        return socket
 
     def _send(self, namespace: str, target: Any, packets: Packets, skip_sid: Any = None) -> None:
         rooms = target if isinstance(target, list | tuple | set) else [target]
@@ -206,28 +223,10 @@ class SocketServer(ApiServer):
         rooms, skip = self.rooms_of(namespace), _ids(skip_sid)
         targets = room if isinstance(room, list) else [room]
         sockets = {one.sid: one for name in targets for one in rooms.members(name) if one.sid not in skip}
-        outcome, done = Answers(), asyncio.Event()
         self._broadcasts += 1
         ack_id = BROADCAST_IDS + self._broadcasts
-        for sid, socket in sockets.items():
-
-            def answer(arguments: list[Any], sid: str = sid) -> None:
-                outcome.answers[sid] = arguments
-                if len(outcome.answers) == len(sockets):
-                    done.set()
-
-            socket.expect(answer, ack_id)
-        arguments = [event, *data] if isinstance(data, tuple) else [event] if data is None else [event, data]
-        self._send(namespace, list(sockets), Packets(namespace, arguments, ack_id))
-        try:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(timeout_s if sockets else 0):
-                    await done.wait()
-        finally:
-            for socket in sockets.values():
-                socket.forget(ack_id)
-        outcome.missing = [sid for sid in sockets if sid not in outcome.answers]
-        return outcome
+        packets = Packets(namespace, _arguments(event, data), ack_id)
+        return await ask_each(sockets, ack_id, lambda: self._send(namespace, list(sockets), packets), timeout_s)
 
     # ---------------------------------------------------------------- ending
 
@@ -281,6 +280,11 @@ class SocketServer(ApiServer):
 
 BROADCAST_IDS = 1 << 40
 """Acknowledgement ids of broadcasts begin here, far above those that each socket counts for itself."""
+
+
+def _arguments(event: str, data: Any) -> list[Any]:
+    """What an event is sent with: of a tuple, each item is an argument of its own."""
+    return [event, *data] if isinstance(data, tuple) else [event] if data is None else [event, data]
 
 
 def _ids(skip: Iterable[str] | str | None) -> Collection[str]:

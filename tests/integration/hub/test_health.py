@@ -1,5 +1,9 @@
 """Health, metrics and descriptions of a node."""
 
+import socket
+
+import pytest
+
 from tests.support.hub import RunningHub, running_hub, settings
 
 
@@ -36,6 +40,15 @@ async def test_metrics_count_connections_and_events(node: RunningHub) -> None:
         text = await response.text()
     for name in ("hub_connections", "hub_events_total", "hub_deliveries_total", "hub_http_request_seconds"):
         assert name in text
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="no IPv6 here")
+async def test_this_machine_is_known_by_its_ipv4_address_on_a_socket_of_both_families(
+    database_url: str, redis_url: str
+) -> None:
+    chosen = settings(database_url, redis_url)
+    async with running_hub(chosen, dual_stack=True) as node, node.http.get(f"{node.url}/metrics") as response:
+        assert response.status == 200
 
 
 async def test_the_wire_is_described_by_every_node(node: RunningHub) -> None:

@@ -11,7 +11,7 @@ from hub.transport.engineio.settings import EngineSettings
 from hub.transport.engineio.websocket import CloseCode
 from hub.transport.socketio.client import MAX_IN_FLIGHT
 from tests.support.local_server import LocalServer, local_server
-from tests.support.raw_engineio import PollingSession, Session
+from tests.support.raw_engineio import PollingSession, Session, WebSocketSession
 from tests.support.raw_http import request
 from tests.support.wait import until
 
@@ -206,3 +206,31 @@ async def test_a_body_that_is_not_what_its_head_says_ends_its_session(local: Loc
     connection.send(request("POST", session.target, None, **headers) + post["body"])
     assert (await connection.response()).status == 400
     assert local.engine.sessions == {}
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_a_packet_with_all_its_attachments_is_no_bigger_than_a_message_may_be(transport: str) -> None:
+    limit = 5000
+    head = '453-1["message-with-ack",{"_placeholder":true,"num":1}]'
+    async with local_server(EngineSettings(max_payload=limit)) as local:
+        session = await connected(local, transport)
+        for part in (head, b"x" * 2000, b"fits", b"x" * (limit - len(head) - 2004)):
+            await session.send(part)
+        assert [await session.packet() for _ in range(2)] == ['461-1[{"_placeholder":true,"num":0}]', b"fits"]
+
+        for part in (head, b"x" * 2000, b"fits", b"x" * (limit - len(head) - 2003)):
+            await session.send(part)
+        if isinstance(session, WebSocketSession):
+            assert (await session.closed()).code == CloseCode.TOO_BIG
+        else:
+            await session.ended()
+        await local.client.close()
+        await until(lambda: not local.left_behind())
+
+
+async def test_attachments_are_refused_when_they_are_too_many_bytes_and_not_when_the_last_has_come() -> None:
+    async with local_server(EngineSettings(max_payload=5000)) as local:
+        session = await connected(local, "websocket")
+        assert isinstance(session, WebSocketSession)
+        await session.send('4510-["message"]', b"x" * 4000, b"x" * 4000)
+        assert (await session.closed()).code == CloseCode.TOO_BIG

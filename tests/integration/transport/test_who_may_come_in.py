@@ -1,6 +1,7 @@
 """Who may come in, how many from one address, and for how long without a CONNECT."""
 
 import json
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
@@ -65,6 +66,38 @@ async def test_addresses_that_speak_for_everybody_have_no_limit() -> None:
         for _ in range(5):
             await local.client.websocket("/socket.io/")
         assert open_from(local) == 5
+
+
+@pytest.fixture
+async def dual_stack() -> AsyncIterator[LocalServer]:
+    """A server on a socket of both families, which shows IPv4 addresses as IPv6."""
+    if not socket.has_dualstack_ipv6():
+        pytest.skip("no IPv6 here")
+    settings = EngineSettings(connections_per_address=LIMIT, uncapped_addresses=(HERE,))
+    async with local_server(settings, dual_stack=True) as local:
+        yield local
+
+
+async def test_an_ipv4_address_is_itself_on_a_socket_of_both_families(dual_stack: LocalServer) -> None:
+    for _ in range(LIMIT + 1):
+        await dual_stack.client.websocket("/socket.io/")
+    assert open_from(dual_stack) == LIMIT + 1, "it is on the list of those without a limit"
+    other = Client(dual_stack.client.port, source="127.0.0.2")
+    for _ in range(LIMIT):
+        await other.websocket("/socket.io/")
+    assert open_from(dual_stack, "127.0.0.2") == LIMIT
+    connection = await other.connection()
+    connection.send(request("GET", POLL))
+    assert (await connection.response()).status == 429
+    await other.close()
+
+
+@pytest.mark.parametrize("transport", ["websocket", "polling"])
+async def test_a_connect_handler_sees_an_ipv4_address_as_such(dual_stack: LocalServer, transport: str) -> None:
+    seen: list[str] = []
+    dual_stack.server.on("connect", lambda _sid, environ, _auth: seen.append(environ["REMOTE_ADDR"]))
+    await (await dual_stack.client.session(transport, "/socket.io/")).send("40")
+    await until(lambda: seen == [HERE])
 
 
 async def websocket(connection: RawConnection, target: str = WEBSOCKET) -> RawWebSocket:

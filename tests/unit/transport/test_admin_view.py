@@ -6,6 +6,7 @@ from typing import Any, cast
 import orjson
 import pytest
 
+from hub.transport.engineio.addresses import NOWHERE
 from hub.transport.engineio.handshake import RequestHead
 from hub.transport.engineio.request import Request
 from hub.transport.socketio.admin import view
@@ -67,7 +68,7 @@ def test_a_socket_with_a_websocket_says_so() -> None:
 
 
 def test_no_secret_of_a_request_is_shown() -> None:
-    shown = orjson.dumps(view.describe(socket_of(Request(RequestHead(HEAD), None)), SINCE, {}))
+    shown = orjson.dumps(view.describe(socket_of(Request(RequestHead(HEAD), NOWHERE)), SINCE, {}))
     assert b"sesame" not in shown
     assert FakeSession.sid.encode() not in shown
     assert FakeSession.sid[:12].encode() not in shown, "what the protocol's own server shows of a client's id"
@@ -84,7 +85,7 @@ def test_the_sockets_of_a_client_share_an_id_that_others_do_not_have() -> None:
 
 
 def test_what_clients_make_long_is_cut() -> None:
-    socket = socket_of(Request(RequestHead(HEAD), None))
+    socket = socket_of(Request(RequestHead(HEAD), NOWHERE))
     socket.rooms = {f"room {number} " + "y" * 1000 for number in range(5 * MAX_ROOMS)}
     shown = view.describe(socket, SINCE, {})
     assert shown["handshake"]["headers"]["user-agent"] == "x" * MAX_TEXT + CUT

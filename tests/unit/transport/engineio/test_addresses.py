@@ -1,9 +1,10 @@
 """Connections by address: what one may have, and that nothing is kept of one that has none."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.transport.engineio.addresses import Addresses
+from hub.transport.engineio.addresses import Addresses, plain
 
 
 def test_an_address_may_have_so_many_and_others_are_not_concerned() -> None:
@@ -21,6 +22,27 @@ def test_a_connection_that_was_refused_counts_until_it_is_gone() -> None:
     addresses.leave("a")
     addresses.leave("a")
     assert addresses.enter("a")
+
+
+@pytest.mark.parametrize(
+    ("shown", "address"),
+    [
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("192.0.2.1", "192.0.2.1"),
+        ("::1", "::1"),
+        ("2001:db8::ffff:1", "2001:db8::ffff:1"),
+        ("::ffff:1", "::ffff:1"),
+        ("fe80::1%eth0.5", "fe80::1%eth0.5"),
+        ("", ""),
+    ],
+)
+def test_an_ipv4_mapped_address_is_the_one_in_it_and_all_others_are_as_they_are(shown: str, address: str) -> None:
+    assert plain(shown) == address
+
+
+def test_an_uncapped_address_may_be_written_as_a_socket_of_both_families_shows_it() -> None:
+    addresses = Addresses(0, uncapped=["::ffff:192.0.2.1"])
+    assert addresses.enter("192.0.2.1")
 
 
 addresses = st.lists(st.sampled_from("abc"), max_size=30)

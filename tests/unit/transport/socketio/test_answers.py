@@ -1,10 +1,12 @@
 """Acknowledgements, both ways: whatever a handler returns and a client answers, the connection goes on."""
 
 import asyncio
+import inspect
 import logging
 from typing import Any
 
 import pytest
+import socketio
 from socketio.exceptions import TimeoutError as AnswerTimeoutError
 
 from hub.transport.socketio.packets import decode_msgpack
@@ -101,6 +103,31 @@ async def test_a_callback_gets_what_the_client_answers(server: SocketServer) -> 
     assert not client.ended
 
 
+@pytest.mark.parametrize("to", [None, "room", "lonely", ["room"], {"room"}], ids=str)
+async def test_a_callback_is_for_one_client_and_a_room_is_refused(server: SocketServer, to: Any) -> None:
+    clients = [await connected(server)]
+    await server.enter_room(sid_of(server), "lonely")
+    clients.append(LocalClient(server))
+    clients[1].send("40")
+    await settle()
+    clients[1].received()
+    for sid in server.rooms_of("/").sockets:
+        await server.enter_room(sid, "room")
+    with pytest.raises(ValueError, match="one client"):
+        await server.emit("ask", room=to, callback=print)
+    await settle()
+    assert [client.received() for client in clients] == [[], []]
+
+
+async def test_a_callback_of_a_client_that_has_gone_is_never_called_and_no_error(server: SocketServer) -> None:
+    client = await connected(server)
+    sid = sid_of(server)
+    client.send("41")
+    await settle()
+    await server.emit("ask", to=sid, callback=print)
+    assert client.received() == []
+
+
 @pytest.mark.parametrize("answer", ["[1,2,3]", "[]", '["no number"]'])
 async def test_a_callback_that_the_clients_answer_does_not_suit_is_logged_and_the_connection_goes_on(
     server: SocketServer, answer: str, caplog: pytest.LogCaptureFixture
@@ -130,6 +157,53 @@ async def test_call_waits_for_the_answer_or_its_timeout(server: SocketServer) ->
     assert await call == ("one", "two")
     with pytest.raises(AnswerTimeoutError):
         await server.call("ask", to=sid_of(server), timeout=0.01)
+    with pytest.raises(AnswerTimeoutError):
+        await server.call("ask", to="who has gone", timeout=0.01)
+
+
+@pytest.mark.parametrize(("answer", "result"), [("[]", None), ("[1]", 1), ("[[1]]", [1]), ("[1,2]", (1, 2))])
+async def test_call_gives_what_was_answered_as_python_socketio_does(
+    server: SocketServer, answer: str, result: Any
+) -> None:
+    client = await connected(server)
+    call = asyncio.get_running_loop().create_task(server.call("ask", sid=sid_of(server)))
+    await settle()
+    client.send(f"431{answer}")
+    assert await call == result
+
+
+def test_call_takes_what_python_socketio_takes() -> None:
+    ours, stock = (inspect.signature(one.call).parameters.values() for one in (SocketServer, socketio.AsyncServer))
+    assert [(one.name, one.default) for one in ours] == [(one.name, one.default) for one in stock]
+
+
+async def test_call_asks_one_client_and_no_room(server: SocketServer) -> None:
+    client = await connected(server)
+    await server.enter_room(sid_of(server), "room")
+    for to in (None, "room"):
+        with pytest.raises(ValueError, match="one client"):
+            await server.call("ask", to=to)
+    await settle()
+    assert client.received() == []
+
+
+async def test_nothing_is_kept_of_a_question_that_is_over(server: SocketServer) -> None:
+    client = await connected(server)
+    [socket] = server.rooms_of("/").sockets.values()
+    with pytest.raises(AnswerTimeoutError):
+        await server.call("ask", to=socket.sid, timeout=0)
+    given_up = asyncio.get_running_loop().create_task(server.call("ask", to=socket.sid))
+    await settle()
+    given_up.cancel()
+    client.send('432["while it is being given up"]')
+    with pytest.raises(asyncio.CancelledError):
+        await given_up
+    for asking in (server.call("ask", object(), to=socket.sid), server.emit("x", object(), socket.sid, callback=print)):
+        with pytest.raises(TypeError):
+            await asking
+    assert not socket._answers
+    client.send('431["too late"]')
+    assert not client.ended
 
 
 async def test_an_attachment_nested_too_deeply_ends_the_connection_and_is_no_crash(server: SocketServer) -> None:

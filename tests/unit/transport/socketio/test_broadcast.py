@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from hub.transport.socketio.server import Answers, SocketServer
+from hub.transport.socketio.questions import Answers
+from hub.transport.socketio.server import SocketServer
 from tests.support.local_client import LocalClient, settle
 
 JSON_PATH, MSGPACK_PATH = "/socket.io/", "/socket.io-msgpack/"
@@ -117,6 +118,12 @@ async def test_who_answers_twice_is_taken_at_its_first_word(room: Room) -> None:
     room.members[0].answer(ack_id, "first")
     room.members[0].answer(ack_id, "second")
     assert (await asking).answers == {room.sids[0]: ["first"]}
+
+
+async def test_what_cannot_be_sent_is_not_waited_for(room: Room) -> None:
+    with pytest.raises(TypeError):
+        await room.server.broadcast("ask", object(), room="room", timeout_s=60)
+    assert room.waiting_answers() == []
 
 
 async def test_an_empty_room_is_not_waited_for(room: Room) -> None:

@@ -9,6 +9,7 @@ from socketio.exceptions import ConnectionRefusedError as SocketRefusedError
 
 from hub.transport.socketio.server import SocketServer
 from tests.support.local_client import LocalClient, settle
+from tests.support.local_server import rooms_kept
 from tests.support.wait import until
 
 
@@ -45,7 +46,7 @@ class Door:
         """What is still kept of clients."""
         server = self.server
         kept = [server.rooms_of(name).sockets for name in ("/", "/custom")]
-        return [one for one in (*kept, server.rooms_of("/").names(), server.environ, server.leaving) if one]
+        return [one for one in (*kept, rooms_kept(server.rooms_of("/")), server.environ, server.leaving) if one]
 
 
 @pytest.fixture
