@@ -45,29 +45,30 @@ class Turn:
     They stand in a line, each with its neighbours, so that one can be given up while it waits for those before it.
     """
 
-    __slots__ = ("_after", "_before", "_called", "_connection", "_key")
+    __slots__ = ("_after", "_before", "_called", "_key", "_loop", "_turns")
 
-    def __init__(self, connection: "Connection", key: str) -> None:
-        self._connection, self._key = connection, key
-        self._before: Turn | None = connection.turns.get(key)
+    def __init__(self, turns: dict[str, "Turn"], key: str, loop: AbstractEventLoop) -> None:
+        """``turns`` are the last ones of the connection by key."""
+        self._turns, self._key, self._loop = turns, key, loop
+        self._before: Turn | None = turns.get(key)
         self._after: Turn | None = None
         self._called: Future[None] | None = None
         """Done when its turn has come, if it waits for that."""
         if self._before is not None:
             self._before._after = self
-        connection.turns[key] = self
+        turns[key] = self
 
     async def then(self, handler: Handler[P], caller: Caller, payload: P) -> Reply:
         """Wait until it has come, and then have the event served."""
         if self._before is not None:
-            self._called = self._connection.engine.loop.create_future()
+            self._called = self._loop.create_future()
             await self._called
         reply = handler(caller, payload)
         return reply if reply is None or isinstance(reply, msgspec.Struct) else await reply
 
     def end(self) -> None:
         """The event is done, whatever came of it, or was given up. The turn of the next comes after all before it."""
-        before, after, turns = self._before, self._after, self._connection.turns
+        before, after, turns = self._before, self._after, self._turns
         if before is not None:
             before._after = after
         if after is not None:
@@ -80,12 +81,16 @@ class Turn:
             del turns[self._key]
 
 
-class Connection:
-    """One connection: a socket of the default namespace, and who it speaks for."""
+class Connection(UnderWay):
+    """One connection: a socket of the default namespace, who it speaks for, and how many of its events are under way.
 
-    __slots__ = ("caller", "engine", "expires_at_ms", "gate", "socket", "told", "turns", "under_way")
+    There may be 15 000 of them, most of them idle, so what an idle one does not need it does not have.
+    """
+
+    __slots__ = ("caller", "engine", "expires_at_ms", "gate", "socket", "told", "turns")
 
     def __init__(self, socket: Socket, gate: Gate, admission: Admission) -> None:
+        super().__init__()
         self.socket = socket
         self.engine = socket.client.session.engine
         self.gate = gate
@@ -93,10 +98,11 @@ class Connection:
         self.expires_at_ms = admission.expires_at_ms
         self.told = False
         """Whether the features have been told of it, and so must be told of its end."""
-        self.under_way = UnderWay()
-        self.turns: dict[str, Turn] = {}
-        """The last event of each order key, while there is one under way."""
+        self.turns: dict[str, Turn] | None = None
+        """The last event of each order key, while there is one under way; ``None`` before the first."""
 
     def in_order(self, key: str) -> Turn:
         """The place of an event behind every earlier one with the same key."""
-        return Turn(self, key)
+        if self.turns is None:
+            self.turns = {}
+        return Turn(self.turns, key, self.engine.loop)

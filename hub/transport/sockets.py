@@ -226,11 +226,11 @@ class Sockets:
 
     async def _begin(self, connection: Connection) -> None:
         """Join its rooms, tell the features, and say that it may begin."""
-        connection.under_way.begin()
+        connection.begin()
         try:
             await self._join_and_tell(connection)
         finally:
-            connection.under_way.end()
+            connection.end()
 
     async def _join_and_tell(self, connection: Connection) -> None:
         caller = connection.caller
@@ -276,7 +276,7 @@ class Sockets:
         """Tell the features, after the last event, so that none brings back what a hook has taken away."""
         try:
             async with asyncio.timeout(LAST_EVENTS_S):
-                await connection.under_way.settled(connection.engine.loop)
+                await connection.settled(connection.engine.loop)
         except TimeoutError:
             log.warning("a connection has gone, and an event of it is still being handled")
         try:
@@ -359,7 +359,7 @@ class Sockets:
                     event.turn = connection.in_order(route.order(payload))
             connection.socket.client.begin()
             self._under_way.begin()
-            connection.under_way.begin()
+            connection.begin()
             task = connection.engine.spawn(waiting)
         except Exception as error:  # of a plain handler: nothing has begun
             self._finish(event, error, None)
@@ -378,7 +378,7 @@ class Sockets:
         if not task.cancelled():
             self._finish(event, task.exception(), None if task.exception() else task.result())
         connection.socket.client.end()
-        connection.under_way.end()
+        connection.end()
         self._under_way.end()
 
     def _finish(self, event: Event, error: BaseException | None, reply: Reply) -> None:

@@ -3,19 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from hub.transport.engineio.outbox import Outboxes, Sink
 from hub.transport.socketio.codecs import JSON, MSGPACK, Codec
 from hub.transport.socketio.packets import EVENT
-from hub.transport.socketio.socket import NO_ROOMS, Socket
+from hub.transport.socketio.socket import Socket
 
 if TYPE_CHECKING:
     from hub.transport.socketio.observer import Observer
 
 CODECS = (JSON, MSGPACK)
 
-Members = dict[str, Sink]
+FEW_ROOMS: Final = 4
+"""So many rooms of a socket are a tuple: most sockets are in two, and a set takes 160 bytes more."""
+
+
+class Lone(Mapping[str, Sink]):
+    """The one member of a room. A dict takes 200 bytes more, and every person and every sign-in has a room."""
+
+    __slots__ = ("_sid", "_sink")
+
+    def __init__(self, sid: str, sink: Sink) -> None:
+        self._sid, self._sink = sid, sink
+
+    def __len__(self) -> int:
+        return 1
+
+    def __iter__(self) -> Iterator[str]:
+        yield self._sid
+
+    def __getitem__(self, sid: str) -> Sink:
+        if sid != self._sid:
+            raise KeyError(sid)
+        return self._sink
+
+
+Members = Lone | dict[str, Sink]
 """The sink of each socket, by its id. Sending touches nothing but sinks, so a socket that is not accepted yet, whose
 sink is a lobby, needs no condition in the loop."""
 
@@ -45,40 +69,55 @@ class Rooms:
 
     def join(self, socket: Socket, room: str) -> None:
         """Put a socket that is known into a room."""
-        if socket.sid in self.sockets:
-            table = self._members[socket.client.codec]
-            members = table.get(room)
-            if members is None:
-                members = table[room] = {}
-            members[socket.sid] = socket.sink
-            if self.observer is not None and room not in socket.rooms:
-                self.observer.joined(socket, room)
-            if socket.rooms is NO_ROOMS:
-                socket.rooms = {room}
-            else:
-                socket.rooms.add(room)
+        if socket.sid not in self.sockets or room in socket.rooms:
+            return
+        self._put_in(socket, room)
+        if isinstance(socket.rooms, set):
+            socket.rooms.add(room)
+        elif len(socket.rooms) < FEW_ROOMS:
+            socket.rooms = (*socket.rooms, room)
+        else:
+            socket.rooms = {*socket.rooms, room}
+        if self.observer is not None:
+            self.observer.joined(socket, room)
 
     def leave(self, socket: Socket, room: str) -> None:
         """Take a socket out of a room."""
-        if room in socket.rooms:
+        if room not in socket.rooms:
+            return
+        if isinstance(socket.rooms, set):
             socket.rooms.discard(room)
-            self._take_out(socket, room)
-            if self.observer is not None:
-                self.observer.left(socket, room)
+        else:
+            socket.rooms = tuple(other for other in socket.rooms if other != room)
+        self._take_out(socket, room)
+        if self.observer is not None:
+            self.observer.left(socket, room)
+
+    def _put_in(self, socket: Socket, room: str) -> None:
+        """Add the socket, or the sink that it has now."""
+        table = self._members[socket.client.codec]
+        members = table.get(room)
+        if isinstance(members, Lone) and socket.sid not in members:
+            members = table[room] = dict(members)
+        if isinstance(members, dict):
+            members[socket.sid] = socket.sink
+        else:
+            table[room] = Lone(socket.sid, socket.sink)
 
     def _take_out(self, socket: Socket, room: str) -> None:
         table = self._members[socket.client.codec]
         members = table.get(room)
-        if members is not None:
-            members.pop(socket.sid, None)
-            if not members:
-                del table[room]
+        if members is None or socket.sid not in members:
+            return
+        if isinstance(members, dict) and len(members) > 1:
+            del members[socket.sid]
+        else:
+            del table[room]
 
     def moved(self, socket: Socket) -> None:
         """The socket has another sink: it was accepted."""
-        table = self._members[socket.client.codec]
         for room in socket.rooms:
-            table[room][socket.sid] = socket.sink
+            self._put_in(socket, room)
 
     def count(self, room: str) -> int:
         """Members of a room."""

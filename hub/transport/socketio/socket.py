@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from hub.transport.engineio.outbox import MAX_HELD_BYTES, Sink
 from hub.transport.engineio.session import CLOSING, Reason
@@ -18,8 +18,6 @@ PENDING: Final = 0
 CONNECTED: Final = 1
 GONE: Final = 2
 
-NO_ROOMS: Final = cast("set[str]", frozenset())
-"""Of sockets that are in none. Shared, since an empty set takes 216 bytes, and frozen, so that it stays empty."""
 Answer = Callable[[list[Any]], object]
 """Takes the arguments of an acknowledgement."""
 
@@ -60,7 +58,7 @@ class Socket:
         """Known to others, unlike the session's id."""
         self.state = PENDING
         self.sink: Sink = Lobby(client)
-        self.rooms = NO_ROOMS
+        self.rooms: tuple[str, ...] | set[str] = ()
         """Changed by hub.transport.socketio.rooms alone."""
         self.early: list[tuple[list[Any], int | None]] | None = []
         """Events (and acknowledgement ids) that came before :meth:`begin`; ``None`` after it. There is one at most:

@@ -155,7 +155,7 @@ async def test_a_connection_that_is_gone_leaves_no_room_and_no_order(node: Runni
     node.hub.sockets.join(connection_id, RoomName("room:late"))
     assert connection.socket.rooms, "it was in some"
     assert not any(node.hub.sockets.count(RoomName(room)) for room in (*connection.socket.rooms, "room:late"))
-    assert connection.turns == {}
+    assert not connection.turns
 
 
 async def test_a_slow_disconnect_hook_of_one_does_not_hold_up_the_end_of_another(node: RunningHub) -> None:
