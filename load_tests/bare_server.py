@@ -43,8 +43,13 @@ class Echo:
         """See Receiver."""
 
 
-def bare_server(settings: EngineSettings) -> SocketServer:
-    """A server with the handlers of the protocol suites and of the benchmark."""
+PAUSE_S = 0.01
+"""Between CONNECT and ``auth``. The suites look at one message and only then wait for the next, so one that comes in
+the same segment, as ours would, is lost on them."""
+
+
+def bare_server(settings: EngineSettings, *, greets: bool = True) -> SocketServer:
+    """A server with the handlers of the protocol suites and of the benchmark. ``greets``: with the event ``auth``."""
     server = SocketServer(settings)
 
     def echo(session: Session, _request: Request) -> Echo:
@@ -52,13 +57,18 @@ def bare_server(settings: EngineSettings) -> SocketServer:
 
     server.engine.endpoints["/engine.io/"] = echo
     for namespace in ("/", "/custom"):
-        _serve_suites(server, namespace)
+        _serve_suites(server, namespace, greets)
     _serve_benchmark(server)
     return server
 
 
-def _serve_suites(server: SocketServer, namespace: str) -> None:
+def _serve_suites(server: SocketServer, namespace: str, greets: bool) -> None:
     async def connect(sid: str, _environ: dict[str, Any], auth: Any) -> None:
+        if greets:
+            server.start_background_task(greet, sid, auth)
+
+    async def greet(sid: str, auth: Any) -> None:
+        await asyncio.sleep(PAUSE_S)
         await server.emit("auth", auth or {}, to=sid, namespace=namespace)
 
     async def message(sid: str, *arguments: Any) -> None:
@@ -87,8 +97,8 @@ def _serve_benchmark(server: SocketServer) -> None:
     server.on("echo", echo)
 
 
-async def _serve(port: int, settings: EngineSettings) -> None:
-    server = bare_server(settings)
+async def _serve(port: int, settings: EngineSettings, greets: bool) -> None:
+    server = bare_server(settings, greets=greets)
     door = Doorkeeper(server.engine, OriginRule(["*"]))
     app = web.Application()
     PollingRoutes(door).add_routes(app)
@@ -115,6 +125,7 @@ def main() -> None:
     for name in ("ping_interval", "ping_timeout", "connect_timeout"):
         default_ms = round(getattr(defaults, f"{name}_s") * 1000)
         parser.add_argument(f"--{name.replace('_', '-')}-ms", type=float, default=default_ms)
+    parser.add_argument("--no-auth-event", action="store_true", help="send nothing after CONNECT, like the other peers")
     given = parser.parse_args()
     settings = EngineSettings(
         ping_interval_s=given.ping_interval_ms / 1000,
@@ -122,7 +133,7 @@ def main() -> None:
         connect_timeout_s=given.connect_timeout_ms / 1000,
     )
     with asyncio.Runner(loop_factory=HubLoop) as runner:
-        runner.run(_serve(given.port, settings))
+        runner.run(_serve(given.port, settings, not given.no_auth_event))
 
 
 if __name__ == "__main__":

@@ -81,8 +81,8 @@ class Hosts:
     def _command(self, name: str, port: int) -> tuple[list[str], dict[str, str]]:
         """What to start, and what to put into its environment."""
         commands: Mapping[str, Callable[[], list[str]]] = {
-            "transport": lambda: [sys.executable, "-m", "load_tests.bare_server", "--port", str(port)],
-            "stock": lambda: [sys.executable, "-m", "load_tests.peers.stock_server", "--port", str(port)],
+            "transport": lambda: [*_module("load_tests.bare_server", port), "--no-auth-event"],
+            "stock": lambda: _module("load_tests.peers.stock_server", port),
             "node": lambda: self._node(port),
             "node-redis": lambda: [*self._node(port), self._needed().redis_url],
             "floor": lambda: [str(compile_floor(self.cache)), str(port)],
@@ -154,3 +154,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+def _module(name: str, port: int) -> list[str]:
+    return [sys.executable, "-m", name, "--port", str(port)]

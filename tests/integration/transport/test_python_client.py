@@ -24,11 +24,24 @@ async def test_events_acknowledgements_and_bytes_come_and_go(parser: str, transp
     async with listening(bare_server(EngineSettings())) as port:
         url = f"http://127.0.0.1:{port}"
         await client.connect(url, auth={"token": "1"}, transports=transports, socketio_path=PATHS[parser])
+        await until(lambda: len(received) == 1)
         await client.emit("message", (1, PAYLOAD))
         assert await client.call("message-with-ack", PAYLOAD, timeout=5) == PAYLOAD
         await until(lambda: len(received) == 2)
         assert received == [("auth", {"token": "1"}), (1, PAYLOAD)]
         assert client.transport() == transports[-1]
+        await client.disconnect()
+
+
+async def test_auth_comes_by_itself_for_suites_that_take_one_message_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("load_tests.bare_server.PAUSE_S", 3600.0)
+    received: list[Any] = []
+    client = socketio.AsyncClient(reconnection=False)
+    client.on("auth", received.append)
+    async with listening(bare_server(EngineSettings())) as port:
+        await client.connect(f"http://127.0.0.1:{port}", transports=["websocket"])
+        assert await client.call("message-with-ack", 1, timeout=5) == 1
+        assert received == []
         await client.disconnect()
 
 
