@@ -1,15 +1,16 @@
 """What something costs a server: CPU time of its threads, and of the processes that work for it."""
 
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from load_tests.bench.processes import cpu_of, cpu_of_all
+from load_tests.bench.processes import cpu_of, cpu_of_all, stolen_s
 from load_tests.bench.transport.servers import Server
 
 LOOK_S = 0.1
-QUIET_LOOKS = 4
-"""A server that did next to nothing at so many looks in a row has done all it had to."""
+QUIET_S = 0.4
+"""A server that did next to nothing for so long has done all it had to."""
 BUSY = 0.15
 """Part of the time, running or waiting for its core, that is more than next to nothing: an idle hub has been seen to
 take 7 ms at once, and a server without a core to be anything but idle.
@@ -23,7 +24,8 @@ class Taken:
 
     value: float
     waited: float = 0.0
-    """How long the server waited for its core, as a part of the time that it wanted it."""
+    """How long the server waited for its core, as a part of the time that it wanted it, with what the machine's host
+    took of its cores, as a part of all time."""
     busy: float = 0.0
     """Part of the time that it had one."""
     beside: Mapping[str, float] = field(default_factory=dict)
@@ -40,6 +42,8 @@ class Use:
     run_ns: int
     wait_ns: int
     beside_ns: Mapping[str, int]
+    stolen: float = 0.0
+    """Part of the time of all cores that the machine's host gave to others."""
 
     def per(self, operations: int, missing: int = 0) -> Taken:
         """Microseconds per operation."""
@@ -49,8 +53,8 @@ class Use:
 
     @property
     def waited(self) -> float:
-        """How long the server waited for its core, as a part of the time that it wanted it."""
-        return self.wait_ns / max(self.run_ns + self.wait_ns, 1)
+        """See Taken."""
+        return self.wait_ns / max(self.run_ns + self.wait_ns, 1) + self.stolen
 
     @property
     def busy(self) -> float:
@@ -64,6 +68,7 @@ class Meter:
     def __init__(self, server: Server) -> None:
         self._server = server
         self._started = time.monotonic()
+        self._stolen_s = stolen_s()
         self._cpu = cpu_of(server.pid)
         self._beside = self._now_beside()
 
@@ -71,12 +76,14 @@ class Meter:
         """What has been used so far."""
         used = cpu_of(self._server.pid).since(self._cpu)
         beside = {what: now - self._beside[what] for what, now in self._now_beside().items()}
-        return Use(time.monotonic() - self._started, used.run_ns, used.wait_ns, beside)
+        seconds = time.monotonic() - self._started
+        stolen = (stolen_s() - self._stolen_s) / (seconds * (os.cpu_count() or 1))
+        return Use(seconds, used.run_ns, used.wait_ns, beside, stolen)
 
-    def read_when_quiet(self) -> Use:
-        """What has been used once the server has come to rest; a minute at most."""
+    def read_when_quiet(self, quiet_s: float = QUIET_S) -> Use:
+        """What has been used once the server has done nothing for so long; a minute at most."""
         quiet_looks, use = 0, self.read()
-        while quiet_looks < QUIET_LOOKS and use.seconds < LONGEST_S:
+        while quiet_looks * LOOK_S < quiet_s and use.seconds < LONGEST_S:
             time.sleep(LOOK_S)
             before, use = use, self.read()
             wanted_ns = use.run_ns + use.wait_ns - before.run_ns - before.wait_ns

@@ -52,6 +52,15 @@ class Server:
     beside: Mapping[str, Sequence[int]] = field(default_factory=dict)
     """Processes that work for it, by what they are."""
 
+    @property
+    def afterwork_s(self) -> float:
+        """How long after its clients have gone it may begin to do something about it.
+
+        A hub holds people for five seconds before others see them go. With thousands of them that takes seconds, in
+        the middle of what is measured next.
+        """
+        return 0.0 if self.crowd is None else 6.0
+
 
 @dataclass(frozen=True)
 class Hosts:

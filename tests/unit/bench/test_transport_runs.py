@@ -23,17 +23,22 @@ def always() -> bool:
 
 def test_a_run_in_which_the_server_waited_for_its_core_is_taken_again() -> None:
     taken = in_turn(Taken(1, waited=0.3), Taken(2, waited=0.05), Taken(3, waited=0.0))
-    assert least_disturbed(taken, attempts=5, has_time=always).value == 2
+    assert least_disturbed(taken, limit=0.1, attempts=5, has_time=always).value == 2
 
 
 def test_after_the_last_attempt_the_one_with_the_shortest_wait_counts() -> None:
     taken = in_turn(Taken(1, waited=0.5), Taken(2, waited=0.2), Taken(3, waited=0.4))
-    assert least_disturbed(taken, attempts=3, has_time=always).value == 2
+    assert least_disturbed(taken, limit=0.1, attempts=3, has_time=always).value == 2
 
 
 def test_without_time_nothing_is_taken_again() -> None:
     taken = in_turn(Taken(1, waited=0.5))
-    assert least_disturbed(taken, attempts=5, has_time=lambda: False).value == 1
+    assert least_disturbed(taken, limit=0.1, attempts=5, has_time=lambda: False).value == 1
+
+
+def test_what_the_host_took_of_the_cores_counts_as_waiting() -> None:
+    use = Use(seconds=1.0, run_ns=900, wait_ns=100, beside_ns={}, stolen=0.25)
+    assert use.per(1).waited == pytest.approx(0.35)
 
 
 def test_a_cost_is_cpu_time_for_each_operation_with_what_worked_beside() -> None:
