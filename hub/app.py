@@ -26,7 +26,7 @@ from hub.gate.tickets import TicketOffice, tickets_api
 from hub.kernel.clock import Clock, SystemClock
 from hub.kernel.events import EventRouter, merge
 from hub.kernel.http import RestApi
-from hub.kernel.ids import NodeId, new_ulid
+from hub.kernel.ids import NodeId, new_ulid, tag_of
 from hub.kernel.ports import Authenticator, Roles
 from hub.kernel.tasks import Tasks
 from hub.lifecycle import Hub
@@ -115,7 +115,7 @@ def _interface(features: Sequence[Feature]) -> tuple[list[RestApi], EventRouter]
 
 def _core(settings: Settings, pool: asyncpg.Pool, redis: Redis, clock: Clock) -> Core:
     tasks, node_id = Tasks(), NodeId(new_ulid())
-    server = SocketServer(settings.sockets)
+    server = SocketServer(settings.sockets, node=tag_of(node_id))
     sockets = Sockets(server, node_id, tasks)
     try:
         serve_admin_ui(server, sockets, settings.admin_ui, node_id)

@@ -1,49 +1,72 @@
-"""Node leases: which nodes are alive, agreed on through Redis, and fenced when they lapse."""
+"""Node leases: which nodes are alive and how to reach them, agreed on through Redis, and fenced when they lapse."""
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from hub.kernel.errors import Unavailable
-from hub.kernel.ids import NodeId
+from hub.kernel.ids import NodeId, NodeTag, tag_of
+from hub.kernel.ports import NodeAddress
 from hub.kernel.tasks import Running, Tasks
 
 log = logging.getLogger(__name__)
 
 KEY = "hub:nodes"
+ADDRESSES = "{hub:nodes}:addresses"
 BEAT_S = 2.0
 """Three beats fit into a lease, so that one lost beat and one slow one kill nobody. A beat that takes longer than the
 pause between two counts as lost."""
 LEASE_MS = 6_000
 FRESH_S = 0.25
 """How long an answer of ``live`` is reused: joins and the presence sweeper ask several times a second."""
+KNOWN_FRESH_S = BEAT_S
+"""How long the address of a node is used without a look at its lease, for every poll that is passed on."""
+UNKNOWN_FRESH_S = 0.05
+"""How long a node that was not there is taken for absent: less than a node needs from its lease to its first session,
+and so little that made-up session ids cost Redis 20 questions a second at most."""
+LOOK_S = 1.0
+"""Longest wait for an address."""
 
 # Time is Redis's own, so that the clocks of the nodes need not agree. Answers whether the lease had lapsed before.
+# The address is written with each beat: a Redis that lost its memory learns it again.
 BEAT = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local until_ms = redis.call('ZSCORE', KEYS[1], ARGV[1])
 redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - 3600000)
+redis.call('HSET', KEYS[2], ARGV[1], ARGV[3])
+for _, gone in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now - 3600000)) do
+  redis.call('ZREM', KEYS[1], gone)
+  redis.call('HDEL', KEYS[2], gone)
+end
 return (until_ms and tonumber(until_ms) >= now) and 1 or 0
 """
+# Node and address in turn; the address of a node that has none is empty.
 LIVE = """
 local time = redis.call('TIME')
-return redis.call('ZRANGEBYSCORE', KEYS[1], time[1] * 1000 + math.floor(time[2] / 1000), '+inf')
+local answer = {}
+for _, node in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], time[1] * 1000 + math.floor(time[2] / 1000), '+inf')) do
+  answer[#answer + 1] = node
+  answer[#answer + 1] = redis.call('HGET', KEYS[2], node) or ''
+end
+return answer
 """
+KEYS = [KEY, ADDRESSES]
 
 
 class RedisNodes:
-    """This node's lease, and the view of the others. Implements hub.kernel.ports.Nodes.
+    """This node's lease, and the view of the others. Implements hub.kernel.ports.Nodes and NodeDirectory.
 
     ``lapsed`` is run when this node finds that its own lease had run out (it was paused, or cut off from Redis):
     others have declared it dead meanwhile, so whatever it holds under its name is void and its connections must start
-    anew.
+    anew. ``address`` is set before ``start``.
     """
 
     def __init__(self, redis: Redis, node_id: NodeId, tasks: Tasks) -> None:
@@ -52,8 +75,11 @@ class RedisNodes:
         self._tasks = tasks
         self._beat = redis.register_script(BEAT)
         self._live = redis.register_script(LIVE)
-        self._seen: frozenset[NodeId] = frozenset({node_id})
-        self._seen_at = 0.0
+        self.address = NodeAddress()
+        """How others reach this node."""
+        self._seen: dict[NodeId, NodeAddress] = {}
+        self._by_tag: dict[NodeTag, NodeAddress] = {}
+        self._seen_at = self._failed_at = -math.inf
         self._trusted_from = 0.0
         self._beating: Running | None = None
         self.lapsed: Callable[[], Coroutine[Any, Any, None]] | None = None
@@ -66,7 +92,7 @@ class RedisNodes:
     async def start(self) -> None:
         """Take the lease and keep it. Raises Unavailable if Redis does not answer."""
         try:
-            await self._beat(keys=[KEY], args=[self._node_id, LEASE_MS])
+            await self._take()
         except (RedisError, OSError) as error:
             raise Unavailable("Redis does not answer.") from error
         self._beating = self._tasks.start(self._beat_for_ever(), name="node lease")
@@ -77,25 +103,46 @@ class RedisNodes:
             self._beating.cancel()
         try:
             await self._redis.zrem(KEY, self._node_id)
+            await self._redis.hdel(ADDRESSES, self._node_id)
         except (RedisError, OSError):
             log.warning("the node lease could not be released; it runs out in %d ms", LEASE_MS)
 
     async def live(self) -> frozenset[NodeId]:
         """The nodes whose lease has not run out, this one included. Raises Unavailable if Redis does not answer."""
+        if time.monotonic() - self._seen_at >= FRESH_S:
+            await self._look()
+        return frozenset(self._seen) | {self._node_id}
+
+    async def address_of(self, node: NodeTag) -> NodeAddress | None:
+        """See hub.kernel.ports.NodeDirectory."""
         now = time.monotonic()
-        if now - self._seen_at < FRESH_S:
-            return self._seen
+        fresh_s = KNOWN_FRESH_S if node in self._by_tag else UNKNOWN_FRESH_S
+        if now - self._seen_at >= fresh_s and now - self._failed_at >= LOOK_S:
+            try:
+                async with asyncio.timeout(LOOK_S):
+                    await self._look()
+            except (Unavailable, TimeoutError):
+                self._failed_at = time.monotonic()
+        return self._by_tag.get(node)
+
+    async def _look(self) -> None:
+        now = time.monotonic()
         try:
-            members = await self._live(keys=[KEY])
+            answer = [part.decode() for part in await self._live(keys=KEYS)]
         except (RedisError, OSError) as error:
             raise Unavailable("Redis does not answer.") from error
-        live = frozenset(NodeId(member.decode()) for member in members) | {self._node_id}
+        seen = {NodeId(node): _address(text) for node, text in zip(answer[::2], answer[1::2], strict=True)}
         if now < self._trusted_from:
             # Redis was away and all leases ran out together. Until every node has had the time to beat again, a missing
             # lease says nothing: whom we knew before counts as alive.
-            live |= self._seen
-        self._seen, self._seen_at = live, now
-        return live
+            seen = self._seen | seen
+        self._seen, self._seen_at = seen, now
+        self._by_tag = {tag_of(node): address for node, address in seen.items()}
+
+    async def _take(self) -> bool:
+        """Take the lease, or renew it, and say whether this node still had it."""
+        address = msgspec.json.encode(self.address)
+        return bool(await self._beat(keys=KEYS, args=[self._node_id, LEASE_MS, address]))
 
     async def _beat_for_ever(self) -> None:
         last = time.monotonic()
@@ -103,7 +150,7 @@ class RedisNodes:
             await asyncio.sleep(BEAT_S)
             try:
                 async with asyncio.timeout(BEAT_S):
-                    in_time = await self._beat(keys=[KEY], args=[self._node_id, LEASE_MS])
+                    in_time = await self._take()
             except Exception as error:  # whatever it is: a node that stops trying would be dead and not know it
                 log.warning("node lease not renewed: %r", error)
                 continue
@@ -115,3 +162,11 @@ class RedisNodes:
                 log.warning("this node's lease had lapsed; its connections start anew")
                 if self.lapsed is not None:
                     self._tasks.start(self.lapsed(), name="lapsed lease")
+
+
+def _address(text: str) -> NodeAddress:
+    """What a node says of itself; one of another version may say nothing that we understand."""
+    try:
+        return msgspec.json.decode(text, type=NodeAddress)
+    except msgspec.DecodeError:
+        return NodeAddress()

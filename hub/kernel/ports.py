@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from hub.kernel.events import Actor, Caller
-from hub.kernel.ids import ConnectionId, NodeId, RoomName, SessionId
+from hub.kernel.ids import ConnectionId, NodeId, NodeTag, RoomName, SessionId
 from hub.kernel.wire import ServerEvent
 
 Listener = Callable[[str, Any], None]
@@ -127,6 +127,28 @@ class Nodes(Protocol):
 
     async def live(self) -> frozenset[NodeId]:
         """The nodes whose lease has not run out, this one included."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class NodeAddress:
+    """How other nodes reach a node, as it says with its lease."""
+
+    socket: str = ""
+    """Path of a Unix socket, for nodes on its machine."""
+    host: str = ""
+    """Host name or address, for nodes on other machines. Empty: they cannot reach it."""
+    port: int = 0
+
+
+class NodeDirectory(Protocol):
+    """Where other nodes are. Implemented in hub.cluster."""
+
+    async def address_of(self, node: NodeTag) -> NodeAddress | None:
+        """How to reach a node that has a lease; ``None`` if there is no such node.
+
+        It never takes longer than a second: when Redis does not answer, what was known last counts.
+        """
         ...
 
 

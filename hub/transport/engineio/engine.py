@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import os
 from collections.abc import Callable
 from typing import Any, Final
 
 import orjson
 
+from hub.kernel.ids import NodeTag
 from hub.transport.eager import Spawn, spawner
 from hub.transport.engineio.meter import Meter, MeteredOutboxes, MeteredSession
 from hub.transport.engineio.outbox import Outboxes
 from hub.transport.engineio.request import Request
 from hub.transport.engineio.session import CLOSED, CLOSING, Reason, Receiver, Session
+from hub.transport.engineio.session_ids import new_session_id
 from hub.transport.engineio.settings import EngineSettings
 from hub.transport.engineio.timer_wheel import TimerWheel
 from hub.transport.engineio.websocket import CloseCode, frame
 from hub.transport.engineio.websocket_connection import WebSocketConnection
 from hub.transport.socket_metrics import METRICS
 
-ID_BYTES: Final = 15
-"""Of randomness in a session id, which is a bearer secret: 20 characters without padding."""
 MAX_ENDED: Final = 1000
 """Ended polling sessions whose reason is remembered."""
 
@@ -32,6 +30,7 @@ Accept = Callable[[Session, Request], Receiver]
 
 class Engine:
     """The sessions of a process. ``endpoints`` says, by path, who takes a new one, after its open packet was sent.
+    ``node`` stands in the ids of sessions, if there may be other nodes.
 
     Everything here runs in one event loop: the one that runs when ``start`` is called, at the latest by the first
     session.
@@ -42,8 +41,9 @@ class Engine:
     spawn: Spawn
     """Makes tasks that start eagerly."""
 
-    def __init__(self, settings: EngineSettings, endpoints: dict[str, Accept]) -> None:
+    def __init__(self, settings: EngineSettings, endpoints: dict[str, Accept], *, node: NodeTag | None = None) -> None:
         self.settings = settings
+        self.node = node
         self.endpoints = endpoints
         self.sessions: dict[str, Session] = {}
         self.heartbeat = TimerWheel(settings.ping_interval_s, settings.ping_timeout_s)
@@ -85,7 +85,7 @@ class Engine:
         ``before`` is written with it: the answer to the WebSocket's handshake, which else were a write of its own.
         """
         self.start()
-        session = (Session if self.meter is None else MeteredSession)(self, new_id())
+        session = (Session if self.meter is None else MeteredSession)(self, new_session_id(self.node))
         self.sessions[session.sid] = session
         session.send(before + self._open_packet(session.sid, upgrades=connection is None))
         if connection is not None:
@@ -128,8 +128,3 @@ class Engine:
         session.state = CLOSED
         self.heartbeat.cancel(session)
         self.sessions.pop(session.sid, None)
-
-
-def new_id() -> str:
-    """A random id."""
-    return base64.urlsafe_b64encode(os.urandom(ID_BYTES)).decode()

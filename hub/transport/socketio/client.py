@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import orjson
 
-from hub.transport.engineio.engine import new_id
 from hub.transport.engineio.request import Request
 from hub.transport.engineio.session import Reason, Session
+from hub.transport.engineio.session_ids import new_id
 from hub.transport.engineio.websocket import CloseCode, ProtocolError
 from hub.transport.socketio.codecs import JSON, Codec
 from hub.transport.socketio.packets import (

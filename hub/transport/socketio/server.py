@@ -7,6 +7,7 @@ from typing import Any
 
 from socketio.exceptions import TimeoutError as AnswerTimeoutError
 
+from hub.kernel.ids import NodeTag
 from hub.transport.engineio.engine import Engine
 from hub.transport.engineio.outbox import Volatile
 from hub.transport.engineio.request import Request
@@ -45,8 +46,14 @@ class SocketServer(ApiServer):
     Beyond it: volatile emits, and broadcasts that are acknowledged.
     """
 
-    def __init__(self, settings: EngineSettings | None = None, paths: dict[str, Codec] | None = None) -> None:
-        self.engine = Engine(settings or EngineSettings(), {})
+    def __init__(
+        self,
+        settings: EngineSettings | None = None,
+        paths: dict[str, Codec] | None = None,
+        *,
+        node: NodeTag | None = None,
+    ) -> None:
+        self.engine = Engine(settings or EngineSettings(), {}, node=node)
         self._rooms: dict[str, Rooms] = {"/": Rooms("/")}
         self._mounted: dict[str, Endpoint] = {}
         self._broadcasts = 0

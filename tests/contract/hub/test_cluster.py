@@ -8,10 +8,11 @@ import pytest
 from redis.asyncio import Redis
 
 from hub.cluster.broker import RedisBroker
-from hub.cluster.leases import KEY, RedisNodes
+from hub.cluster.leases import ADDRESSES, KEY, RedisNodes
 from hub.cluster.rooms import ClusterRooms
 from hub.kernel.errors import Unavailable
-from hub.kernel.ids import ConnectionId, NodeId, RoomName
+from hub.kernel.ids import ConnectionId, NodeId, NodeTag, RoomName, tag_of
+from hub.kernel.ports import NodeAddress
 from hub.kernel.tasks import Tasks
 from hub.kernel.wire import ServerEvent
 from hub.storage.redis import connect
@@ -85,6 +86,54 @@ async def test_a_lease_that_was_given_back_is_not_taken_again(
     await nodes.release()
     await asyncio.wait_for(tasks.close(), 1)
     assert await redis.zscore(KEY, "one") is None
+
+
+async def test_a_node_is_found_by_the_tag_of_its_sessions_for_as_long_as_it_has_a_lease(
+    pair: tuple[Node, Node], redis: Redis, tasks: Tasks
+) -> None:
+    three = RedisNodes(redis, NodeId("01J0000000000000000THREE33"), tasks)
+    three.address = NodeAddress(socket="/run/three", host="three.example", port=7)
+    tag = tag_of(three.node_id)
+    asking = pair[0].nodes
+    assert await asking.address_of(tag) is None
+    await three.start()
+
+    async def is_there() -> bool:
+        return await asking.address_of(tag) == three.address
+
+    async def is_gone() -> bool:
+        return await asking.address_of(tag) is None
+
+    await until(is_there, 1.0)
+    await three.release()
+    await until(is_gone, 5.0)
+    assert await redis.hget(ADDRESSES, three.node_id) is None
+
+
+async def test_addresses_outlive_a_redis_that_does_not_answer(
+    redis: Redis, tasks: Tasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.cluster.leases.KNOWN_FRESH_S", 0.0)
+    monkeypatch.setattr("hub.cluster.leases.LOOK_S", 0.05)
+    nodes = RedisNodes(redis, NodeId("01J00000000000000000000ONE"), tasks)
+    nodes.address = NodeAddress(socket="/run/one")
+    await nodes.start()
+    assert await nodes.address_of(tag_of(nodes.node_id)) == nodes.address
+
+    async def hang(**_: object) -> list[bytes]:
+        await asyncio.Event().wait()
+        return []
+
+    monkeypatch.setattr(nodes, "_live", hang)
+    assert await asyncio.wait_for(nodes.address_of(tag_of(nodes.node_id)), 1) == nodes.address
+    assert await asyncio.wait_for(nodes.address_of(NodeTag("00000000")), 1) is None
+
+
+async def test_what_another_version_says_of_its_address_is_no_address(redis: Redis, tasks: Tasks) -> None:
+    nodes = RedisNodes(redis, NodeId("01J00000000000000000000ONE"), tasks)
+    await nodes.start()
+    await redis.hset(ADDRESSES, nodes.node_id, b'{"socket": 5}')
+    assert await nodes.address_of(tag_of(nodes.node_id)) == NodeAddress()
 
 
 async def test_a_beat_that_fails_or_hangs_is_followed_by_the_next(
