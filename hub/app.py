@@ -34,9 +34,11 @@ from hub.storage.answers import PostgresAnswers
 from hub.storage.postgres import PostgresProbe, create_pool
 from hub.storage.redis import RedisProbe, connect
 from hub.transport.admin_ui import PasswordFileError, serve_admin_ui
+from hub.transport.forwarding.forwarder import Forwarder
 from hub.transport.front import Doorkeeper
 from hub.transport.health import Health
 from hub.transport.http import application
+from hub.transport.node_entrance import NodeEntrance
 from hub.transport.origins import OriginRule
 from hub.transport.socketio.server import SocketServer
 from hub.transport.sockets import Sockets
@@ -88,6 +90,8 @@ def build(
         node_id=core.node_id,
         web=web,
         door=core.door,
+        entrance=NodeEntrance(core.door),
+        forwarder=core.forwarder,
         sockets=core.sockets,
         nodes=core.nodes,
         broker=core.broker,
@@ -124,6 +128,8 @@ def _core(settings: Settings, pool: asyncpg.Pool, redis: Redis, clock: Clock) ->
     nodes = RedisNodes(redis, node_id, tasks)
     broker = RedisBroker(redis, node_id, tasks)
     rooms = ClusterRooms(sockets, broker, redis, nodes)
+    heartbeat_s = settings.sockets.ping_interval_s + settings.sockets.ping_timeout_s
+    forwarder = Forwarder(nodes, tasks, secret=settings.cluster.secret, heartbeat_s=heartbeat_s)
     people = PostgresPeople(pool)
     roles: dict[str, Roles] = {}
     token_life_s = settings.accounts.access_token_s + REVOCATION_MARGIN_S
@@ -134,7 +140,8 @@ def _core(settings: Settings, pool: asyncpg.Pool, redis: Redis, clock: Clock) ->
         clock=clock,
         tasks=tasks,
         node_id=node_id,
-        door=Doorkeeper(server.engine, OriginRule(settings.origins)),
+        door=Doorkeeper(server.engine, OriginRule(settings.origins), forwarder),
+        forwarder=forwarder,
         sockets=sockets,
         nodes=nodes,
         broker=broker,

@@ -13,6 +13,7 @@ from core_api.accounts.settings import AccountsSettings
 from core_api.chain.settings import ChainSettings
 from core_api.companions.settings import CompanionSettings
 from core_api.graphql.settings import GraphQLSettings
+from hub.cluster.settings import ClusterSettings
 from hub.gate.settings import GateSettings
 from hub.transport.admin_ui import AdminUiSettings
 from hub.transport.engineio.settings import EngineSettings
@@ -24,6 +25,9 @@ PLAIN = {f"{PREFIX}{name}": name for name in ("DATABASE_URL", "REDIS_URL", "CHAI
 """Settings that go by the names that everybody uses, without the prefix."""
 NOT_OURS = frozenset({"SPARKLE_TEST_ALL"})
 """Read by the test script, not by the hub."""
+
+SECRET_CHARACTERS = 32
+"""Of the secret between nodes, at least: as many as 128 bits have in hexadecimal."""
 
 
 class ConfigError(Exception):
@@ -80,6 +84,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Connections to PostgreSQL a node keeps at most, beside the one that writes documents."""
     redis_pool: int = 50
     sockets: EngineSettings = EngineSettings()
+    cluster: ClusterSettings = ClusterSettings()
     gate: GateSettings = GateSettings()
     accounts: AccountsSettings = AccountsSettings()
     presence: PresenceSettings = PresenceSettings()
@@ -182,7 +187,11 @@ def _check(settings: Settings) -> None:
     for variable, (url, allowed) in schemes.items():
         if url is not None:
             _check_url(variable, url, allowed)
-    for variable, port in (("SPARKLE_PORT", settings.port), ("SPARKLE_OWN_PORT", settings.own_port)):
+    for variable, port in (
+        ("SPARKLE_PORT", settings.port),
+        ("SPARKLE_OWN_PORT", settings.own_port),
+        ("SPARKLE_CLUSTER_PORT", settings.cluster.port),
+    ):
         if not 0 <= port <= 65_535:
             raise ConfigError(f"{variable}: {port} is no port number (0 to 65535)")
     for variable, size in (
@@ -191,6 +200,15 @@ def _check(settings: Settings) -> None:
     ):
         if size < 2:
             raise ConfigError(f"{variable}: {size} is too few; at least 2")
+    _check_cluster(settings.cluster)
+
+
+def _check_cluster(cluster: ClusterSettings) -> None:
+    if cluster.secret is None:
+        if cluster.host:
+            raise ConfigError("SPARKLE_CLUSTER_HOST: needs SPARKLE_CLUSTER_SECRET, which other nodes have to show")
+    elif len(cluster.secret) < SECRET_CHARACTERS or not (cluster.secret.isascii() and cluster.secret.isprintable()):
+        raise ConfigError(f"SPARKLE_CLUSTER_SECRET: needs at least {SECRET_CHARACTERS} characters, all of ASCII")
 
 
 def _check_url(variable: str, url: str, schemes: tuple[str, ...]) -> None:

@@ -12,8 +12,10 @@ from hub.cluster.leases import RedisNodes
 from hub.kernel.ids import NodeId
 from hub.kernel.tasks import Tasks
 from hub.kernel.wire import ServerEvent
+from hub.transport.forwarding.forwarder import Forwarder
 from hub.transport.front import Doorkeeper
 from hub.transport.health import Health
+from hub.transport.node_entrance import NodeEntrance
 from hub.transport.sockets import Sockets
 
 log = logging.getLogger(__name__)
@@ -42,6 +44,8 @@ class Hub:
     node_id: NodeId
     web: web.Application
     door: Doorkeeper
+    entrance: NodeEntrance
+    forwarder: Forwarder
     sockets: Sockets
     nodes: RedisNodes
     broker: RedisBroker
@@ -86,7 +90,8 @@ class Hub:
     async def close(self) -> None:
         """Stop everything. What fails, or does not end, is logged and does not keep the rest from stopping."""
         self.door.engine.stop()
-        for step in [*self.closes, self.broker.flushed, self.nodes.release, self.tasks.close]:
+        steps = [*self.closes, self.broker.flushed, self.nodes.release, self.entrance.close, self.forwarder.close]
+        for step in [*steps, self.tasks.close]:
             try:
                 async with asyncio.timeout(STOP_S):
                     await step()

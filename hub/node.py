@@ -1,4 +1,4 @@
-"""A node: one process, one event loop, its two listeners, from start to drain."""
+"""A node: one process, one event loop, its listeners, from start to drain."""
 
 import asyncio
 import logging
@@ -16,14 +16,17 @@ from hub import log as logs
 from hub.app import build
 from hub.config import ConfigError, Settings
 from hub.kernel.errors import HubError
+from hub.kernel.ports import NodeAddress
 from hub.lifecycle import Hub
 from hub.storage.migrate import CANNOT_MIGRATE, migrate
 from hub.storage.postgres import create_pool
 from hub.storage.redis import connect
+from hub.transport.forwarding.private_socket import private_socket
 
 log = logging.getLogger(__name__)
 
 LOOPBACK = "127.0.0.1"
+EVERYWHERE = "0.0.0.0"
 SERVER_POLL_S = 0.02
 
 
@@ -43,6 +46,7 @@ async def serve(settings: Settings) -> int:
     try:
         shared = _bind(settings.host, settings.port, reuse=settings.reuse_port)
         own = _bind(LOOPBACK, settings.own_port, reuse=settings.reuse_port)
+        for_nodes = _bind(EVERYWHERE, settings.cluster.port, reuse=False) if settings.cluster.host else None
     except AddressInUse as error:
         return _fail(str(error), 1)
     stop = _stop_signal()
@@ -66,7 +70,9 @@ async def serve(settings: Settings) -> int:
         return _fail(str(error), 2)
     hub.listens(shared_port=shared.getsockname()[1], own_port=own.getsockname()[1])
     try:
-        return await _run(hub, shared, own, stop)
+        with private_socket() as private:
+            await _listen_for_nodes(hub, settings, private, for_nodes)
+            return await _run(hub, shared, own, stop)
     finally:
         await redis.aclose()
         await pool.close()
@@ -94,6 +100,22 @@ async def _servers_answer(settings: Settings) -> bool:
     finally:
         await redis.aclose()
     return True
+
+
+async def _listen_for_nodes(
+    hub: Hub, settings: Settings, private: tuple[socket.socket, str] | None, for_nodes: socket.socket | None
+) -> None:
+    """Take what other nodes pass on, by the ways that there are, and say with the lease which they are."""
+    path, port = "", 0
+    if private is None:
+        log.warning("no folder for a socket: other nodes on this machine cannot pass requests on to this one")
+    else:
+        listening, path = private
+        await hub.entrance.listen(listening, secret=None)
+    if for_nodes is not None:
+        port = for_nodes.getsockname()[1]
+        await hub.entrance.listen(for_nodes, secret=settings.cluster.secret)
+    hub.nodes.address = NodeAddress(path, settings.cluster.host, port)
 
 
 async def _run(hub: Hub, shared: socket.socket, own: socket.socket, stop: asyncio.Event) -> int:

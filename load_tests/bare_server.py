@@ -10,10 +10,12 @@ import asyncio
 import gc
 import signal
 import socket
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from aiohttp import web
 
+from hub.kernel.ids import NodeTag
 from hub.transport.eager import HubLoop
 from hub.transport.engineio.request import Request
 from hub.transport.engineio.session import Session
@@ -23,6 +25,9 @@ from hub.transport.front import Doorkeeper
 from hub.transport.origins import OriginRule
 from hub.transport.polling import PollingRoutes
 from hub.transport.socketio.server import SocketServer
+
+Serve = Callable[[int, EngineSettings, bool], Coroutine[Any, Any, None]]
+"""Serves on a port, with these settings, and with or without the event ``auth``."""
 
 
 class Echo:
@@ -48,9 +53,9 @@ PAUSE_S = 0.01
 the same segment, as ours would, is lost on them."""
 
 
-def bare_server(settings: EngineSettings, *, greets: bool = True) -> SocketServer:
+def bare_server(settings: EngineSettings, *, greets: bool = True, node: NodeTag | None = None) -> SocketServer:
     """A server with the handlers of the protocol suites and of the benchmark. ``greets``: with the event ``auth``."""
-    server = SocketServer(settings)
+    server = SocketServer(settings, node=node)
 
     def echo(session: Session, _request: Request) -> Echo:
         return Echo(session)
@@ -99,7 +104,11 @@ def _serve_benchmark(server: SocketServer) -> None:
 
 async def _serve(port: int, settings: EngineSettings, greets: bool) -> None:
     server = bare_server(settings, greets=greets)
-    door = Doorkeeper(server.engine, OriginRule(["*"]))
+    await serve_by(Doorkeeper(server.engine, OriginRule(["*"])), port)
+
+
+async def serve_by(door: Doorkeeper, port: int) -> None:
+    """Listen on a port of the loopback, which is printed, until SIGTERM or SIGINT."""
     app = web.Application()
     PollingRoutes(door).add_routes(app)
     runner = web.AppRunner(app, access_log=None)
@@ -113,13 +122,13 @@ async def _serve(port: int, settings: EngineSettings, greets: bool) -> None:
     print(f"listening on http://127.0.0.1:{listening.sockets[0].getsockname()[1]}", flush=True)
     await stop.wait()
     listening.close()
-    server.engine.stop()
+    door.engine.stop()
     await runner.cleanup()
 
 
-def main() -> None:
+def main(serve: Serve = _serve) -> None:
     """Serve until SIGTERM or SIGINT."""
-    parser = argparse.ArgumentParser(prog="python -m load_tests.bare_server", description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, required=True, help="0 picks one, which is printed")
     defaults = EngineSettings()
     for name in ("ping_interval", "ping_timeout", "connect_timeout"):
@@ -133,7 +142,7 @@ def main() -> None:
         connect_timeout_s=given.connect_timeout_ms / 1000,
     )
     with asyncio.Runner(loop_factory=HubLoop) as runner:
-        runner.run(_serve(given.port, settings, not given.no_auth_event))
+        runner.run(serve(given.port, settings, not given.no_auth_event))
 
 
 if __name__ == "__main__":

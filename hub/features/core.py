@@ -22,6 +22,7 @@ from hub.kernel.ids import NodeId
 from hub.kernel.ports import Roles
 from hub.kernel.tasks import Tasks
 from hub.lifecycle import Step
+from hub.transport.forwarding.forwarder import Forwarder
 from hub.transport.front import Doorkeeper
 from hub.transport.http import Mount
 from hub.transport.sockets import Sockets
@@ -38,6 +39,7 @@ class Core:
     tasks: Tasks
     node_id: NodeId
     door: Doorkeeper
+    forwarder: Forwarder
     sockets: Sockets
     nodes: RedisNodes
     broker: RedisBroker

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
-from http import HTTPStatus
+from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
 
 from aiohttp import web
@@ -17,9 +16,12 @@ from hub.transport.engineio.handshake import VERSION, RequestHead
 from hub.transport.engineio.refusals import BAD_REQUEST, Refused, check_transport, find_session
 from hub.transport.engineio.request import Request
 from hub.transport.engineio.session import WEBSOCKET, Session
+from hub.transport.engineio.session_ids import node_of
 from hub.transport.engineio.upgrade import Upgrade
 from hub.transport.engineio.websocket import CloseCode, ProtocolError
 from hub.transport.engineio.websocket_connection import WebSocketConnection
+from hub.transport.forwarding.forwarder import Forwarder, OtherNode
+from hub.transport.forwarding.pipe import ClientEnd
 from hub.transport.origins import OriginRule
 from hub.transport.problems import ForbiddenOrigin, problem_of
 
@@ -27,15 +29,23 @@ BACKLOG: Final = 4096
 """Connections that wait to be accepted: a mass reconnect after a drain comes within one second."""
 HEAD_BYTES: Final = 16 << 10
 """Of the first request head of a connection: more than any browser or proxy sends."""
+TOO_MANY: Final = "This address has too many connections open."
 _END: Final = b"\r\n\r\n"
+
+Connection = WebSocketConnection | ClientEnd
+"""What gets the bytes of a WebSocket: its session is here, or on another node."""
 
 
 class Doorkeeper:
-    """What the TCP connections of a node share: who may come in, and where what they ask for is served."""
+    """What the TCP connections of a node share: who may come in, and where what they ask for is served.
 
-    def __init__(self, engine: Engine, origins: OriginRule) -> None:
+    Without a ``forwarder`` sessions of other nodes are unknown.
+    """
+
+    def __init__(self, engine: Engine, origins: OriginRule, forwarder: Forwarder | None = None) -> None:
         self.engine = engine
         self.origins = origins
+        self.forwarder = forwarder
         self.addresses = Addresses(engine.settings.connections_per_address, engine.settings.uncapped_addresses)
         self._http: Callable[[], asyncio.Protocol] | None = None
 
@@ -56,11 +66,27 @@ class Doorkeeper:
         target = head[:HEAD_BYTES].split(b"\r\n", 1)[0].split(b"?", 1)[0].decode("latin-1")
         return any(path in target for path in self.engine.endpoints)
 
-    def accept(self, head: RequestHead, transport: asyncio.Transport) -> WebSocketConnection:
-        """Answer a WebSocket handshake, and give the connection that is to get what comes after it.
+    def elsewhere(self, query: Mapping[str, str]) -> OtherNode | None:
+        """The other node whose session a request says it is for; ``None``: it is for this node to answer."""
+        sid = query.get("sid")
+        if sid is None or self.forwarder is None or query.get("EIO") != "4" or sid in self.engine.sessions:
+            return None
+        node = node_of(sid)
+        return None if node is None or node == self.engine.node else OtherNode(node, self.forwarder)
+
+    def accept(self, head: RequestHead, transport: asyncio.Transport) -> Connection:
+        """Take a WebSocket by its handshake, and give the connection that is to get what comes after it.
 
         Raises Refused, when nothing has been written yet.
         """
+        answer = self.check(head)
+        node = self.elsewhere(head.query)
+        if node is not None:
+            return node.join(head, transport, peer_of(transport))
+        return self.answer(head, answer, transport)
+
+    def check(self, head: RequestHead) -> bytes:
+        """The answer to a WebSocket handshake, if it is one that may be accepted. Raises Refused."""
         if head.wants_websocket and not head.has_our_version:
             raise Refused(BAD_REQUEST, status=426, headers={"Sec-WebSocket-Version": VERSION.decode()})
         answer = head.websocket_answer()
@@ -69,6 +95,10 @@ class Doorkeeper:
         if not self.origins.allows(head.header(b"origin"), head.header(b"host")):
             raise Refused.by(problem_of(ForbiddenOrigin()))
         check_transport(head.query, "websocket")
+        return answer
+
+    def answer(self, head: RequestHead, answer: bytes, transport: asyncio.Transport) -> WebSocketConnection:
+        """Accept a WebSocket, for a session of this node or a new one. Raises Refused."""
         engine = self.engine
         session = find_session(engine, head.query)
         connection = WebSocketConnection(engine.loop, transport, engine.settings.max_payload)
@@ -111,16 +141,24 @@ class Front(asyncio.Protocol):
         self._head = b""
         self._inner: asyncio.Protocol | None = None
         self.slot: Any = None
-        self.on_lost: Callable[[Exception | None], None] | None = None
+        self.on_lost: Callable[[Exception | None], object] | None = None
         """Called once, when the connection is lost."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See asyncio.Protocol."""
         self.transport = cast("asyncio.Transport", transport)
-        door = self._door
-        self._address = peer_of(transport)[0]
-        self._admitted = door.addresses.enter(self._address)
-        door.engine.deadlines.schedule(self, door.engine.settings.head_timeout_s)
+        self._admitted = self._enter()
+        engine = self._door.engine
+        engine.deadlines.schedule(self, engine.settings.head_timeout_s)
+
+    def _enter(self) -> bool:
+        """Count the connection, and say whether its address may have it."""
+        self._address = peer_of(self.transport)[0]
+        return self._door.addresses.enter(self._address)
+
+    def _leave(self) -> None:
+        """The connection is gone, and was not handed on."""
+        self._door.addresses.leave(self._address)
 
     def due(self) -> None:
         """The first request head has not come in time."""
@@ -140,11 +178,11 @@ class Front(asyncio.Protocol):
         self._door.engine.deadlines.cancel(self)
         self._head = b""
         if not self._admitted:
-            self._refuse(Refused.by(problem_of(RateLimited("This address has too many connections open."))))
+            self._refuse(Refused.by(problem_of(RateLimited(TOO_MANY))))
         elif not 0 <= end <= HEAD_BYTES:  # aiohttp would wait for the end of one for ever
             self._refuse(Refused(BAD_REQUEST, status=431 if len(data) > HEAD_BYTES else 400))
         elif not self._is_taken(data[:end], data[end + len(_END) :]):
-            self._inner = self._door.http()
+            self._inner = self._http()
             self._inner.connection_made(self.transport)
             self._inner.data_received(data)
 
@@ -152,20 +190,24 @@ class Front(asyncio.Protocol):
         """Whether this was a WebSocket handshake for one of our paths, which is answered here, well or badly."""
         if b"websocket" not in head.lower() or not self._door.is_ours(head):
             return False
-        transport = self.transport
         try:
-            request = _handshake(head)
-            connection = self._door.accept(request, transport)
+            connection = self._accept(_handshake(head))
         except Refused as refused:
             self._refuse(refused)
             return True
         connection.counted(self._door.addresses, self._address)
-        transport.set_protocol(connection)
+        self.transport.set_protocol(connection)
         if rest:
             connection.data_received(rest)
         return True
 
-    def take_over(self, connection: WebSocketConnection) -> asyncio.Future[None]:
+    def _accept(self, head: RequestHead) -> Connection:
+        return self._door.accept(head, self.transport)
+
+    def _http(self) -> asyncio.Protocol:
+        return self._door.http()
+
+    def take_over(self, connection: Connection) -> asyncio.Future[None]:
         """Feed a WebSocket from now on, whose handshake aiohttp has read.
 
         The handler that calls this must wait for the future, which is done when the connection is lost.
@@ -183,21 +225,13 @@ class Front(asyncio.Protocol):
         return lost
 
     def _refuse(self, refused: Refused) -> None:
-        status = HTTPStatus(refused.status)
-        headers = {
-            "Content-Type": refused.content_type,
-            "Content-Length": str(len(refused.body)),
-            "Connection": "close",
-            **refused.headers,
-        }
-        lines = [f"HTTP/1.1 {status.value} {status.phrase}", *(f"{name}: {value}" for name, value in headers.items())]
-        self.transport.write("\r\n".join(lines).encode() + _END + refused.body)
+        self.transport.write(refused.response())
         self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See asyncio.Protocol."""
         self._door.engine.deadlines.cancel(self)
-        self._door.addresses.leave(self._address)
+        self._leave()
         on_lost, self.on_lost = self.on_lost, None
         if on_lost is not None:
             on_lost(exc)

@@ -1,7 +1,8 @@
 """Long-polling, as a route of aiohttp; and WebSocket handshakes on connections that aiohttp reads already."""
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Final, ParamSpec, TypeVar
 
 from aiohttp import HttpVersion11, web
@@ -12,8 +13,10 @@ from hub.transport.engineio.handshake import RequestHead
 from hub.transport.engineio.packets import decode_payload
 from hub.transport.engineio.refusals import BAD_METHOD, BAD_REQUEST, Refused, check_transport, find_session
 from hub.transport.engineio.request import Request
-from hub.transport.engineio.session import CLOSING, MESSAGES_A_TURN, WEBSOCKET, Session
+from hub.transport.engineio.session import CLOSING, MESSAGES_A_TURN, WEBSOCKET, Reason, Session
 from hub.transport.engineio.websocket import CloseCode, Message, ProtocolError
+from hub.transport.forwarding.forwarder import Answer, OtherNode, Question
+from hub.transport.forwarding.hop import LOST
 from hub.transport.front import HEAD_BYTES, Doorkeeper, Front
 
 P = ParamSpec("P")
@@ -21,13 +24,21 @@ T = TypeVar("T")
 BODY_S: Final = 30.0
 """Longest that a POST may take to arrive: a megabyte over a poor mobile link."""
 NO_STORE: Final = {"Cache-Control": "no-store"}
+METHODS: Final = ("GET", "POST")
+"""Of requests for a session."""
+PASSED_ON: Final = ("Host", "Origin")
+"""Of the client's headers, what another node looks at."""
 
 
 class PollingRoutes:
-    """Serves the paths of an engine. The Origin has been checked before (hub.transport.middleware)."""
+    """Serves the paths of an engine. The Origin has been checked before (hub.transport.middleware).
 
-    def __init__(self, door: Doorkeeper) -> None:
+    ``forwarded``: what other nodes pass on, which is for sessions of this node, and goes no further.
+    """
+
+    def __init__(self, door: Doorkeeper, *, forwarded: bool = False) -> None:
         self._door = door
+        self._forwarded = forwarded
         self._engine: Engine = door.engine
 
     def add_routes(self, app: web.Application) -> None:
@@ -52,23 +63,27 @@ class PollingRoutes:
     async def _serve(self, request: web.Request) -> web.Response:
         if request.method == "OPTIONS":
             return web.Response()
-        if request.query.get("transport") == "websocket":
+        if request.query.get("transport") == "websocket" and not self._forwarded:
             return await self._websocket(request)
         check_transport(request.query, "polling")
+        node = None if self._forwarded else self._door.elsewhere(request.query)
+        if node is not None:
+            return await self._pass_on(request, node)
         session = find_session(self._engine, request.query)
         if session is None:
             return await self._open(request)
-        if session.state == WEBSOCKET:
+        if session.state == WEBSOCKET or request.method not in METHODS:
             raise Refused(BAD_REQUEST)
-        if request.method == "GET":
-            return await self._poll(request, session)
-        if request.method == "POST":
-            return await self._post(request, session)
-        raise Refused(BAD_REQUEST)
+        if self._forwarded and (reason := request.headers.get(LOST)):
+            session.close(reason, CloseCode.PROTOCOL_ERROR, drop=True)
+            raise Refused(BAD_REQUEST)
+        return await (self._poll if request.method == "GET" else self._post)(request, session)
 
     async def _open(self, request: web.Request) -> web.Response:
         if request.method != "GET":
             raise Refused(BAD_METHOD)
+        if self._forwarded:
+            raise Refused(BAD_REQUEST)
         opener = Request(_head(request), peer_of(request.transport))
         session = await self._outside(self._engine.open, opener)
         return await self._poll(request, session)
@@ -92,20 +107,13 @@ class PollingRoutes:
         poll = session.open_poll()
         if not isinstance(poll, asyncio.Future):
             return _body(poll)
-        front = request.transport and request.transport.get_protocol()
-        if not isinstance(front, Front):  # the client is gone
-            session.poll_lost(poll)
-            raise Refused(BAD_REQUEST)
 
-        def lost(_error: Exception | None) -> None:
+        def lost() -> None:
             session.poll_lost(poll)
             poll.cancel()
 
-        front.on_lost = lost
-        try:
+        with _watched(request, lost):
             return _body(await poll)
-        finally:
-            front.on_lost = None
 
     async def _post(self, request: web.Request, session: Session) -> web.Response:
         if session.posting or session.state >= CLOSING:
@@ -143,6 +151,41 @@ class PollingRoutes:
                 if len(body) > limit:
                     raise web.HTTPRequestEntityTooLarge(limit, len(body))
         return bytes(body)
+
+    # ---------------------------------------------------------------- sessions of other nodes
+
+    async def _pass_on(self, request: web.Request, node: OtherNode) -> web.Response:
+        """Have another node answer."""
+        if request.method not in METHODS:
+            raise Refused(BAD_REQUEST)
+        headers = {name: request.headers[name] for name in PASSED_ON if name in request.headers}
+        question = Question(request.method, request.path, request.query["sid"], peer_of(request.transport), headers)
+        answer = await (self._ask_for_poll if request.method == "GET" else self._ask_for_post)(request, node, question)
+        return web.Response(status=answer.status, body=answer.body, headers={"Content-Type": answer.content_type})
+
+    async def _ask_for_poll(self, request: web.Request, node: OtherNode, question: Question) -> Answer:
+        task = asyncio.current_task()
+
+        def lost() -> None:
+            node.tell(question.lost(Reason.TRANSPORT_CLOSE))  # the other node may not have got the poll yet
+            if task is not None:
+                task.cancel()
+
+        with _watched(request, lost):
+            return await node.ask(question)
+
+    async def _ask_for_post(self, request: web.Request, node: OtherNode, question: Question) -> Answer:
+        """What has come whole counts, whether or not its client waits for the answer."""
+        limit, length = self._engine.settings.max_payload, request.content_length
+        try:
+            if (length or 0) > limit:
+                raise web.HTTPRequestEntityTooLarge(limit, length or 0)
+            return await node.ask(question, _body_of(request, limit))
+        except (Refused, web.HTTPRequestEntityTooLarge):
+            node.tell(question.lost(Reason.TRANSPORT_ERROR))  # it may have got nothing of this
+            raise
+
+    # ---------------------------------------------------------------- WebSocket
 
     async def _websocket(self, request: web.Request) -> web.Response:
         """A handshake on a connection that was used before: proxies keep theirs alive."""
@@ -186,6 +229,30 @@ class _Post:
                 return
             session.receive(*message)
         session.engine.loop.call_soon(self.deliver)
+
+
+@contextlib.contextmanager
+def _watched(request: web.Request, lost: Callable[[], object]) -> Iterator[None]:
+    """While this lasts ``lost`` is called when the client is gone. Raises Refused if it is already."""
+    front = request.transport and request.transport.get_protocol()
+    if not isinstance(front, Front):
+        lost()
+        raise Refused(BAD_REQUEST)
+    front.on_lost = lambda _error: lost()
+    try:
+        yield
+    finally:
+        front.on_lost = None
+
+
+async def _body_of(request: web.Request, limit: int) -> AsyncIterator[bytes]:
+    """A body as it comes, up to the first piece that is beyond the limit: the other node refuses it by that."""
+    size = 0
+    async for chunk in request.content.iter_any():
+        size += len(chunk)
+        yield chunk
+        if size > limit:
+            return
 
 
 def _body(body: bytes | None) -> web.Response:

@@ -10,7 +10,15 @@ from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
 
-from tests.support.bare_server import BARE_SERVER, NORMAL_PING, SHORT_PING, BareServer, Pace, running_bare_server
+from tests.support.bare_server import (
+    BARE_SERVER,
+    NORMAL_PING,
+    RELAYED_SERVER,
+    SHORT_PING,
+    BareServer,
+    Pace,
+    running_bare_server,
+)
 from tests.support.raw_client import Client
 
 Start = Callable[[Pace], BareServer]
@@ -33,7 +41,8 @@ def start(pytestconfig: pytest.Config) -> Iterator[Start]:
 
         def start(pace: Pace) -> BareServer:
             if pace not in servers:
-                words = shlex.split(command) if command else BARE_SERVER
+                ours = RELAYED_SERVER if pace.relayed else BARE_SERVER
+                words = shlex.split(command) if command else ours
                 servers[pace] = stack.enter_context(running_bare_server(pace, words))
             return servers[pace]
 
@@ -48,6 +57,8 @@ def start(pytestconfig: pytest.Config) -> Iterator[Start]:
 def server(start: Start, request: pytest.FixtureRequest) -> BareServer:
     """The running server, at each pace in turn; a module may choose one by parametrising this."""
     pace: Pace = request.param
+    if pace.relayed and request.config.getoption("--server-command", default=None):
+        pytest.skip("the nodes of another server are its own affair")
     return start(pace)
 
 

@@ -2,11 +2,12 @@
 
 import pytest
 
-from tests.conformance.marks import strict, stricter_than_node
+from tests.conformance.marks import also_on_another_node, strict, stricter_than_node
 from tests.support.raw_client import Client
 from tests.support.raw_engineio import ENGINE_PATH, SOCKET_PATH
 from tests.support.raw_websocket import handshake
 
+pytestmark = also_on_another_node
 at_both_paths = pytest.mark.parametrize("path", [ENGINE_PATH, SOCKET_PATH])
 
 

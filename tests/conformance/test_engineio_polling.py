@@ -6,11 +6,13 @@ import contextlib
 
 import pytest
 
-from tests.conformance.marks import strict, stricter_than_node
+from tests.conformance.marks import also_on_another_node, strict, stricter_than_node
 from tests.support.bare_server import MAX_PAYLOAD
 from tests.support.raw_client import Client
 from tests.support.raw_engineio import PollingSession, decode_payload
 from tests.support.raw_http import Ended, request
+
+pytestmark = also_on_another_node
 
 
 async def status_of_post(session: PollingSession, body: bytes) -> int | None:

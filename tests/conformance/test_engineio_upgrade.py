@@ -6,12 +6,13 @@ import json
 
 import pytest
 
-from tests.conformance.marks import strict, stricter_than_node
+from tests.conformance.marks import also_on_another_node, strict, stricter_than_node
 from tests.support.raw_client import Client
 from tests.support.raw_engineio import ENGINE_PATH, SOCKET_PATH, Packet, PollingSession, WebSocketSession
 from tests.support.raw_http import Ended
 from tests.support.raw_websocket import encode_frame
 
+pytestmark = also_on_another_node
 at_both_paths = pytest.mark.parametrize("path", [ENGINE_PATH, SOCKET_PATH])
 
 

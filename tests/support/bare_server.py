@@ -3,11 +3,13 @@
 import contextlib
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tests.support.programs import Program, running
 
 BARE_SERVER = (sys.executable, "-m", "load_tests.bare_server")
+RELAYED_SERVER = (sys.executable, "-m", "load_tests.relayed_server")
+"""The same, with each session on another node than the one that is asked."""
 MAX_PAYLOAD = 1_000_000
 """What the server takes in one message or request, in bytes."""
 
@@ -22,6 +24,8 @@ class Pace:
     ping_interval_ms: int
     ping_timeout_ms: int
     connect_timeout_ms: int
+    relayed: bool = False
+    """Whether each session is on another node."""
 
     @property
     def flags(self) -> list[str]:
@@ -41,6 +45,9 @@ SHORT_PING = Pace("short-ping", 300, 200, 1_000)
 
 NORMAL_PING = Pace("normal-ping", 25_000, 20_000, 45_000)
 """The defaults. Whatever ends within a second here was ended on purpose."""
+
+ANOTHER_NODE = replace(NORMAL_PING, name="another-node", relayed=True)
+"""At the defaults, with each session on another node than the one that is asked."""
 
 
 @dataclass(frozen=True)

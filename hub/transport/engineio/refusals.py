@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -39,6 +40,18 @@ class Refused(Exception):
         self.body = orjson.dumps(
             {"code": error[0], "message": error[1]} | ({} if reason is None else {"reason": reason})
         )
+
+    def response(self) -> bytes:
+        """The whole answer, as the last on its connection."""
+        status = HTTPStatus(self.status)
+        headers = {
+            "Content-Type": self.content_type,
+            "Content-Length": str(len(self.body)),
+            "Connection": "close",
+            **self.headers,
+        }
+        lines = [f"HTTP/1.1 {status.value} {status.phrase}", *(f"{name}: {value}" for name, value in headers.items())]
+        return "\r\n".join([*lines, "", ""]).encode() + self.body
 
     @classmethod
     def by(cls, answer: Any) -> Refused:

@@ -1,0 +1,16 @@
+"""What an operator can set of a cluster."""
+
+import msgspec
+
+
+class ClusterSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How nodes on several machines reach each other. Nodes on one machine need none of this."""
+
+    secret: str | None = None
+    """What nodes show each other, the same on all: at least 32 characters. It crosses the network between them as it
+    is, and with it the requests that they pass on, so that network has to be private."""
+    host: str = ""
+    """Name or address by which nodes on other machines reach this one. Empty: they cannot, so that a balancer has to
+    keep long-polling clients on their machine."""
+    port: int = 0
+    """The port for other nodes, on all addresses of this machine. 0 picks one."""
