@@ -75,6 +75,7 @@ class Hub:
         What features do when a connection goes is done when this returns.
         """
         self.health.draining = True
+        self.forwarder.leave()
         await self.sockets.drain(Draining(reconnect_after_ms=RECONNECT_AFTER_MS))
         await self._settle("events were still under way after %.0f s; their clients repeat them")
         await self.sockets.cut_all()

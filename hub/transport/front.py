@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, cast
 
 from aiohttp import web
@@ -251,3 +252,17 @@ class Front(asyncio.Protocol):
         """See asyncio.Protocol."""
         if self._inner is not None:
             self._inner.resume_writing()
+
+
+@contextlib.contextmanager
+def watched(request: web.Request, lost: Callable[[], object]) -> Iterator[None]:
+    """While this lasts ``lost`` is called when the client is gone. Raises Refused if it is already."""
+    front = request.transport and request.transport.get_protocol()
+    if not isinstance(front, Front):
+        lost()
+        raise Refused(BAD_REQUEST)
+    front.on_lost = lambda _error: lost()
+    try:
+        yield
+    finally:
+        front.on_lost = None

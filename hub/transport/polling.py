@@ -1,8 +1,7 @@
 """Long-polling, as a route of aiohttp; and WebSocket handshakes on connections that aiohttp reads already."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable
 from typing import Final, ParamSpec, TypeVar
 
 from aiohttp import HttpVersion11, web
@@ -13,21 +12,17 @@ from hub.transport.engineio.handshake import RequestHead
 from hub.transport.engineio.packets import decode_payload
 from hub.transport.engineio.refusals import BAD_METHOD, BAD_REQUEST, Refused, check_transport, find_session
 from hub.transport.engineio.request import Request
-from hub.transport.engineio.session import CLOSING, MESSAGES_A_TURN, WEBSOCKET, Reason, Session
+from hub.transport.engineio.session import CLOSING, MESSAGES_A_TURN, WEBSOCKET, Session
 from hub.transport.engineio.websocket import CloseCode, Message, ProtocolError
-from hub.transport.forwarding.forwarder import Answer, OtherNode, Question
-from hub.transport.forwarding.hop import LOST
-from hub.transport.front import HEAD_BYTES, Doorkeeper, Front
+from hub.transport.forwarding.hop import LOST, RELEASE
+from hub.transport.front import HEAD_BYTES, Doorkeeper, Front, watched
+from hub.transport.passing_on import METHODS, pass_on, take_word
 
 P = ParamSpec("P")
 T = TypeVar("T")
 BODY_S: Final = 30.0
 """Longest that a POST may take to arrive: a megabyte over a poor mobile link."""
 NO_STORE: Final = {"Cache-Control": "no-store"}
-METHODS: Final = ("GET", "POST")
-"""Of requests for a session."""
-PASSED_ON: Final = ("Host", "Origin")
-"""Of the client's headers, what another node looks at."""
 
 
 class PollingRoutes:
@@ -68,15 +63,14 @@ class PollingRoutes:
         check_transport(request.query, "polling")
         node = None if self._forwarded else self._door.elsewhere(request.query)
         if node is not None:
-            return await self._pass_on(request, node)
+            return await pass_on(request, node, self._engine.settings.max_payload)
         session = find_session(self._engine, request.query)
         if session is None:
             return await self._open(request)
         if session.state == WEBSOCKET or request.method not in METHODS:
             raise Refused(BAD_REQUEST)
-        if self._forwarded and (reason := request.headers.get(LOST)):
-            session.close(reason, CloseCode.PROTOCOL_ERROR, drop=True)
-            raise Refused(BAD_REQUEST)
+        if self._forwarded and not request.headers.keys().isdisjoint((LOST, RELEASE)):
+            return take_word(request, session)
         return await (self._poll if request.method == "GET" else self._post)(request, session)
 
     async def _open(self, request: web.Request) -> web.Response:
@@ -112,7 +106,7 @@ class PollingRoutes:
             session.poll_lost(poll)
             poll.cancel()
 
-        with _watched(request, lost):
+        with watched(request, lost):
             return _body(await poll)
 
     async def _post(self, request: web.Request, session: Session) -> web.Response:
@@ -151,41 +145,6 @@ class PollingRoutes:
                 if len(body) > limit:
                     raise web.HTTPRequestEntityTooLarge(limit, len(body))
         return bytes(body)
-
-    # ---------------------------------------------------------------- sessions of other nodes
-
-    async def _pass_on(self, request: web.Request, node: OtherNode) -> web.Response:
-        """Have another node answer."""
-        if request.method not in METHODS:
-            raise Refused(BAD_REQUEST)
-        headers = {name: request.headers[name] for name in PASSED_ON if name in request.headers}
-        question = Question(request.method, request.path, request.query["sid"], peer_of(request.transport), headers)
-        answer = await (self._ask_for_poll if request.method == "GET" else self._ask_for_post)(request, node, question)
-        return web.Response(status=answer.status, body=answer.body, headers={"Content-Type": answer.content_type})
-
-    async def _ask_for_poll(self, request: web.Request, node: OtherNode, question: Question) -> Answer:
-        task = asyncio.current_task()
-
-        def lost() -> None:
-            node.tell(question.lost(Reason.TRANSPORT_CLOSE))  # the other node may not have got the poll yet
-            if task is not None:
-                task.cancel()
-
-        with _watched(request, lost):
-            return await node.ask(question)
-
-    async def _ask_for_post(self, request: web.Request, node: OtherNode, question: Question) -> Answer:
-        """What has come whole counts, whether or not its client waits for the answer."""
-        limit, length = self._engine.settings.max_payload, request.content_length
-        try:
-            if (length or 0) > limit:
-                raise web.HTTPRequestEntityTooLarge(limit, length or 0)
-            return await node.ask(question, _body_of(request, limit))
-        except (Refused, web.HTTPRequestEntityTooLarge):
-            node.tell(question.lost(Reason.TRANSPORT_ERROR))  # it may have got nothing of this
-            raise
-
-    # ---------------------------------------------------------------- WebSocket
 
     async def _websocket(self, request: web.Request) -> web.Response:
         """A handshake on a connection that was used before: proxies keep theirs alive."""
@@ -229,30 +188,6 @@ class _Post:
                 return
             session.receive(*message)
         session.engine.loop.call_soon(self.deliver)
-
-
-@contextlib.contextmanager
-def _watched(request: web.Request, lost: Callable[[], object]) -> Iterator[None]:
-    """While this lasts ``lost`` is called when the client is gone. Raises Refused if it is already."""
-    front = request.transport and request.transport.get_protocol()
-    if not isinstance(front, Front):
-        lost()
-        raise Refused(BAD_REQUEST)
-    front.on_lost = lambda _error: lost()
-    try:
-        yield
-    finally:
-        front.on_lost = None
-
-
-async def _body_of(request: web.Request, limit: int) -> AsyncIterator[bytes]:
-    """A body as it comes, up to the first piece that is beyond the limit: the other node refuses it by that."""
-    size = 0
-    async for chunk in request.content.iter_any():
-        size += len(chunk)
-        yield chunk
-        if size > limit:
-            return
 
 
 def _body(body: bytes | None) -> web.Response:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import aiohttp
@@ -16,8 +16,9 @@ from hub.kernel.tasks import Tasks
 from hub.transport.engineio.addresses import Peer
 from hub.transport.engineio.handshake import RequestHead
 from hub.transport.engineio.refusals import UNKNOWN_SESSION, Refused
-from hub.transport.forwarding.hop import LOST, hop_headers
+from hub.transport.forwarding.hop import hop_headers
 from hub.transport.forwarding.pipe import ClientEnd, NodeEnd
+from hub.transport.forwarding.question import NOTHING_YET, Answer, Question
 from hub.transport.forwarding.routes import Route, route_to
 
 CONNECT_S: Final = 1.0
@@ -28,30 +29,6 @@ SLACK_S: Final = 5.0
 """Beyond ping interval and timeout, in which every poll is answered, and every client gives up that is not."""
 
 FORWARDED = Counter("hub_forwarded", "Requests passed on to other nodes, by kind and outcome", ["kind", "outcome"])
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A poll or a POST for another node."""
-
-    method: str
-    path: str
-    sid: str
-    client: Peer
-    headers: dict[str, str]
-
-    def lost(self, reason: str) -> "Question":
-        """No question, but word that this one came to nothing, and why."""
-        return replace(self, method="GET", headers=self.headers | {LOST: reason})
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the other node said."""
-
-    status: int
-    content_type: str
-    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +67,10 @@ class Forwarder:
         self._cuts: dict[NodeTag, set[Callable[[], object]]] = {}
         """What ends the requests that wait for a node."""
         self._watching = False
+        self._polls: list[tuple[NodeTag, Question]] = []
+        self._ends: set[ClientEnd] = set()
+        self.leaving = False
+        """Whether no poll is to wait here any more."""
 
     # ---------------------------------------------------------------- polls
 
@@ -104,11 +85,18 @@ class Forwarder:
 
     async def ask(self, node: NodeTag, question: Question, body: AsyncIterator[bytes] | None = None) -> Answer:
         """See OtherNode."""
+        if self.leaving and question.is_poll:
+            return NOTHING_YET
         loop = asyncio.get_running_loop()
+
+        def give_up() -> None:
+            if not limit.expired():
+                limit.reschedule(loop.time())
+
         try:
             route = await self._route(node)
             async with asyncio.timeout(self._answer_s) as limit:
-                with self._waiting(node, lambda: limit.expired() or limit.reschedule(loop.time())):
+                with self._waiting(node, give_up), self._asking(node, question):
                     answer = await self._send(route, question, body)
         except (aiohttp.ClientError, OSError) as error:  # timeouts too
             raise self._unanswered(question.method, error) from error
@@ -145,6 +133,29 @@ class Forwarder:
             )
         return session
 
+    @contextlib.contextmanager
+    def _asking(self, node: NodeTag, question: Question) -> Iterator[None]:
+        if not question.is_poll:
+            yield
+            return
+        poll = node, question
+        self._polls.append(poll)
+        try:
+            yield
+        finally:
+            self._polls.remove(poll)
+
+    def leave(self) -> None:
+        """This node is about to stop: send those whose sessions are on other nodes to others.
+
+        Their polls are answered at once, with whatever there is, and their WebSockets end.
+        """
+        self.leaving = True
+        for node, question in self._polls:
+            self.tell(node, question.released())
+        for end in list(self._ends):
+            end.end()
+
     # ---------------------------------------------------------------- WebSockets
 
     def join(self, node: NodeTag, head: RequestHead, transport: asyncio.Transport, client: Peer) -> ClientEnd:
@@ -169,8 +180,12 @@ class Forwarder:
         FORWARDED.labels("websocket", "connected").inc()
         end.write(_handshake(head, hop_headers(client, route.secret)))
         client_end.joined(end)
-        with self._waiting(node, client_end.cut):
-            await lost
+        self._ends.add(client_end)
+        try:
+            with self._waiting(node, client_end.cut):
+                await lost
+        finally:
+            self._ends.discard(client_end)
 
     # ---------------------------------------------------------------- nodes
 

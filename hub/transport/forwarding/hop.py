@@ -10,6 +10,8 @@ from hub.transport.engineio.refusals import BAD_REQUEST, Refused
 CLIENT: Final = "X-Sparkle-Client"
 """Address and port of the client, as the node sees it to which it is connected."""
 SECRET: Final = "X-Sparkle-Secret"  # noqa: S105 a name
+RELEASE: Final = "X-Sparkle-Release"
+"""With a GET, which is no poll then: the poll that is open is to be answered now, with nothing. Any value."""
 LOST: Final = "X-Sparkle-Lost"
 """Why a session has to end, of which a poll or a POST came to nothing on its way: a reason of Engine.IO. With a GET,
 which is no poll then. The other node may have got nothing of the request itself."""
