@@ -76,8 +76,8 @@ async def relayed(server: SocketServer) -> AsyncIterator[Doorkeeper]:
             await tasks.close()
 
 
-async def _serve(port: int, settings: EngineSettings, greets: bool) -> None:
-    async with relayed(bare_server(settings, greets=greets, node=new_tag())) as door:
+async def _serve(port: int, settings: EngineSettings, auth_after_s: float | None) -> None:
+    async with relayed(bare_server(settings, auth_after_s=auth_after_s, node=new_tag())) as door:
         await serve_by(door, port)
 
 
