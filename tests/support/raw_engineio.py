@@ -119,7 +119,7 @@ class WebSocketSession:
 class PollingSession:
     """A session by long-polling: polls go over one kept-alive connection, and posts over another, as in a browser."""
 
-    def __init__(self, connect: Connect, path: str, opened: Handshake, polls: RawConnection) -> None:
+    def __init__(self, connect: Connect, path: str, opened: Handshake, polls: RawConnection | None) -> None:
         self._connect = connect
         self.handshake = opened
         self.target = f"{path}?EIO=4&transport=polling&sid={opened.sid}"

@@ -18,13 +18,15 @@ ANSWER_S: Final = 3.0
 class End(asyncio.Protocol):
     """One end of a pipe: what comes in here goes out at ``other``."""
 
-    __slots__ = ("_reading", "_timer", "other", "transport")
+    __slots__ = ("_finished", "_reading", "_timer", "other", "transport")
 
     def __init__(self) -> None:
         self.transport: asyncio.Transport | None = None
         """``None`` before the connection, and after it."""
         self.other: End | None = None
         self._reading = True
+        self._finished = False
+        """Whether nothing more comes in."""
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -52,10 +54,15 @@ class End(asyncio.Protocol):
         if self.transport is not None and not self.transport.is_closing():
             self.transport.write_eof()
 
-    def end(self) -> None:
-        """Close, after what was sent. Who does not read that is not waited for longer than LINGER_S."""
+    def linger(self) -> None:
+        """Be gone in LINGER_S at the latest."""
         if self.transport is not None and self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(LINGER_S, self.transport.abort)
+
+    def end(self) -> None:
+        """Close, after what was sent. Who does not read that is not waited for longer than LINGER_S."""
+        if self.transport is not None:
+            self.linger()
             self.transport.close()
 
     def data_received(self, data: bytes) -> None:
@@ -75,8 +82,17 @@ class End(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """See asyncio.Protocol. After its close frame the hub sends no more, and waits for the client's."""
-        if self.other is not None:
-            self.other.finish()
+        self._finished = True
+        other = self.other
+        if other is None:
+            return False
+        other.finish()
+        # An end that has finished is not read any more, and shows nothing when it is lost.
+        for end in (self, other):
+            if other._finished:
+                end.end()
+            else:
+                end.linger()
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:
