@@ -26,7 +26,7 @@ pause between two counts as lost."""
 LEASE_MS = 6_000
 FRESH_S = 0.25
 """How long an answer of ``live`` is reused: joins and the presence sweeper ask several times a second."""
-KNOWN_FRESH_S = BEAT_S
+KNOWN_FRESH_S = 1.0
 """How long the address of a node is used without a look at its lease, for every poll that is passed on."""
 UNKNOWN_FRESH_S = 0.05
 """How long a node that was not there is taken for absent: less than a node needs from its lease to its first session,

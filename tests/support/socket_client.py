@@ -68,12 +68,18 @@ class SocketClient:
 
 @contextlib.asynccontextmanager
 async def socket_client(
-    url: str, token: str, *, reconnects: bool = False, device: str = "test"
+    url: str,
+    token: str,
+    *,
+    reconnects: bool = False,
+    device: str = "test",
+    transports: tuple[str, ...] = ("websocket",),
 ) -> AsyncIterator[SocketClient]:
-    """Connect over WebSocket and wait for `session:ready`, which stays in `received`."""
+    """Connect, over WebSocket if nothing else is said, and wait for `session:ready`, which stays in `received`."""
     client = SocketClient(reconnects=reconnects)
     try:
-        await client.io.connect(url, auth={"token": token, "device": device}, transports=["websocket"], wait_timeout=10)
+        auth = {"token": token, "device": device}
+        await client.io.connect(url, auth=auth, transports=list(transports), wait_timeout=10)
         await until(lambda: client.count("session:ready"), ANSWER_S)
         yield client
     finally:

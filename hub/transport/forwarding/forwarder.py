@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import aiohttp
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
 from yarl import URL
 
 from hub.kernel.ids import NodeTag
@@ -28,6 +28,7 @@ WATCH_S: Final = 1.0
 SLACK_S: Final = 5.0
 """Beyond ping interval and timeout, in which every poll is answered, and every client gives up that is not."""
 
+WAITING = Gauge("hub_forwarded_waiting", "Polls that wait for the answer of another node")
 FORWARDED = Counter("hub_forwarded", "Requests passed on to other nodes, by kind and outcome", ["kind", "outcome"])
 
 
@@ -66,7 +67,7 @@ class Forwarder:
         self._sessions: dict[Route, aiohttp.ClientSession] = {}
         self._cuts: dict[NodeTag, set[Callable[[], object]]] = {}
         """What ends the requests that wait for a node."""
-        self._watching = False
+        self._watching = self._closed = False
         self._polls: list[tuple[NodeTag, Question]] = []
         self._ends: set[ClientEnd] = set()
         self.leaving = False
@@ -129,7 +130,7 @@ class Forwarder:
                 auto_decompress=False,
                 middlewares=[_once],
                 skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent", "Content-Type"),
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S),
+                timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_S),
             )
         return session
 
@@ -140,10 +141,11 @@ class Forwarder:
             return
         poll = node, question
         self._polls.append(poll)
-        try:
-            yield
-        finally:
-            self._polls.remove(poll)
+        with WAITING.track_inprogress():
+            try:
+                yield
+            finally:
+                self._polls.remove(poll)
 
     def leave(self) -> None:
         """This node is about to stop: send those whose sessions are on other nodes to others.
@@ -182,7 +184,7 @@ class Forwarder:
         client_end.joined(end)
         self._ends.add(client_end)
         try:
-            with self._waiting(node, client_end.cut):
+            with self._waiting(node, client_end.give_up):
                 await lost
         finally:
             self._ends.discard(client_end)
@@ -191,6 +193,8 @@ class Forwarder:
 
     async def _route(self, node: NodeTag) -> Route:
         """The way to a node. Raises OSError if there is none."""
+        if self._closed:  # clients may still go away, of which others would be told
+            raise ConnectionError("stopped")
         address = await self._directory.address_of(node)
         if address is None:
             raise ConnectionError("no lease")
@@ -226,12 +230,13 @@ class Forwarder:
             self._watching = False
 
     def _unanswered(self, kind: str, error: Exception) -> Refused:
-        outcome = str(error) if str(error) in ("no lease", "no way") else type(error).__name__
+        outcome = str(error) if type(error) is ConnectionError else type(error).__name__
         FORWARDED.labels(kind, outcome).inc()
         return Refused(UNKNOWN_SESSION)
 
     async def close(self) -> None:
-        """Close what is left of connections."""
+        """Close what is left of connections, and pass nothing on any more."""
+        self._closed = True
         for session in self._sessions.values():
             await session.close()
 

@@ -125,13 +125,14 @@ class NodeEnd(End):
 class ClientEnd(End):
     """The end at the client. Until the node is connected, nothing is read from it."""
 
-    __slots__ = ("_address", "_addresses", "_answer_timer", "_early", "on_lost")
+    __slots__ = ("_address", "_addresses", "_answer_timer", "_early", "_is_answered", "on_lost")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport) -> None:
         super().__init__()
         self._addresses: Addresses | None = None
         self._address = ""
         self._early = b""
+        self._is_answered = False
         self.on_lost: Callable[[], object] = lambda: None
         """Called once, when the client is gone."""
         self.connection_made(transport)
@@ -144,6 +145,7 @@ class ClientEnd(End):
 
     def answered(self) -> None:
         """The node has begun to answer: whatever comes next is its own affair."""
+        self._is_answered = True
         self._answer_timer.cancel()
 
     def joined(self, node: End) -> None:
@@ -163,8 +165,11 @@ class ClientEnd(End):
             node.other = None
             node.transport.abort()
 
-    def cut(self) -> None:
-        """End both connections at once."""
+    def give_up(self) -> None:
+        """The node is dead: end both connections at once, with an answer if there was none yet."""
+        if not self._is_answered:
+            self.refuse()
+            return
         for end in (self, self.other):
             if end is not None and end.transport is not None:
                 end.transport.abort()

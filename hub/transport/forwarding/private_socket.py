@@ -44,7 +44,7 @@ def private_socket() -> Iterator[tuple[socket.socket, str] | None]:
         with socket.socket(socket.AF_UNIX) as listening:
             listening.bind(os.fspath(path))
             listening.listen(_BACKLOG)  # at once: others take a socket that refuses for a dead node's
-            _remove_stale(folder.parent)
+            _remove_stale_beside(folder)
             yield listening, os.fspath(path)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -61,10 +61,10 @@ def _make_folder() -> Path | None:
     return None
 
 
-def _remove_stale(parent: Path) -> None:
-    for folder in parent.glob(f"{_PREFIX}*"):
+def _remove_stale_beside(ours: Path) -> None:
+    for folder in ours.parent.glob(f"{_PREFIX}*"):
         path = folder / _NAME
-        if is_ours(os.fspath(path)) and _refuses(path):
+        if folder != ours and is_ours(os.fspath(path)) and _refuses(path):
             shutil.rmtree(folder, ignore_errors=True)
 
 

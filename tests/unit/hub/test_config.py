@@ -63,6 +63,10 @@ def test_an_empty_variable_is_as_good_as_none() -> None:
         ("SPARKLE_POSTGRES_POOL", "1"),
         ("SPARKLE_PRESENCE_HOLD_S", "long"),
         ("SPARKLE_ACCOUNTS_HASH_WORKERS", "0"),
+        ("SPARKLE_CLUSTER_SECRET", "too-short"),
+        ("SPARKLE_CLUSTER_SECRET", "thirty-two characters, one of them ü"),
+        ("SPARKLE_CLUSTER_HOST", "node-without-a-secret"),
+        ("SPARKLE_CLUSTER_PORT", "65536"),
         ("SPARKLE_PROT", "8080"),
         ("DATABASE_URL", "mysql://db"),
         ("DATABASE_URL", "postgresql://[db"),
@@ -81,6 +85,12 @@ def test_an_empty_variable_is_as_good_as_none() -> None:
 def test_a_wrong_setting_is_named_with_the_reason(variable: str, value: str) -> None:
     with pytest.raises(ConfigError, match=rf"^{variable}: \S+"):
         load({variable: value})
+
+
+def test_a_secret_that_is_refused_is_not_repeated() -> None:
+    with pytest.raises(ConfigError) as error:
+        load({"SPARKLE_CLUSTER_SECRET": "too-short"})
+    assert "too-short" not in str(error.value)
 
 
 def test_every_setting_that_is_listed_can_be_set_to_its_default() -> None:
