@@ -1,12 +1,15 @@
 """Unmodified npm clients, by every transport and both parsers: nothing lost, nothing twice, nothing out of order."""
 
 import asyncio
+import contextlib
 import random
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from hub.transport.socketio.server import SocketServer
+from load_tests.relayed_server import new_tag, relayed
 from tests.e2e.conftest import run_script
 from tests.support.delay_proxy import delay_proxy
 from tests.support.socket_server import listening
@@ -17,7 +20,7 @@ MODES = ("upgrading", "polling", "websocket")
 
 def numbering_server() -> SocketServer:
     """Broadcasts numbers to all who have joined, some with bytes, while connect handlers and echoes take their time."""
-    server, draw = SocketServer(), random.Random(7)
+    server, draw = SocketServer(node=new_tag()), random.Random(7)
     next_number = 0
 
     async def connect(sid: str, _environ: dict[str, Any], _auth: Any) -> None:
@@ -47,13 +50,26 @@ def numbering_server() -> SocketServer:
     return server
 
 
+@contextlib.asynccontextmanager
+async def serving(elsewhere: bool) -> AsyncIterator[int]:
+    """The port of such a server, or of a node that passes everything on to it."""
+    server = numbering_server()
+    if not elsewhere:
+        async with listening(server) as port:
+            yield port
+        return
+    async with relayed(server) as door, listening(server, door) as port:
+        yield port
+
+
 @pytest.mark.usefixtures("npm_clients")
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["", "another node"])
 @pytest.mark.parametrize("latency_s", [0.0, 0.025])
-async def test_clients_of_every_transport_see_each_number_once_and_in_order(latency_s: float) -> None:
+async def test_clients_of_every_transport_see_each_number_once_and_in_order(latency_s: float, elsewhere: bool) -> None:
     clients = [(mode, parser) for _ in range(3) for mode in MODES for parser in ("json", "msgpack")]
     clients += [("upgrading", "json")] * 6
     random.Random(3).shuffle(clients)
-    async with listening(numbering_server()) as port, delay_proxy(port, latency_s) as slower:
+    async with serving(elsewhere) as port, delay_proxy(port, latency_s) as slower:
         reports = await run_script("numbered", port=slower if latency_s else port, count=COUNT, clients=clients)
     assert len(reports) == len(clients) + 1
     for seen in reports:

@@ -5,9 +5,10 @@ import signal
 
 import pytest
 
-from tests.e2e.conftest import Script
+from tests.e2e.conftest import Script, run_script
 from tests.support.hub_process import HubProcess
 from tests.support.rest import Person, Rest
+from tests.support.round_robin import round_robin
 from tests.support.wait import until
 
 
@@ -168,6 +169,17 @@ async def test_polling_upgrading_and_msgpack_clients_share_one_hub(rest: Rest, s
         assert report[way]["unknownEvent"]["error"]["code"] == "unknown_event"
     assert report["upgraded"] == {"before": "polling", "after": "websocket", "answered": 40, "inOrder": True}
     assert report["refusedOnMsgpack"]["error"]["errors"][0]["pointer"] == "/status"
+
+
+async def test_every_transport_works_through_a_balancer_that_sends_each_request_elsewhere(
+    hub: HubProcess, rest: Rest
+) -> None:
+    ada, bob = await rest.sign_up("ada"), await rest.sign_up("bob")
+    async with round_robin([node.url for node in hub.nodes]) as url:
+        report = await run_script("transports", ada=ada.for_scripts(), bob=bob.for_scripts(), nodes=[url, url])
+    assert report["polling"]["transport"] == "polling"
+    assert report["polling"]["status"] == report["msgpack"]["status"] == "away"
+    assert report["upgraded"] == {"before": "polling", "after": "websocket", "answered": 40, "inOrder": True}
 
 
 async def test_clients_of_a_draining_node_come_back_by_themselves_over_every_transport(
