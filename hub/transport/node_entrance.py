@@ -12,6 +12,7 @@ from hub.kernel.errors import RateLimited
 from hub.transport.engineio.handshake import RequestHead
 from hub.transport.engineio.refusals import BAD_REQUEST, Refused
 from hub.transport.engineio.websocket_connection import WebSocketConnection
+from hub.transport.forwarding.forwarder import KEPT_S
 from hub.transport.forwarding.hop import Guard
 from hub.transport.front import BACKLOG, TOO_MANY, Doorkeeper, Front
 from hub.transport.middleware import origins, scope
@@ -64,7 +65,9 @@ class NodeEntrance:
         self._door = door
         app = web.Application(middlewares=[scope, _admit(door), origins(door.origins)])
         PollingRoutes(door, forwarded=True).add_routes(app)
-        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1)
+        self._runner = web.AppRunner(
+            app, access_log=None, handle_signals=False, shutdown_timeout=1, keepalive_timeout=2 * KEPT_S
+        )
         self._servers: list[asyncio.Server] = []
 
     async def listen(self, bound: socket.socket, *, secret: str | None) -> None:

@@ -26,6 +26,10 @@ def compose() -> dict[str, Any]:
     return loaded
 
 
+FILLED_IN = "10.0.0.1" + 24 * "0"
+"""Good enough as an address in a URL, and as a secret."""
+
+
 def variables_of_the_example() -> set[str]:
     return set(re.findall(r"^#?([A-Z_]+)=", (ROOT / "deploy/env.example").read_text(), re.MULTILINE))
 
@@ -48,7 +52,7 @@ def test_schema_check_refuses_a_wrong_compose_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("hub", HUBS)
 def test_node_starts_with_the_environment_of_its_container(compose: dict[str, Any], hub: str) -> None:
-    given = {name: VARIABLE.sub("10.0.0.1", value) for name, value in compose["services"][hub]["environment"].items()}
+    given = {name: VARIABLE.sub(FILLED_IN, value) for name, value in compose["services"][hub]["environment"].items()}
     image = {name: value for name, value in dockerfile.environment(DOCKERFILE).items() if OURS.fullmatch(name)}
     known = {name for name, _ in config.describe()}
     assert (given | image).keys() <= known
@@ -111,6 +115,16 @@ def test_balancer_and_prometheus_know_exactly_the_nodes() -> None:
     assert re.findall(r"^ +server \S+ (\S+)$", balancer, re.MULTILINE) == addresses
     prometheus = YAML(typ="safe").load(ROOT / "deploy/prometheus.yml")
     assert prometheus["scrape_configs"][0]["static_configs"] == [{"targets": addresses}]
+
+
+def test_no_client_has_to_stick_to_a_node_since_each_can_pass_requests_on(compose: dict[str, Any]) -> None:
+    balancer = (ROOT / "deploy/haproxy.cfg").read_text()
+    assert "stick on" not in balancer
+    for hub in HUBS:
+        environment = compose["services"][hub]["environment"]
+        assert environment["SPARKLE_CLUSTER_HOST"] == hub
+        assert environment["SPARKLE_CLUSTER_PORT"] != environment["SPARKLE_PORT"]
+        assert environment["SPARKLE_CLUSTER_SECRET"].startswith("${CLUSTER_SECRET:?")
 
 
 def test_prometheus_reads_the_token_where_compose_mounts_it(compose: dict[str, Any]) -> None:

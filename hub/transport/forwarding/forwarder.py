@@ -25,6 +25,10 @@ CONNECT_S: Final = 1.0
 """Longest wait for a connection to another node. One that is alive takes a millisecond, or a round trip."""
 WATCH_S: Final = 1.0
 """Between two looks at the leases of nodes that have not answered yet: one that hangs is given up with its lease."""
+KEPT_S: Final = 15.0
+"""How long an idle connection to another node is kept for the next request: a new one for each doubles its cost. The
+other node keeps it for longer, so it breaks under a request only when that node or the network does. Then nobody knows
+whether the request was taken, and the client is told that its session is unknown."""
 SLACK_S: Final = 5.0
 """Beyond ping interval and timeout, in which every poll is answered, and every client gives up that is not."""
 
@@ -64,6 +68,7 @@ class Forwarder:
         self._tasks = tasks
         self._secret = secret
         self._answer_s = heartbeat_s + SLACK_S
+        self._routes: dict[NodeTag, Route] = {}
         self._sessions: dict[Route, aiohttp.ClientSession] = {}
         self._cuts: dict[NodeTag, set[Callable[[], object]]] = {}
         """What ends the requests that wait for a node."""
@@ -117,12 +122,10 @@ class Forwarder:
     def _session(self, route: Route) -> aiohttp.ClientSession:
         session = self._sessions.get(route)
         if session is None:
-            # A connection for each request: one that was kept may be lost just when it is used again, and then nobody
-            # knows whether the other node has already answered a poll, or taken a POST.
             connector: aiohttp.BaseConnector = (
-                aiohttp.UnixConnector(route.path, force_close=True, limit=0)
+                aiohttp.UnixConnector(route.path, keepalive_timeout=KEPT_S, limit=0)
                 if route.path
-                else aiohttp.TCPConnector(force_close=True, limit=0)
+                else aiohttp.TCPConnector(keepalive_timeout=KEPT_S, limit=0)
             )
             session = self._sessions[route] = aiohttp.ClientSession(
                 connector=connector,
@@ -197,11 +200,20 @@ class Forwarder:
             raise ConnectionError("stopped")
         address = await self._directory.address_of(node)
         if address is None:
+            await self._forget(node)
             raise ConnectionError("no lease")
         route = route_to(address, self._secret)
         if route is None:
             raise ConnectionError("no way")
+        self._routes[node] = route
         return route
+
+    async def _forget(self, node: NodeTag) -> None:
+        """Keep no connection to a node that is gone."""
+        route = self._routes.pop(node, None)
+        session = None if route is None else self._sessions.pop(route, None)
+        if session is not None:
+            await session.close()
 
     @contextlib.contextmanager
     def _waiting(self, node: NodeTag, cut: Callable[[], object]) -> Iterator[None]:
@@ -246,7 +258,8 @@ class NotAnswered(aiohttp.ClientError):
 
 
 async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """Keeps aiohttp from repeating a GET whose connection broke: the packets of the first answer would be lost."""
+    """Keeps aiohttp from repeating a GET whose connection broke: the packets of the first answer would be lost, and
+    nobody would notice."""
     try:
         return await handler(request)
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
