@@ -15,6 +15,7 @@ from hub.kernel.ports import NodeAddress
 from hub.transport.engineio.outbox import MAX_HELD_BYTES, WRITE_BUFFER_BYTES
 from hub.transport.engineio.session_ids import new_id
 from hub.transport.engineio.websocket import CloseCode
+from hub.transport.forwarding.hop import LOST
 from load_tests.relayed_server import new_tag
 from tests.support.node_cluster import LocalCluster, LocalNode
 from tests.support.raw_client import Client
@@ -99,6 +100,45 @@ async def test_a_poll_is_not_waited_for_beyond_the_heartbeat(cluster: LocalClust
             connection = await node.client.connection()
             asked(connection, kind, new_id() + hanging)
             assert (await connection.response(AT_ONCE_S)).status == 400
+
+
+@pytest.mark.parametrize("kind", ["poll", "post"])
+async def test_a_request_whose_connection_breaks_is_not_repeated(
+    cluster: LocalCluster, short_folder: Path, kind: str
+) -> None:
+    """The packets of the first answer would be lost, and nobody would know."""
+    node, breaking, requests = cluster.nodes[0], new_tag(), []
+
+    async def take_and_break(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        if LOST.encode() not in head:
+            requests.append(head)
+        writer.close()
+
+    server = await asyncio.start_unix_server(take_and_break, short_folder / "s")
+    cluster.directory.addresses[breaking] = NodeAddress(socket=str(short_folder / "s"))
+    for count in (1, 2):
+        connection = await node.client.connection()
+        asked(connection, kind, new_id() + breaking)
+        response = await connection.response(AT_ONCE_S)
+        assert (response.status, json.loads(response.body)["code"]) == (400, 1)
+        assert len(requests) == count
+    server.close()
+
+
+async def test_connections_are_kept_for_the_next_request_and_closed_with_the_lease(cluster: LocalCluster) -> None:
+    owner, node, _ = cluster.nodes
+    session = node.takes_up(await owner.client.polling())
+    for _ in range(10):
+        await session.send("4hello")
+        assert await session.packet() == "4hello"
+    (pool,) = node.forwarder._sessions.values()
+    assert pool.connector is not None
+    assert sum(len(kept) for kept in pool.connector._conns.values()) == 1
+    del cluster.directory.addresses[owner.tag]
+    assert (await session.get()).status == 400
+    assert pool.closed
+    assert not node.forwarder._sessions
 
 
 def dead_addresses(folder: Path) -> list[NodeAddress]:
