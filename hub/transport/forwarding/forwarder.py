@@ -73,7 +73,7 @@ class Forwarder:
         self._cuts: dict[NodeTag, set[Callable[[], object]]] = {}
         """What ends the requests that wait for a node."""
         self._watching = self._closed = False
-        self._polls: list[tuple[NodeTag, Question]] = []
+        self._polls: dict[Question, NodeTag] = {}
         self._ends: set[ClientEnd] = set()
         self.leaving = False
         """Whether no poll is to wait here any more."""
@@ -142,13 +142,12 @@ class Forwarder:
         if not question.is_poll:
             yield
             return
-        poll = node, question
-        self._polls.append(poll)
+        self._polls[question] = node
         with WAITING.track_inprogress():
             try:
                 yield
             finally:
-                self._polls.remove(poll)
+                del self._polls[question]
 
     def leave(self) -> None:
         """This node is about to stop: send those whose sessions are on other nodes to others.
@@ -156,7 +155,7 @@ class Forwarder:
         Their polls are answered at once, with whatever there is, and their WebSockets end.
         """
         self.leaving = True
-        for node, question in self._polls:
+        for question, node in self._polls.items():
             self.tell(node, question.released())
         for end in list(self._ends):
             end.end()
@@ -183,6 +182,9 @@ class Forwarder:
             self._unanswered("websocket", error)
             return
         FORWARDED.labels("websocket", "connected").inc()
+        if not client_end.is_open:
+            end.abort()
+            return
         end.write(_handshake(head, hop_headers(client, route.secret)))
         client_end.joined(end)
         self._ends.add(client_end)

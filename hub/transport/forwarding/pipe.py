@@ -34,9 +34,14 @@ class End(asyncio.Protocol):
         self.transport = cast("asyncio.Transport", transport)
         self.transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether what is written may still arrive."""
+        return self.transport is not None and not self.transport.is_closing()
+
     def write(self, data: bytes) -> None:
         """Send what the other end got."""
-        if self.transport is not None and not self.transport.is_closing():
+        if self.transport is not None and self.is_open:
             self.transport.write(data)
 
     def read(self, on: bool) -> None:
@@ -51,7 +56,7 @@ class End(asyncio.Protocol):
 
     def finish(self) -> None:
         """Nothing more is to be sent; what comes is still passed on."""
-        if self.transport is not None and not self.transport.is_closing():
+        if self.transport is not None and self.is_open:
             self.transport.write_eof()
 
     def linger(self) -> None:
@@ -64,6 +69,11 @@ class End(asyncio.Protocol):
         if self.transport is not None:
             self.linger()
             self.transport.close()
+
+    def abort(self) -> None:
+        """Close at once."""
+        if self.transport is not None:
+            self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
         """See asyncio.Protocol."""
@@ -161,18 +171,18 @@ class ClientEnd(End):
         self.write(Refused(UNKNOWN_SESSION).response())
         self.end()
         node, self.other = self.other, None
-        if node is not None and node.transport is not None:
+        if node is not None:
             node.other = None
-            node.transport.abort()
+            node.abort()
 
     def give_up(self) -> None:
         """The node is dead: end both connections at once, with an answer if there was none yet."""
         if not self._is_answered:
             self.refuse()
             return
-        for end in (self, self.other):
-            if end is not None and end.transport is not None:
-                end.transport.abort()
+        self.abort()
+        if self.other is not None:
+            self.other.abort()
 
     def data_received(self, data: bytes) -> None:
         """See asyncio.Protocol. What came with the handshake waits for the node; more of it is not read."""

@@ -8,9 +8,9 @@ from hub.transport.engineio.packets import NOOP_FRAME, encode_payload
 from hub.transport.forwarding.hop import LOST, RELEASE
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Question:
-    """A poll or a POST for another node."""
+    """A poll or a POST for another node. No two are equal."""
 
     method: str
     path: str

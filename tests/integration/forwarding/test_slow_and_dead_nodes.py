@@ -16,6 +16,7 @@ from hub.transport.engineio.outbox import MAX_HELD_BYTES, WRITE_BUFFER_BYTES
 from hub.transport.engineio.session_ids import new_id
 from hub.transport.engineio.websocket import CloseCode
 from hub.transport.forwarding.hop import LOST
+from hub.transport.node_entrance import NodeFront
 from load_tests.relayed_server import new_tag
 from tests.support.node_cluster import LocalCluster, LocalNode
 from tests.support.raw_client import Client
@@ -126,15 +127,24 @@ async def test_a_request_whose_connection_breaks_is_not_repeated(
     server.close()
 
 
-async def test_connections_are_kept_for_the_next_request_and_closed_with_the_lease(cluster: LocalCluster) -> None:
+async def test_connections_are_kept_for_the_next_request_and_closed_with_the_lease(
+    cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[NodeFront] = []
+
+    class Noted(NodeFront):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            made.append(self)
+            super().connection_made(transport)
+
+    monkeypatch.setattr("hub.transport.node_entrance.NodeFront", Noted)
     owner, node, _ = cluster.nodes
     session = node.takes_up(await owner.client.polling())
     for _ in range(10):
         await session.send("4hello")
         assert await session.packet() == "4hello"
+    assert len(made) == 1
     (pool,) = node.forwarder._sessions.values()
-    assert pool.connector is not None
-    assert sum(len(kept) for kept in pool.connector._conns.values()) == 1
     del cluster.directory.addresses[owner.tag]
     assert (await session.get()).status == 400
     assert pool.closed
