@@ -13,7 +13,8 @@ from core_api.accounts.store_postgres_people import PostgresPeople
 from core_api.accounts.tokens import TokenVerifier
 from core_api.outbox_relay import OutboxRelay
 from hub import schema
-from hub.cluster.broker import RedisBroker
+from hub.cluster.address import RedisAddress
+from hub.cluster.bus import Bus
 from hub.cluster.leases import RedisNodes
 from hub.cluster.rooms import ClusterRooms
 from hub.config import ConfigError, Settings
@@ -64,10 +65,10 @@ def build(
     apis.append(tickets_api(tickets))
     gate = Handshake(authenticator, tickets, core.revocations, core.limiter, core.clock, settings.gate)
     core.sockets.serve(gate, router)
-    core.sockets.left = core.rooms.left
+    core.sockets.enter, core.sockets.left = core.rooms.enter, core.rooms.left
     health = Health(
         core.node_id,
-        [PostgresProbe(pool), RedisProbe(redis), core.broker],
+        [PostgresProbe(pool), RedisProbe(redis), core.bus],
         peer_ports=settings.peer_ports,
         metrics_token=settings.metrics_token,
     )
@@ -90,7 +91,7 @@ def build(
         door=core.door,
         sockets=core.sockets,
         nodes=core.nodes,
-        broker=core.broker,
+        bus=core.bus,
         health=health,
         tasks=core.tasks,
         starts=[step for feature in features for step in feature.starts] + [purge_answers],
@@ -122,8 +123,8 @@ def _core(settings: Settings, pool: asyncpg.Pool, redis: Redis, clock: Clock) ->
     except PasswordFileError as error:
         raise ConfigError(f"SPARKLE_ADMIN_UI_PASSWORD_FILE: {error}") from None
     nodes = RedisNodes(redis, node_id, tasks)
-    broker = RedisBroker(redis, node_id, tasks)
-    rooms = ClusterRooms(sockets, broker, redis, nodes)
+    bus = Bus(RedisAddress.of(settings.redis_url or "redis://nowhere"), node_id, tasks)
+    rooms = ClusterRooms(sockets, bus, redis, nodes, tasks)
     people = PostgresPeople(pool)
     roles: dict[str, Roles] = {}
     token_life_s = settings.accounts.access_token_s + REVOCATION_MARGIN_S
@@ -137,7 +138,7 @@ def _core(settings: Settings, pool: asyncpg.Pool, redis: Redis, clock: Clock) ->
         door=Doorkeeper(server.engine, OriginRule(settings.origins)),
         sockets=sockets,
         nodes=nodes,
-        broker=broker,
+        bus=bus,
         rooms=rooms,
         limiter=RedisRateLimiter(redis),
         revocations=RedisRevocations(redis, rooms, token_life_s=token_life_s),

@@ -321,6 +321,11 @@ class Shard:
             self._marks.pop(token, None)
         return head
 
+    async def ready(self) -> None:
+        """Wait until this node hears the shard. Raises Down or Refused."""
+        await self._up.wait()
+        await self.mark()
+
     async def catch_up(self, number: int, within_s: float = FOLLOW_S) -> bool:
         """Wait until the position has reached a number. False: it is none that the shard has given.
 

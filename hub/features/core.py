@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 from core_api.accounts.access import AccessRule
 from core_api.accounts.store_postgres_people import PostgresPeople
 from core_api.outbox_relay import OutboxRelay
-from hub.cluster.broker import RedisBroker
+from hub.cluster.bus import Bus
 from hub.cluster.leases import RedisNodes
 from hub.cluster.rooms import ClusterRooms
 from hub.config import Settings
@@ -40,7 +40,7 @@ class Core:
     door: Doorkeeper
     sockets: Sockets
     nodes: RedisNodes
-    broker: RedisBroker
+    bus: Bus
     rooms: ClusterRooms
     limiter: RedisRateLimiter
     revocations: RedisRevocations

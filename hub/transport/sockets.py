@@ -40,6 +40,7 @@ Redis."""
 
 
 ARRAY_END = ord("]")
+Enter = Callable[[ConnectionId, list[RoomName]], Awaitable[None]]
 
 
 class SessionReady(ServerEvent):
@@ -99,6 +100,8 @@ class Sockets:
         self._under_way = UnderWay()
         self._leaving = asyncio.Semaphore(LEAVING_AT_ONCE)
         self._connections: dict[ConnectionId, Connection] = {}
+        self.enter: Enter | None = None
+        """Awaited to put a new connection into its own rooms, over all nodes."""
         self.left: Callable[[set[RoomName]], Any] | None = None
         """Awaited with the rooms of a connection that is gone, so that they are counted anew."""
         server.mount(NAMESPACE, self)
@@ -146,6 +149,8 @@ class Sockets:
     def deliver(self, delivery: Delivery) -> None:
         """See hub.cluster.rooms.LocalRooms."""
         packets, skip = DeliveryPackets(delivery), () if delivery.skip is None else (delivery.skip,)
+        if delivery.others:
+            skip = (*skip, *{sid for room in delivery.others for sid in self.members(room)})
         METRICS.deliveries += self._rooms.send(self._server.engine.outboxes, delivery.rooms, packets, skip)
 
     def send(self, connection_id: ConnectionId, event: str, payload: Any) -> None:
@@ -166,6 +171,15 @@ class Sockets:
         """What the Admin UI is shown of a socket beyond its rooms; nothing of one that is no connection."""
         connection = socket.owner
         return {"userId": connection.caller.user_id} if isinstance(connection, Connection) else {}
+
+    def cut(self, rooms: Iterable[RoomName] | None) -> None:
+        """See hub.cluster.rooms.LocalRooms."""
+        for socket in (
+            list(self._rooms.members(None))
+            if rooms is None
+            else [socket for room in rooms for socket in list(self._rooms.members(room))]
+        ):
+            _cut(socket)
 
     async def cut_all(self) -> None:
         """Close every transport; the clients come back by themselves, to any node."""
@@ -234,8 +248,7 @@ class Sockets:
 
     async def _join_and_tell(self, connection: Connection) -> None:
         caller = connection.caller
-        self.join(caller.connection_id, user_room(caller.user_id))
-        self.join(caller.connection_id, session_room(caller.session_id))
+        await self._enter_own(connection)
         await self._recheck(connection)
         if caller.connection_id not in self._connections:
             return
@@ -250,6 +263,16 @@ class Sockets:
         )
         connection.socket.emit(ready.event, to_wire(ready))
         connection.socket.begin()
+
+    async def _enter_own(self, connection: Connection) -> None:
+        caller = connection.caller
+        own = [user_room(caller.user_id), session_room(caller.session_id)]
+        try:
+            if self.enter is not None:
+                await self.enter(caller.connection_id, own)
+        except Exception as error:
+            self._client_error(error, "entering one's own rooms")
+            _cut(connection.socket)
 
     async def _recheck(self, connection: Connection) -> None:
         # A session that ended after its token was checked, and before the connection stood in the session's room, was

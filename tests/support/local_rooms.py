@@ -1,5 +1,6 @@
 """The connections of a node, in memory: for tests of the cluster without sockets."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from hub.kernel.delivery import Delivery
@@ -13,6 +14,7 @@ class MemoryLocalRooms:
         self._members: dict[RoomName, set[ConnectionId]] = {}
         self._inbox: dict[str, list[Any]] = {}
         self.disconnected: list[ConnectionId] = []
+        self.cuts: list[list[RoomName] | None] = []
 
     def received(self, connection_id: str) -> list[Any]:
         """Payloads sent to a connection, in order."""
@@ -35,7 +37,8 @@ class MemoryLocalRooms:
 
     def deliver(self, delivery: Delivery) -> None:
         recipients: set[ConnectionId] = set().union(*(self.members(room) for room in delivery.rooms))
-        for connection_id in recipients - {delivery.skip}:
+        others: set[ConnectionId] = set().union(*(self.members(room) for room in delivery.others))
+        for connection_id in recipients - others - {delivery.skip}:
             self.send(connection_id, delivery.event, delivery.payload)
 
     def send(self, connection_id: ConnectionId, event: str, payload: Any) -> None:
@@ -46,3 +49,6 @@ class MemoryLocalRooms:
             if event is not None:
                 self.send(connection_id, event, payload)
             self.disconnected.append(connection_id)
+
+    def cut(self, rooms: Iterable[RoomName] | None) -> None:
+        self.cuts.append(None if rooms is None else list(rooms))
