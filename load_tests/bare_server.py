@@ -48,8 +48,11 @@ PAUSE_S = 0.01
 the same segment, as ours would, is lost on them."""
 
 
-def bare_server(settings: EngineSettings, *, greets: bool = True) -> SocketServer:
-    """A server with the handlers of the protocol suites and of the benchmark. ``greets``: with the event ``auth``."""
+def bare_server(settings: EngineSettings, *, auth_after_s: float | None = 0.0) -> SocketServer:
+    """A server with the handlers of the protocol suites and of the benchmark.
+
+    ``auth_after_s``: when it sends ``auth`` after CONNECT; 0 with it, ``None`` never.
+    """
     server = SocketServer(settings)
 
     def echo(session: Session, _request: Request) -> Echo:
@@ -57,18 +60,23 @@ def bare_server(settings: EngineSettings, *, greets: bool = True) -> SocketServe
 
     server.engine.endpoints["/engine.io/"] = echo
     for namespace in ("/", "/custom"):
-        _serve_suites(server, namespace, greets)
+        _serve_suites(server, namespace, auth_after_s)
     _serve_benchmark(server)
     return server
 
 
-def _serve_suites(server: SocketServer, namespace: str, greets: bool) -> None:
+def _serve_suites(server: SocketServer, namespace: str, auth_after_s: float | None) -> None:
     async def connect(sid: str, _environ: dict[str, Any], auth: Any) -> None:
-        if greets:
-            server.start_background_task(greet, sid, auth)
+        if auth_after_s:
+            server.start_background_task(greet_later, auth_after_s, sid, auth)
+        elif auth_after_s is not None:
+            await greet(sid, auth)
+
+    async def greet_later(after_s: float, sid: str, auth: Any) -> None:
+        await asyncio.sleep(after_s)
+        await greet(sid, auth)
 
     async def greet(sid: str, auth: Any) -> None:
-        await asyncio.sleep(PAUSE_S)
         await server.emit("auth", auth or {}, to=sid, namespace=namespace)
 
     async def message(sid: str, *arguments: Any) -> None:
@@ -97,8 +105,8 @@ def _serve_benchmark(server: SocketServer) -> None:
     server.on("echo", echo)
 
 
-async def _serve(port: int, settings: EngineSettings, greets: bool) -> None:
-    server = bare_server(settings, greets=greets)
+async def _serve(port: int, settings: EngineSettings, auth_after_s: float | None) -> None:
+    server = bare_server(settings, auth_after_s=auth_after_s)
     door = Doorkeeper(server.engine, OriginRule(["*"]))
     app = web.Application()
     PollingRoutes(door).add_routes(app)
@@ -133,7 +141,7 @@ def main() -> None:
         connect_timeout_s=given.connect_timeout_ms / 1000,
     )
     with asyncio.Runner(loop_factory=HubLoop) as runner:
-        runner.run(_serve(given.port, settings, not given.no_auth_event))
+        runner.run(_serve(given.port, settings, None if given.no_auth_event else PAUSE_S))
 
 
 if __name__ == "__main__":
