@@ -157,9 +157,9 @@ class Bus:
             if kind == COMMAND:
                 self._members.command(RoomName(room), *content)
                 return
-            origin, others, *packed = content
+            origin, others, name, text, payload, skip, volatile = content
             if origin != self._node_id:  # what is ephemeral was served here before it was published
-                self._members.deliver(Delivery([RoomName(room)], *packed, others=others))
+                self._members.deliver(Delivery([RoomName(room)], name, text, payload, skip, volatile, others))
         except Exception:
             log.exception("what another node said is not understood: is it of another version?")
 

@@ -6,6 +6,7 @@ room. So a room's events are a chain, in which everybody can see that something 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -32,7 +33,7 @@ def is_complete(above: int, last: int, entries: Sequence[Entry]) -> bool:
         return True
     if not entries or entries[0].before > above or entries[-1].number != last:
         return False
-    return all(after.before == one.number for one, after in zip(entries, entries[1:], strict=False))
+    return all(after.before == one.number for one, after in pairwise(entries))
 
 
 def write_offset(positions: Sequence[int]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
 from typing import Any, Final
 
 import hiredis
@@ -72,7 +72,7 @@ class Link(asyncio.Protocol):
         """Write a command whose reply is a message. Raises Down."""
         if self.closed or self._transport is None:
             raise Down("the link to Redis is closed")
-        self._transport.write(hiredis.pack_command(command))
+        self._transport.write(hiredis.pack_command(command))  # type: ignore[arg-type] # any number of them
 
     def call(self, *command: Word) -> asyncio.Future[Reply]:
         """Write a command; its reply is to come. The future raises Down, or Refused with what Redis says.
@@ -106,21 +106,26 @@ class Link(asyncio.Protocol):
             self._kept = deque()
             self._transport.pause_reading()
 
-    def put_first(self, messages: Sequence[Reply]) -> None:
-        """Have these handed over before all that wait. The link is held."""
-        assert self._kept is not None
-        self._kept.extendleft(reversed(messages))
+    def put_first(self, messages: Collection[Reply]) -> None:
+        """Have these handed over before all that wait. The link must be held."""
+        if self._kept is None:
+            raise RuntimeError("the link is not held")
+        self._kept.extendleft(reversed(list(messages)))
 
     def release(self) -> None:
         """Go on, with what has come meanwhile first. A listener may hold the link again."""
         kept, self._kept = self._kept or deque(), None
         while kept and not self.closed:
-            if self._kept is not None:
-                self._kept.extendleft(reversed(kept))
-                return
             self._take(kept.popleft())
-        if self._kept is None and not self.closed and self._transport is not None:
+            if self._is_held:
+                self.put_first(kept)
+                return
+        if not self.closed and self._transport is not None:
             self._transport.resume_reading()
+
+    @property
+    def _is_held(self) -> bool:
+        return self._kept is not None
 
     # ---------------------------------------------------------------- the connection
 

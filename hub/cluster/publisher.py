@@ -81,12 +81,15 @@ class Publisher:
 
     async def run(self) -> None:
         """Publish for ever."""
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            while self._waiting or self._broken:
-                await self._next()
-            self._idle.set()
+        try:
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                while self._waiting or self._broken:
+                    await self._next()
+                self._idle.set()
+        finally:
+            self._commands.close()
 
     async def _next(self) -> None:
         batch, above = [self._take() for _ in range(min(MAX_BATCH, len(self._waiting)))], self._seen

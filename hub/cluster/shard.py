@@ -1,7 +1,7 @@
-"""One shard as a node sees it: a position in its order, the rooms that are followed, holes filled before the next event.
+"""One shard as a node sees it: a position in its order, the rooms that are followed, holes filled before what follows.
 
-Everything that Redis publishes on the shard comes over one link and is taken in one order. While something has to be read
-the link is held. So the position never passes an event that has not been delivered.
+Everything that Redis publishes on the shard comes over one link and is taken in one order. While something has to be
+read the link is held. So the position never passes an event that has not been delivered.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ log = logging.getLogger(__name__)
 BEAT_S: Final = 1.0
 """Between two markers: each audits where all rooms stand, and shows that this node hears."""
 MARK_S: Final = 2.0
-"""Longest way of a marker. Redis closes subscribers whose output buffer overflows, and a broken link may stay silent."""
-FOLLOW_S: Final = 10.0
+"""Longest way of a marker. Redis closes subscribers whose output buffer overflows; a broken link may stay silent."""
+FOLLOW_S: Final = 5.0
 """Longest wait until a room is followed."""
 
 

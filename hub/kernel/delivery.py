@@ -64,5 +64,5 @@ class Delivery:
         return self._payload
 
     def packed(self) -> tuple[Any, ...]:
-        """The event without its rooms, in values that MessagePack takes: what :class:`Delivery` is made of after them."""
+        """The event without its rooms, in values that MessagePack takes, as ``Delivery`` is made of them."""
         return self.event, self.text, self._payload if self.text is None else None, self.skip, self.volatile

@@ -1,7 +1,6 @@
 """Shards as nodes have them, and what came over them."""
 
-import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from hub.cluster.address import RedisAddress
@@ -9,6 +8,7 @@ from hub.cluster.link import Link
 from hub.cluster.publisher import Outgoing, Publisher, new_message_id
 from hub.cluster.shard import FollowedRoom, Shard
 from hub.cluster.shard_commands import ShardCommands
+from hub.kernel.tasks import Tasks
 
 
 class Heard:
@@ -60,6 +60,10 @@ class ShardNode:
     async def follow(self, room: str) -> FollowedRoom:
         return await self.shard.follow(room)
 
+    def has_heard(self, counts: Mapping[str, int]) -> bool:
+        """Whether so many kept events of each room have come."""
+        return all(len(self.heard.kept.get(room, ())) >= count for room, count in counts.items())
+
     @property
     def link(self) -> Link:
         assert self.shard._link is not None
@@ -70,12 +74,13 @@ class ShardNode:
 async def shard_nodes(url: str, *names: str) -> AsyncIterator[list[ShardNode]]:
     """Nodes that run, and follow nothing yet."""
     nodes = [ShardNode(name, url) for name in names]
-    tasks = [asyncio.create_task(part.run()) for node in nodes for part in (node.shard, node.publisher)]
+    tasks = Tasks()
+    for node in nodes:
+        tasks.start(node.shard.run(), name="shard")
+        tasks.start(node.publisher.run(), name="publisher")
     try:
         yield nodes
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await tasks.close()
         for node in nodes:
             node.commands.close()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -36,6 +37,9 @@ class Node:
         self.bus = Bus(RedisAddress.of(url), NodeId(name), tasks)
         self.local = MemoryLocalRooms()
         self.rooms = ClusterRooms(self.local, self.bus, redis, self.nodes, tasks)
+
+    def has_received(self, connection: str, count: int) -> bool:
+        return len(self.local.received(connection)) >= count
 
     async def start(self) -> "Node":
         await self.nodes.start()
@@ -122,7 +126,7 @@ async def test_events_reach_members_on_all_nodes_once_and_in_order(pair: tuple[N
         await one.rooms.emit([LOBBY, RoomName("user:b")], Said(text=str(number)))
     expected = [str(number) for number in range(500)]
     for node, connection in ((one, "a"), (two, "b")):
-        await until(lambda node=node, connection=connection: len(node.local.received(connection)) >= 500)
+        await until(partial(node.has_received, connection, 500))
         assert [payload["text"] for payload in node.local.received(connection)] == expected
 
 
@@ -148,7 +152,7 @@ async def test_what_is_volatile_reaches_members_here_at_once_and_nobody_twice(pa
     assert one.local.received("a") == [{"text": "cursor"}]
     await one.rooms.emit(LOBBY, Said(text="kept"))
     for node, connection in ((one, "a"), (two, "b")):
-        await until(lambda node=node, connection=connection: len(node.local.received(connection)) >= 2)
+        await until(partial(node.has_received, connection, 2))
         assert [payload["text"] for payload in node.local.received(connection)] == ["cursor", "kept"]
 
 

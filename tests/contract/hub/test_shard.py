@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 from redis.asyncio import Redis
@@ -48,6 +49,7 @@ async def test_a_node_gets_nothing_of_rooms_that_it_does_not_follow(pair: list[S
 
 async def test_after_a_room_is_followed_all_that_is_published_comes(pair: list[ShardNode]) -> None:
     one, two = pair
+    position = 0
     for number in range(50):
         one.publish("lobby", f"{number}")
         if number == 25:
@@ -85,7 +87,7 @@ async def test_what_was_published_while_the_link_was_broken_comes_before_the_res
         one.publish("lobby" if number % 3 else "hall", f"{number}")
         if number in (20, 60):
             await one.publisher.flushed()
-            await redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+            await redis.client_kill_filter(_type="pubsub")
     await until(lambda: sum(map(len, two.heard.kept.values())) == 101)
     assert two.heard.kept["lobby"] == [str(number) for number in range(101) if number % 3 or not number]
     assert two.heard.kept["hall"] == [str(number) for number in range(3, 101, 3)]
@@ -252,9 +254,7 @@ async def test_whatever_breaks_every_follower_has_one_history(redis_url: str, re
         for node in nodes:
             await node.publisher.flushed()
         for node in nodes:
-            await until(
-                lambda node=node: all(len(node.heard.kept.get(room, ())) >= len(published[room]) for room in rooms)
-            )
+            await until(partial(node.has_heard, {room: len(published[room]) for room in rooms}))
         for room in rooms:
             histories = [node.heard.kept[room] for node in nodes]
             assert histories[0] == histories[1] == histories[2]
@@ -269,7 +269,7 @@ async def test_whatever_breaks_every_follower_has_one_history(redis_url: str, re
 async def _break(draw: random.Random, node: ShardNode, redis: Redis) -> None:
     match draw.randrange(5):
         case 0:
-            await redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+            await redis.client_kill_filter(_type="pubsub")
         case 1:
             node.commands.close()
         case 2:
