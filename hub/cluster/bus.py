@@ -13,7 +13,7 @@ import msgspec
 from hub.cluster.address import RedisAddress
 from hub.cluster.link import Down, Refused
 from hub.cluster.publisher import Outgoing, Publisher, new_message_id
-from hub.cluster.shard import FollowedRoom, Shard
+from hub.cluster.shard import Shard
 from hub.cluster.shard_commands import ShardCommands
 from hub.kernel.delivery import Delivery
 from hub.kernel.errors import Unavailable
@@ -63,7 +63,6 @@ class Bus:
         async def locate() -> RedisAddress:
             return address
 
-        self._node_id = node_id
         self._tasks = tasks
         commands = [ShardCommands(index, locate) for index in range(shards)]
         self._shards = [Shard(one, node_id, self) for one in commands]
@@ -108,11 +107,10 @@ class Bus:
 
     def emit(self, delivery: Delivery) -> None:
         """Publish an event to each of its rooms. Never blocks and never raises. A member of several gets it once."""
-        volatile = delivery.volatile
+        volatile, packed = delivery.volatile, delivery.packed()
         for place, room in enumerate(delivery.rooms):
             # A connection that is in an earlier room too has got it there.
-            head = (EVENT, self._node_id if volatile else None, delivery.rooms[:place])
-            self._publish(room, _pack((*head, *delivery.packed())), kept=not volatile)
+            self._publish(room, _pack((EVENT, delivery.rooms[:place], *packed)), kept=not volatile)
         if volatile and self._members is not None:
             self._members.deliver(delivery)
 
@@ -121,27 +119,29 @@ class Bus:
         self._publish(room, _pack((COMMAND, name, arguments)), kept=True)
 
     def _publish(self, room: RoomName, event: bytes, *, kept: bool) -> None:
-        publisher = self._publishers[self._place(room)]
-        publisher.publish(Outgoing(room, event, new_message_id() if kept else None))
+        place = self._place(room)
+        if not kept:
+            event = self._shards[place].ephemeral(event)
+        self._publishers[place].publish(Outgoing(room, event, new_message_id() if kept else None))
 
     # ---------------------------------------------------------------- rooms
 
-    async def follow(self, room: RoomName) -> FollowedRoom:
-        """Follow a room: on return everything that is published to it comes. Balance it with :meth:`leave`.
+    async def follow(self, room: RoomName) -> None:
+        """Follow a room: on return everything that is published to it comes. Harmless if it is followed already.
 
         Raises Unavailable if Redis does not answer.
         """
         try:
-            return await self._shards[self._place(room)].follow(room)
+            await self._shards[self._place(room)].follow(room)
         except Down as error:
             raise Unavailable from error
 
-    def leave(self, followed: FollowedRoom) -> None:
-        """Follow a room no more, once all who followed it have left."""
-        self._shards[self._place(RoomName(followed.name))].leave(followed)
+    def leave(self, room: RoomName) -> None:
+        """Follow a room no more."""
+        self._shards[self._place(room)].leave(room)
 
     def _place(self, room: RoomName) -> int:
-        return zlib.crc32(room.encode()) % len(self._shards)
+        return zlib.crc32(room.encode()) % len(self._shards) if len(self._shards) > 1 else 0
 
     # ---------------------------------------------------------------- in
 
@@ -157,9 +157,8 @@ class Bus:
             if kind == COMMAND:
                 self._members.command(RoomName(room), *content)
                 return
-            origin, others, name, text, payload, skip, volatile = content
-            if origin != self._node_id:  # what is ephemeral was served here before it was published
-                self._members.deliver(Delivery([RoomName(room)], name, text, payload, skip, volatile, others))
+            others, name, text, payload, skip, volatile = content
+            self._members.deliver(Delivery([RoomName(room)], name, text, payload, skip, volatile, others))
         except Exception:
             log.exception("what another node said is not understood: is it of another version?")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final
 
 import hiredis
@@ -33,6 +33,25 @@ class Refused(Exception):
     """Redis answered with an error."""
 
 
+class Batch:
+    """Commands that were written together, and the replies that have come."""
+
+    __slots__ = ("_missing", "_replies", "began", "done")
+
+    def __init__(self, commands: int, done: asyncio.Future[list[Reply]], began: float) -> None:
+        self._missing = commands
+        self._replies: list[Reply] = []
+        self.done = done
+        self.began = began
+
+    def take(self, reply: Reply) -> None:
+        """One more reply; with the last one it is done."""
+        self._replies.append(reply)
+        self._missing -= 1
+        if not self._missing and not self.done.done():  # else whoever asked has given up
+            self.done.set_result(self._replies)
+
+
 class Link(asyncio.Protocol):
     """A connection: commands and their replies in one order or, once :meth:`listen` was called, messages.
 
@@ -42,7 +61,8 @@ class Link(asyncio.Protocol):
     def __init__(self) -> None:
         self._reader = hiredis.Reader(notEnoughData=_NOTHING)
         self._transport: asyncio.Transport | None = None
-        self._waiting: deque[tuple[asyncio.Future[Reply], float]] = deque()
+        self._waiting: deque[Batch] = deque()
+        """For each reply to come, the batch that it belongs to."""
         self._watch: asyncio.TimerHandle | None = None
         self._listener: Callable[[Reply], None] | None = None
         self._kept: deque[Reply] | None = None
@@ -74,22 +94,31 @@ class Link(asyncio.Protocol):
             raise Down("the link to Redis is closed")
         self._transport.write(hiredis.pack_command(command))  # type: ignore[arg-type] # any number of them
 
-    def call(self, *command: Word) -> asyncio.Future[Reply]:
-        """Write a command; its reply is to come. The future raises Down, or Refused with what Redis says.
+    async def call(self, *command: Word) -> Reply:
+        """The reply to a command. Raises Down, or Refused with what Redis says."""
+        [reply] = await self.call_many([command])
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
 
-        Many may be under way. Raises Down if the link is closed already.
+    def call_many(self, commands: Sequence[tuple[Word, ...]]) -> asyncio.Future[list[Reply]]:
+        """The replies to commands that are written at once, to come: for each a value, Refused, or Down.
+
+        More may be called meanwhile. Raises Down if the link is closed already.
         """
-        self.send(*command)
+        if self.closed or self._transport is None:
+            raise Down("the link to Redis is closed")
         loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Reply] = loop.create_future()
-        self._waiting.append((answer, loop.time()))
+        batch = Batch(len(commands), loop.create_future(), loop.time())
+        self._waiting.extend([batch] * len(commands))
+        self._transport.write(b"".join(map(hiredis.pack_command, commands)))  # type: ignore[arg-type] # of any length
         if self._watch is None:
             self._watch = loop.call_later(LOOK_S, self._look)
-        return answer
+        return batch.done
 
     def _look(self) -> None:
         loop, self._watch = asyncio.get_running_loop(), None
-        if self._waiting and loop.time() - self._waiting[0][1] > ANSWER_S:
+        if self._waiting and loop.time() - self._waiting[0].began > ANSWER_S:
             self.close()
         elif self._waiting:
             self._watch = loop.call_later(LOOK_S, self._look)
@@ -155,13 +184,7 @@ class Link(asyncio.Protocol):
             else:
                 self._kept.append(reply)
             return
-        answer, _ = self._waiting.popleft()
-        if answer.done():  # whoever asked has given up
-            return
-        if isinstance(reply, hiredis.ReplyError):
-            answer.set_exception(Refused(str(reply)))
-        else:
-            answer.set_result(reply)
+        self._waiting.popleft().take(Refused(str(reply)) if isinstance(reply, hiredis.ReplyError) else reply)
 
     def _gone(self) -> None:
         if self.closed:
@@ -169,11 +192,8 @@ class Link(asyncio.Protocol):
         self.closed = True
         if self._watch is not None:
             self._watch.cancel()
-        for answer, _ in self._waiting:
-            if not answer.done():
-                answer.set_exception(Down("the link to Redis broke"))
-                answer.exception()  # as if looked at: whoever asked may have gone
-        self._waiting.clear()
+        while self._waiting:
+            self._waiting.popleft().take(Down("the link to Redis broke"))
         if self.lost is not None:
             self.lost()
 

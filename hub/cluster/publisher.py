@@ -7,10 +7,9 @@ import logging
 import os
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
-from hub.cluster.link import Down, Link, Refused, Reply, Word
+from hub.cluster.link import Down, Refused, Reply, Word
 from hub.cluster.shard_commands import AGAIN_S, KEPT_EVENTS, KEPT_MS, ShardCommands
 
 log = logging.getLogger(__name__)
@@ -19,10 +18,12 @@ MAX_WAITING_BYTES: Final = 32 << 20
 """Of events that wait for Redis. Beyond it the oldest are given up, and the members of their rooms are told."""
 MAX_BATCH: Final = 200
 """Sent without waiting for the replies."""
+SPACING_S: Final = 0.001
+"""Between two batches. What comes after a pause goes at once; a stream of events is worth a millisecond of waiting,
+since a write for each of them would cost more than all the rest of publishing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """An event to publish to a room. Without an id it is ephemeral: nobody keeps it, and no try is repeated."""
 
     room: str
@@ -87,6 +88,7 @@ class Publisher:
                 self._wake.clear()
                 while self._waiting or self._broken:
                     await self._next()
+                    await asyncio.sleep(SPACING_S)
                 self._idle.set()
         finally:
             self._commands.close()
@@ -106,13 +108,12 @@ class Publisher:
     async def _send(self, batch: Sequence[Outgoing]) -> int:
         """Publish without waiting in between. Returns how many have arrived; the others may have, in their order."""
         link = await self._commands.link()
-        replies = [self._ask(link, outgoing) for outgoing in batch]
+        replies = await link.call_many([self._command(outgoing) for outgoing in batch])
         for done, reply in enumerate(replies):
-            try:
-                self._saw(await reply)
-            except (Down, Refused) as error:
-                self._failed(error)
+            if isinstance(reply, Exception):
+                self._failed(reply)
                 return done
+            self._saw(reply)
         return len(batch)
 
     async def _repeat(self, outgoing: Outgoing, above: int) -> None:
@@ -120,7 +121,7 @@ class Publisher:
         while True:
             try:
                 link = await self._commands.link()
-                self._saw(await self._ask(link, outgoing, above=above))
+                self._saw(await link.call(*self._command(outgoing, above)))
             except (Down, Refused) as error:
                 self._failed(error)
                 if self._is_full:
@@ -130,19 +131,19 @@ class Publisher:
             else:
                 return
 
-    def _failed(self, error: Down | Refused) -> None:
+    def _failed(self, error: Exception) -> None:
         log.warning("an event was not published on shard %d yet: %s", self._commands.index, error)
         if isinstance(error, Refused):
             self._commands.is_worth_another_try(error)
 
-    def _ask(self, link: Link, outgoing: Outgoing, *, above: int | None = None) -> asyncio.Future[Reply]:
-        to, room = self._commands, outgoing.room
-        if outgoing.message_id is None:
-            return link.call("SPUBLISH", to.channel(room), b"V\n" + outgoing.event)
-        keys: tuple[Word, ...] = (to.head, to.last, to.stream(room))
-        known = "" if above is None else above
-        arguments = (to.channel(room), room, outgoing.event, KEPT_EVENTS, KEPT_MS, outgoing.message_id, known)
-        return link.call("FCALL", "sparkle1_publish", len(keys), *keys, *arguments)
+    def _command(self, outgoing: Outgoing, above: int | None = None) -> tuple[Word, ...]:
+        """What publishes it; with ``above``, unless its room's stream has it above that number."""
+        to, (room, event, message_id) = self._commands, outgoing
+        if message_id is None:
+            return "SPUBLISH", to.channel(room), event
+        keys, known = (to.head, to.last, to.stream(room)), "" if above is None else above
+        arguments = (to.channel(room), room, event, KEPT_EVENTS, KEPT_MS, message_id, known)
+        return "FCALL", "sparkle1_publish", len(keys), *keys, *arguments
 
     def _saw(self, reply: Reply) -> None:
         if isinstance(reply, bytes):

@@ -10,7 +10,6 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from hub.cluster.bus import Bus
-from hub.cluster.shard import FollowedRoom
 from hub.kernel.delivery import Delivery
 from hub.kernel.errors import Unavailable
 from hub.kernel.ids import ConnectionId, NodeId, RoomName
@@ -81,8 +80,6 @@ class ClusterRooms:
         self._redis = redis
         self._nodes = nodes
         self._tasks = tasks
-        self._followed: dict[RoomName, FollowedRoom] = {}
-        self._following: dict[RoomName, asyncio.Task[FollowedRoom]] = {}
         self._listeners: dict[RoomName, list[Listener]] = {}
         bus.serve(self)
 
@@ -96,12 +93,14 @@ class ClusterRooms:
         for room in rooms:
             self._local.join(connection_id, room)
         try:
-            await asyncio.gather(*(self._follow(room) for room in rooms))
+            await asyncio.gather(*(self._bus.follow(room) for room in rooms))
         except BaseException:
             for room in rooms:
                 self._local.leave(connection_id, room)
-                self._let_go(room)
             raise
+        finally:
+            for room in rooms:  # the connection may have gone meanwhile
+                self._let_go(room)
 
     async def leave(self, connection_id: ConnectionId, room: RoomName) -> int:
         """See hub.kernel.ports.Rooms."""
@@ -116,26 +115,10 @@ class ClusterRooms:
         for room in rooms:
             await self._changed(room)
 
-    async def _follow(self, room: RoomName) -> None:
-        """Return when the room is followed. Whoever comes while another waits for it waits for the same."""
-        if room in self._followed:
-            return
-        following = self._following.get(room)
-        if following is None:
-            following = self._following[room] = asyncio.get_running_loop().create_task(self._bus.follow(room))
-            following.add_done_callback(lambda task: self._is_followed(room, task))
-        await asyncio.shield(following)
-
-    def _is_followed(self, room: RoomName, task: asyncio.Task[FollowedRoom]) -> None:
-        del self._following[room]
-        if not task.cancelled() and task.exception() is None:
-            self._followed[room] = task.result()
-            self._let_go(room)  # whoever wanted it may have gone meanwhile
-
     def _let_go(self, room: RoomName) -> None:
         """Follow a room no more if nobody here is in it, or listens to it."""
-        if room in self._followed and not self._local.count(room) and room not in self._listeners:
-            self._bus.leave(self._followed.pop(room))
+        if not self._local.count(room) and room not in self._listeners:
+            self._bus.leave(room)
 
     def is_member(self, connection_id: ConnectionId, room: RoomName) -> bool:
         """See hub.kernel.ports.Rooms."""
@@ -183,7 +166,7 @@ class ClusterRooms:
         """See hub.kernel.ports.Rooms."""
         self._listeners.setdefault(room, []).append(listener)
         try:
-            await self._follow(room)
+            await self._bus.follow(room)
             yield
         finally:
             listeners = self._listeners[room]

@@ -10,14 +10,14 @@ import asyncio
 import itertools
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import hiredis
 
-from hub.cluster.chain import Entry, is_complete
+from hub.cluster.chain import is_complete
 from hub.cluster.link import Down, Link, Refused
-from hub.cluster.shard_commands import AGAIN_S, ShardCommands, ShardRead
+from hub.cluster.shard_commands import AGAIN_S, RoomRead, ShardCommands
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +25,7 @@ BEAT_S: Final = 1.0
 """Between two markers: each audits where all rooms stand, and shows that this node hears."""
 MARK_S: Final = 2.0
 """Longest way of a marker. Redis closes subscribers whose output buffer overflows; a broken link may stay silent."""
+NOWHERE: Final = -1
 FOLLOW_S: Final = 5.0
 """Longest wait until a room is followed."""
 
@@ -49,34 +50,6 @@ class Audience(Protocol):
         ...
 
 
-class FollowedRoom:
-    """A room with members here. Its ``last`` number is known once it is anchored."""
-
-    __slots__ = ("_waiters", "followers", "last", "name")
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.last: int | None = None
-        self.followers = 0
-        self._waiters: list[asyncio.Future[None]] | None = None
-
-    def anchor(self, last: int) -> None:
-        """Everything above ``last`` comes from now on."""
-        if self.last is None:
-            self.last = last
-            waiters, self._waiters = self._waiters, None
-            for waiter in waiters or ():
-                if not waiter.done():
-                    waiter.set_result(None)
-
-    async def anchored(self) -> None:
-        """Wait until it is."""
-        while self.last is None:
-            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiters = [*(self._waiters or ()), waiter]
-            await waiter
-
-
 class Shard:
     """Follows rooms on one shard, for as long as :meth:`run` runs."""
 
@@ -90,7 +63,11 @@ class Shard:
         self._node_id = node_id
         self._node_channel = commands.node_channel(node_id)
         self._audience = audience
-        self._rooms: dict[str, FollowedRoom] = {}
+        self._rooms: dict[str, int] = {}
+        """The rooms that are followed, and the number of the last event of each; NOWHERE until it is anchored."""
+        self._waiters: dict[str, list[asyncio.Future[None]]] = {}
+        """Who waits until a room is anchored."""
+        self._own = b"V%b\n" % node_id.encode()
         self._link: Link | None = None
         self._filling: asyncio.Task[None] | None = None
         self._to_anchor: set[str] = set()
@@ -196,45 +173,50 @@ class Shard:
 
     def _on_message(self, channel: str, data: bytes) -> None:
         kind = data[:1]
-        if kind == b"E":
-            self._on_event(self._rooms.get(self.commands.room_of(channel) or ""), data)
-        elif kind == b"V":
-            if (room := self.commands.room_of(channel)) in self._rooms:
-                self._audience.deliver(str(room), data[2:], kept=False)
+        if kind == b"V":
+            room = self.commands.room_of(channel)
+            # What is ephemeral was served here before it was published.
+            if room in self._rooms and not data.startswith(self._own):
+                self._audience.deliver(room, data[data.index(b"\n") + 1 :], kept=False)
+        elif kind == b"E":
+            self._on_event(self.commands.room_of(channel) or "", data)
         elif kind == b"M":
             self._on_marker(data)
         else:
             self._audience.told(data)
 
-    def _on_event(self, room: FollowedRoom | None, data: bytes) -> None:
-        """``E<number> <number before it>\\n<event>``."""
+    def _on_event(self, room: str, data: bytes) -> None:
+        """``E<number> <number before it>\n<event>``."""
         stop = data.index(b"\n")
         number, before = map(int, data[1:stop].split(b" "))
-        if room is None or room.last is None:
+        last = self._rooms.get(room, NOWHERE)
+        if last == NOWHERE:
             self._move(number)
-        elif number <= room.last:
+        elif number <= last:
             return  # it came by a fill already
-        elif before != room.last:
+        elif before != last:
             self.counts["holes"] += 1
             self._fill_soon()
         else:
             self._take(room, number, data[stop + 1 :])
 
     def _on_marker(self, data: bytes) -> None:
-        """``M<base>\\n<head>\\n<token>`` and, for some rooms, name and last number. In the order of the events."""
+        """``M<base>\n<head>\n<token>`` and, for some rooms, name and last number. In the order of the events."""
         base, head, token, *rooms = data[1:].decode().split("\n")
-        stand = {room: int(last) for room, last in zip(rooms[::2], rooms[1::2], strict=True)}
-        known = {room: found.last for room, last in stand.items() if (found := self._rooms.get(room)) is not None}
-        if int(base) != self.base or any(last is not None and last < stand[room] for room, last in known.items()):
+        stand = {room: int(last) for room, last in zip(rooms[::2], rooms[1::2], strict=True) if room in self._rooms}
+        if int(base) != self.base or any(NOWHERE < self._rooms[room] < last for room, last in stand.items()):
             # A marker keeps the order, so what has not come before it is lost, and not late.
             self.counts["silent holes"] += 1
             self._fill_soon(then=lambda: self._arrived(token))
             return
         for room, last in stand.items():
-            if (found := self._rooms.get(room)) is not None:
-                found.anchor(last)
+            self._anchored(room, last)
         self._move(int(head))
         self._arrived(token)
+
+    def ephemeral(self, event: bytes) -> bytes:
+        """What to publish of an event that was served here already."""
+        return self._own + event
 
     def _arrived(self, token: str) -> None:
         self.heard_at = asyncio.get_running_loop().time()
@@ -247,10 +229,11 @@ class Shard:
             self.position = number
             self._audience.moved(self)
 
-    def _take(self, room: FollowedRoom, number: int, event: bytes) -> None:
-        room.last = number
+    def _take(self, room: str, number: int, event: bytes) -> None:
+        if room in self._rooms:  # nobody may have waited for the end of a fill
+            self._rooms[room] = number
         self._move(number)
-        self._audience.deliver(room.name, event, kept=True)
+        self._audience.deliver(room, event, kept=True)
 
     # ---------------------------------------------------------------- holes
 
@@ -276,34 +259,36 @@ class Shard:
 
     async def _fill(self) -> None:
         """Bring all rooms of the shard to one moment: filling only one would move the position past others' holes."""
-        rooms = list(self._rooms.values())
-        read = await self.commands.read([(room.name, room.last) for room in rooms])
+        asked = list(self._rooms.items())
+        read = await self.commands.read([(room, None if last == NOWHERE else last) for room, last in asked])
+        found = {room: one for (room, _), one in zip(asked, read.rooms, strict=True) if room in self._rooms}
         if read.base == self.base:
-            self._apply(rooms, read)
+            self._apply(found)
         else:
             had_one, self.base = bool(self.base), read.base
-            for room, found in zip(rooms, read.rooms, strict=True):
-                room.last = None
-                room.anchor(found.last)
+            for room, one in found.items():
+                self._rooms[room] = NOWHERE
+                self._anchored(room, one.last)
             if had_one:
                 self.counts["epochs"] += 1
                 self._audience.missed(self, None)
         self._move(read.head)
 
-    def _apply(self, rooms: Sequence[FollowedRoom], read: ShardRead) -> None:
-        missing: list[tuple[FollowedRoom, Entry]] = []
-        for room, found in zip(rooms, read.rooms, strict=True):
-            if room.last is None:
-                room.anchor(found.last)
-            elif is_complete(room.last, found.last, found.entries):
-                missing += [(room, entry) for entry in found.entries]
+    def _apply(self, found: Mapping[str, RoomRead]) -> None:
+        missing: list[tuple[int, str, bytes]] = []
+        for room, one in found.items():
+            last = self._rooms[room]
+            if last == NOWHERE:
+                self._anchored(room, one.last)
+            elif is_complete(last, one.last, one.entries):
+                missing += [(entry.number, room, entry.event) for entry in one.entries if entry.number > last]
             else:
                 self.counts["rooms missed"] += 1
-                room.last = found.last
-                self._audience.missed(self, room.name)
-        for room, entry in sorted(missing, key=lambda one: one[1].number):
+                self._rooms[room] = one.last
+                self._audience.missed(self, room)
+        for number, room, event in sorted(missing):
             self.counts["events filled"] += 1
-            self._take(room, entry.number, entry.event)
+            self._take(room, number, event)
 
     # ---------------------------------------------------------------- positions
 
@@ -354,7 +339,7 @@ class Shard:
             if not self._up.is_set():
                 continue
             try:
-                await self.mark([room.name for room in self._rooms.values() if room.last is not None])
+                await self.mark([room for room, last in self._rooms.items() if last != NOWHERE])
                 misses = 0
             except (Down, Refused):
                 misses += 1
@@ -365,34 +350,41 @@ class Shard:
 
     # ---------------------------------------------------------------- rooms
 
-    async def follow(self, name: str) -> FollowedRoom:
-        """Follow a room: on return everything of it above the position will come. Balance it with :meth:`leave`.
+    async def follow(self, room: str) -> None:
+        """Follow a room: on return everything of it above the position will come. Harmless if it is followed already.
 
-        Raises Down if Redis does not confirm it.
+        Raises Down if Redis does not confirm it; the room is still followed then, unless it is left.
         """
-        room = self._rooms.get(name)
-        if room is None:
-            room = self._rooms[name] = FollowedRoom(name)
-            self._say("SSUBSCRIBE", name)
-        room.followers += 1
+        if room not in self._rooms:
+            self._rooms[room] = NOWHERE
+            self._say("SSUBSCRIBE", room)
+        if self._rooms[room] != NOWHERE:
+            return
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.setdefault(room, []).append(waiter)
         try:
             async with asyncio.timeout(FOLLOW_S):
-                await room.anchored()
+                await waiter
         except TimeoutError:
-            self.leave(room)
-            raise Down(f"the room {name} is not followed yet") from None
-        except BaseException:
-            self.leave(room)
-            raise
-        return room
+            raise Down(f"the room {room} is not followed yet") from None
 
-    def leave(self, room: FollowedRoom) -> None:
-        """Follow a room no more, once all who followed it have left."""
-        room.followers -= 1
-        if room.followers == 0 and self._rooms.get(room.name) is room:
-            del self._rooms[room.name]
-            if self._say("SUNSUBSCRIBE", room.name):
-                self._unsubscribed[self.commands.channel(room.name)] += 1
+    def leave(self, room: str) -> None:
+        """Follow a room no more."""
+        if self._rooms.pop(room, None) is not None:
+            self._wake(room)
+            if self._say("SUNSUBSCRIBE", room):
+                self._unsubscribed[self.commands.channel(room)] += 1
+
+    def _anchored(self, room: str, last: int) -> None:
+        """Everything of a room above ``last`` comes from now on."""
+        if self._rooms[room] == NOWHERE:
+            self._rooms[room] = last
+            self._wake(room)
+
+    def _wake(self, room: str) -> None:
+        for waiter in self._waiters.pop(room, ()):
+            if not waiter.done():
+                waiter.set_result(None)
 
     def _say(self, command: str, room: str) -> bool:
         """Whether it was said; without a link the next one subscribes, and anchors, by itself."""
@@ -410,7 +402,7 @@ class Shard:
     async def _anchor(self) -> None:
         try:
             while self._to_anchor and self._up.is_set():  # a new link anchors everything by itself
-                names = [name for name in self._to_anchor if (room := self._rooms.get(name)) and room.last is None]
+                names = [name for name in self._to_anchor if self._rooms.get(name) == NOWHERE]
                 self._to_anchor.clear()
                 try:
                     if names:

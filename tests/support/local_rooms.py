@@ -14,6 +14,7 @@ class MemoryLocalRooms:
         self._members: dict[RoomName, set[ConnectionId]] = {}
         self._inbox: dict[str, list[Any]] = {}
         self.disconnected: list[ConnectionId] = []
+        self.gone: set[ConnectionId] = set()
         self.cuts: list[list[RoomName] | None] = []
 
     def received(self, connection_id: str) -> list[Any]:
@@ -21,7 +22,8 @@ class MemoryLocalRooms:
         return self._inbox.get(connection_id, [])
 
     def join(self, connection_id: ConnectionId, room: RoomName) -> None:
-        self._members.setdefault(room, set()).add(connection_id)
+        if connection_id not in self.gone:
+            self._members.setdefault(room, set()).add(connection_id)
 
     def leave(self, connection_id: ConnectionId, room: RoomName) -> None:
         self._members.get(room, set()).discard(connection_id)

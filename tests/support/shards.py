@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from hub.cluster.address import RedisAddress
 from hub.cluster.link import Link
 from hub.cluster.publisher import Outgoing, Publisher, new_message_id
-from hub.cluster.shard import FollowedRoom, Shard
+from hub.cluster.shard import Shard
 from hub.cluster.shard_commands import ShardCommands
 from hub.kernel.tasks import Tasks
 
@@ -55,10 +55,10 @@ class ShardNode:
         self.publisher.publish(Outgoing(room, event.encode(), new_message_id()))
 
     def whisper(self, room: str, event: str) -> None:
-        self.publisher.publish(Outgoing(room, event.encode(), None))
+        self.publisher.publish(Outgoing(room, self.shard.ephemeral(event.encode()), None))
 
-    async def follow(self, room: str) -> FollowedRoom:
-        return await self.shard.follow(room)
+    async def follow(self, room: str) -> None:
+        await self.shard.follow(room)
 
     def has_heard(self, counts: Mapping[str, int]) -> bool:
         """Whether so many kept events of each room have come."""

@@ -168,6 +168,8 @@ async def test_a_room_is_followed_as_long_as_somebody_here_is_in_it(pair: tuple[
     await one.rooms.leave(ConnectionId("a"), LOBBY)
     assert await subscribed() == 1
     await one.rooms.leave(ConnectionId("b"), LOBBY)
+    one.local.gone.add(ConnectionId("c"))
+    await one.rooms.join(ConnectionId("c"), LOBBY)
 
     async def left() -> bool:
         return await subscribed() == 0
