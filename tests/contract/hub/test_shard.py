@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from functools import partial
 
 import pytest
@@ -125,6 +125,27 @@ async def test_a_message_that_never_came_is_found_by_the_audit_if_no_other_follo
     two.shard._on_message = take  # type: ignore[method-assign]
     await until(lambda: two.heard.kept.get("lobby") == ["alone"])
     assert two.shard.counts["silent holes"] == 1
+
+
+async def test_the_audit_comes_to_every_room_however_many_there_are(
+    pair: list[ShardNode], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.cluster.shard.AUDITED", 2)
+    monkeypatch.setattr("hub.cluster.shard.BEAT_S", 0.02)
+    _, two = pair
+    rooms = [f"room {number}" for number in range(7)]
+    for room in rooms:
+        await two.follow(room)
+    audited: list[str] = []
+    mark = two.shard.mark
+
+    async def noted(names: Sequence[str] = ()) -> int:
+        assert len(names) <= 2
+        audited.extend(names)
+        return await mark(names)
+
+    monkeypatch.setattr(two.shard, "mark", noted)
+    await until(lambda: set(audited) == set(rooms))
 
 
 async def test_a_reply_that_was_lost_does_not_double_its_event(pair: list[ShardNode]) -> None:
