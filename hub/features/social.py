@@ -10,7 +10,9 @@ from core_api.accounts.refresh import RefreshTokens
 from core_api.accounts.routes import accounts_api, people_api
 from core_api.accounts.service import Accounts
 from core_api.accounts.signing_key import SigningKey
+from core_api.accounts.staff import suspension_sinks
 from core_api.accounts.store_postgres import PostgresAccounts
+from core_api.accounts.store_postgres_staff import PostgresStaff
 from core_api.accounts.tokens import TokenSigner
 from core_api.content.handlers import content_events
 from core_api.content.roles import ContentRoles
@@ -44,6 +46,7 @@ def accounts(core: Core, key: SigningKey, separate: Separate) -> Feature:
         settings,
     )
 
+    core.outbox.add(suspension_sinks(PostgresStaff(core.pool), core.revocations, core.clock, settings))
     people = People(core.people, core.clock, separate=separate)
     directory = Directory(people, PostgresDirectory(core.pool))
 

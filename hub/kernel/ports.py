@@ -1,12 +1,12 @@
 """What features need of the hub around them, as Protocols; the composition root gives the implementations."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from hub.kernel.events import Actor, Caller
-from hub.kernel.ids import ConnectionId, NodeId, RoomName, SessionId
+from hub.kernel.ids import ConnectionId, NodeId, RoomName, SessionId, UserId
 from hub.kernel.wire import ServerEvent
 
 Listener = Callable[[str, Any], None]
@@ -146,6 +146,10 @@ class Revocations(Protocol):
 
     async def revoke(self, session_id: SessionId, reason: str) -> None:
         """Refuse the session's access tokens from now on, on all nodes, and close its connections."""
+        ...
+
+    async def revoke_all(self, user_id: UserId, session_ids: Sequence[SessionId], reason: str) -> None:
+        """Refuse the access tokens of all these sessions, and close every connection of their user."""
         ...
 
     async def is_revoked(self, session_id: SessionId) -> bool:
