@@ -60,7 +60,7 @@ def build(
     answers = PostgresAnswers(pool, core.clock)
     features = _features(core, key, authenticator)
     apis, router = _interface(features)
-    tickets = TicketOffice(redis, core.clock, core.limiter, core.revocations)
+    tickets = TicketOffice(redis, core.clock, core.limiter, authenticator)
     apis.append(tickets_api(tickets))
     gate = Handshake(authenticator, tickets, core.revocations, core.limiter, core.clock, settings.gate)
     core.sockets.serve(gate, router)
@@ -104,8 +104,9 @@ def describe() -> Mapping[str, str]:
     pool = create_pool("postgresql://nowhere", size=settings.postgres_pool)
     core = _core(settings, pool, connect("redis://nowhere", size=2), SystemClock())
     key = new_key()
-    apis, router = _interface(_features(core, key, _authenticator(core, key)))
-    apis.append(tickets_api(TicketOffice(core.redis, core.clock, core.limiter, core.revocations)))
+    authenticator = _authenticator(core, key)
+    apis, router = _interface(_features(core, key, authenticator))
+    apis.append(tickets_api(TicketOffice(core.redis, core.clock, core.limiter, authenticator)))
     return schema.documents(router, apis, version=__version__)
 
 

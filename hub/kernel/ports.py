@@ -165,6 +165,17 @@ class Authenticator(Protocol):
         ...
 
 
+class Sessions(Protocol):
+    """Whether sign-ins may still be used. Implemented in core_api.accounts."""
+
+    async def check(self, actor: Actor) -> None:
+        """Return if the actor's session is live. Raises Unauthorized if it has ended, Suspended if that is why.
+
+        Raises Unavailable, or what the database raises, if that cannot be known.
+        """
+        ...
+
+
 class Credentials(Protocol):
     """What a verified token says."""
 
