@@ -21,6 +21,7 @@ from hub.features import chain, companions, graphql, live, social
 from hub.features.core import Core, Feature
 from hub.gate.handshake import Handshake
 from hub.gate.rate_limits import RedisRateLimiter
+from hub.gate.reauthentication import Reauthentication, reauthentication_events
 from hub.gate.revocations import RedisRevocations
 from hub.gate.tickets import TicketOffice, tickets_api
 from hub.kernel.clock import Clock, SystemClock
@@ -40,6 +41,7 @@ from hub.transport.http import application
 from hub.transport.origins import OriginRule
 from hub.transport.socketio.server import SocketServer
 from hub.transport.sockets import Sockets
+from hub.transport.token_expiry import TokenExpiry
 from hub.version import __version__
 
 REVOCATION_MARGIN_S = 60
@@ -117,7 +119,8 @@ def _interface(features: Sequence[Feature]) -> tuple[list[RestApi], EventRouter]
 def _core(settings: Settings, pool: asyncpg.Pool, redis: Redis, clock: Clock) -> Core:
     tasks, node_id = Tasks(), NodeId(new_ulid())
     server = SocketServer(settings.sockets)
-    sockets = Sockets(server, node_id, tasks)
+    expiry = TokenExpiry(clock, settings.gate.expiry_notice_s)
+    sockets = Sockets(server, node_id, tasks, expiry)
     try:
         serve_admin_ui(server, sockets, settings.admin_ui, node_id)
     except PasswordFileError as error:
@@ -137,6 +140,7 @@ def _core(settings: Settings, pool: asyncpg.Pool, redis: Redis, clock: Clock) ->
         node_id=node_id,
         door=Doorkeeper(server.engine, OriginRule(settings.origins)),
         sockets=sockets,
+        expiry=expiry,
         nodes=nodes,
         broker=broker,
         rooms=rooms,
@@ -175,9 +179,16 @@ def _features(core: Core, key: SigningKey, authenticator: Authenticator) -> list
         live.calls(core),
         talk,
         minting,
+        _tokens(core, authenticator),
         _outbox(core),
         graphql.feature(core, authenticator, content=content, documents=documents, companions=talk, chain=minting),
     ]
+
+
+def _tokens(core: Core, authenticator: Authenticator) -> Feature:
+    """What becomes of connections whose token runs out."""
+    events = reauthentication_events(Reauthentication(authenticator, core.sockets))
+    return Feature(events=events, closes=[core.expiry.close])
 
 
 def _outbox(core: Core) -> Feature:

@@ -25,6 +25,7 @@ from hub.lifecycle import Step
 from hub.transport.front import Doorkeeper
 from hub.transport.http import Mount
 from hub.transport.sockets import Sockets
+from hub.transport.token_expiry import TokenExpiry
 
 
 @dataclass
@@ -39,6 +40,7 @@ class Core:
     node_id: NodeId
     door: Doorkeeper
     sockets: Sockets
+    expiry: TokenExpiry
     nodes: RedisNodes
     broker: RedisBroker
     rooms: ClusterRooms

@@ -29,6 +29,7 @@ from hub.transport.socketio.codecs import JSON
 from hub.transport.socketio.packets import HALF_CHARACTER, ack_of_text
 from hub.transport.socketio.server import SocketServer
 from hub.transport.socketio.socket import Socket
+from hub.transport.token_expiry import TokenExpiry
 
 log = logging.getLogger(__name__)
 
@@ -83,14 +84,16 @@ class Event:
 class Sockets:
     """Every connection of this node: the sockets of the default namespace, over both parsers.
 
-    Implements hub.cluster.rooms.LocalRooms and hub.transport.socketio.client.Endpoint.
+    Implements hub.cluster.rooms.LocalRooms, hub.gate.reauthentication.Connections and
+    hub.transport.socketio.client.Endpoint.
     """
 
-    def __init__(self, server: SocketServer, node_id: NodeId, tasks: Tasks) -> None:
+    def __init__(self, server: SocketServer, node_id: NodeId, tasks: Tasks, expiry: TokenExpiry) -> None:
         self._server = server
         self._rooms = server.rooms_of(NAMESPACE)
         self._node_id = node_id
         self._tasks = tasks
+        self._expiry = expiry
         self._gate: Gate | None = None
         self._router = EventRouter()
         self._by_text: dict[bytes, tuple[EventRoute, ReadText]] = {}
@@ -162,6 +165,16 @@ class Sockets:
             # An unmodified client closes by itself now, and any other would stay.
             socket.client.session.close(Reason.SERVER_DISCONNECT)
 
+    def extend(self, connection_id: ConnectionId, expires_at_ms: int) -> int | None:
+        """See hub.gate.reauthentication.Connections."""
+        connection = self._connections.get(connection_id)
+        if connection is None:
+            return None
+        if expires_at_ms > connection.expires_at_ms:
+            connection.expires_at_ms = expires_at_ms
+            self._expiry.watch(connection)
+        return connection.expires_at_ms
+
     def details(self, socket: Socket) -> Mapping[str, Any]:
         """What the Admin UI is shown of a socket beyond its rooms; nothing of one that is no connection."""
         connection = socket.owner
@@ -215,13 +228,14 @@ class Sockets:
             refusal = self._client_error(error, "handshake").to_wire()
             socket.refuse({"message": refusal.pop("message"), "data": refusal})
             return None
-        connection = socket.owner = Connection(socket, self._gate, admission)
+        connection = socket.owner = Connection(socket, self._gate, admission, self._expiry)
         if not socket.accept():
             socket.owner = None  # gone meanwhile; nobody has been told of it
             return None
         socket.client.request = None
         self._connections[connection_id] = connection
         METRICS.connections += 1
+        self._expiry.watch(connection)
         return connection
 
     async def _begin(self, connection: Connection) -> None:
@@ -268,6 +282,7 @@ class Sockets:
         connection = self._connections.pop(ConnectionId(socket.sid), None)
         if connection is not None:
             METRICS.connections -= 1
+            self._expiry.forget(connection)
             socket.owner = None  # a cycle, which the collector would find late
             self._under_way.begin()
             self._tasks.start(self._leave_behind(connection), name="disconnect hooks")
