@@ -19,6 +19,7 @@ from hub.cluster.rooms import ClusterRooms
 from hub.config import ConfigError, Settings
 from hub.features import chain, companions, graphql, live, social
 from hub.features.core import Core, Feature
+from hub.gate.access_reviews import AccessReviews, Expel
 from hub.gate.handshake import Handshake
 from hub.gate.rate_limits import RedisRateLimiter
 from hub.gate.reauthentication import Reauthentication, reauthentication_events
@@ -27,7 +28,7 @@ from hub.gate.tickets import TicketOffice, tickets_api
 from hub.kernel.clock import Clock, SystemClock
 from hub.kernel.events import EventRouter, merge
 from hub.kernel.http import RestApi
-from hub.kernel.ids import NodeId, new_ulid
+from hub.kernel.ids import NodeId, UserId, new_ulid, user_room
 from hub.kernel.ports import Authenticator, Roles
 from hub.kernel.tasks import Tasks
 from hub.lifecycle import Hub
@@ -130,6 +131,9 @@ def _core(settings: Settings, pool: asyncpg.Pool, redis: Redis, clock: Clock) ->
     rooms = ClusterRooms(sockets, broker, redis, nodes)
     people = PostgresPeople(pool)
     roles: dict[str, Roles] = {}
+    expel: dict[str, Expel] = {}
+    access = AccessRule(roles, people)
+    rooms.reviewer = AccessReviews(sockets, access, expel, tasks).begin
     token_life_s = settings.accounts.access_token_s + REVOCATION_MARGIN_S
     return Core(
         settings=settings,
@@ -148,7 +152,8 @@ def _core(settings: Settings, pool: asyncpg.Pool, redis: Redis, clock: Clock) ->
         revocations=RedisRevocations(redis, rooms, token_life_s=token_life_s),
         people=people,
         roles=roles,
-        access=AccessRule(roles, people),
+        expel=expel,
+        access=access,
         outbox=OutboxRelay(pool, redis),
     )
 
@@ -170,8 +175,14 @@ def _features(core: Core, key: SigningKey, authenticator: Authenticator) -> list
     presence = live.presence(core)
     content, documents = social.content(core), live.documents(core)
     talk, minting = companions.feature(core), chain.feature(core, content.posts)
+
+    async def separate(one: UserId, other: UserId) -> None:
+        await presence.separate(one, other)
+        for user_id in (one, other):
+            await core.rooms.review(user_room(user_id))
+
     return [
-        social.accounts(core, key, presence.separate),
+        social.accounts(core, key, separate),
         social.rooms(core),
         content,
         presence,

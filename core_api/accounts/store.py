@@ -12,6 +12,9 @@ from hub.kernel.ids import SessionId, UserId
 SUSPENDED = "account.suspended"
 """Topic of the outbox: ``{userId}``. Whoever is told must look whether that was taken back meanwhile."""
 
+NEW_BLOCK = "account.blocked"
+"""Topic of the outbox: ``{blockerId, blockedId}``, of a new block, which may have been taken back meanwhile."""
+
 
 @dataclass(frozen=True, slots=True)
 class FollowRow:
@@ -140,7 +143,10 @@ class PeopleStore(Protocol):
         ...
 
     async def block(self, blocker_id: UserId, blocked_id: UserId, now: datetime) -> None:
-        """Block, and remove the follows between the two, both ways. Idempotent."""
+        """Block, and remove the follows between the two, both ways. Idempotent.
+
+        A new block comes with NEW_BLOCK in the outbox.
+        """
         ...
 
     async def unblock(self, blocker_id: UserId, blocked_id: UserId) -> None:

@@ -1,7 +1,7 @@
 """Rooms over all nodes: members here are served directly, members elsewhere through the broker."""
 
 import logging
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any, Protocol, cast
 
@@ -72,6 +72,8 @@ class ClusterRooms:
         self._redis = redis
         self._nodes = nodes
         self._listeners: dict[RoomName, list[Listener]] = {}
+        self.reviewer: Callable[[RoomName], None] | None = None
+        """Begins a review of the connections here that are in a room, and returns at once."""
         broker.receive = self._receive
 
     async def join(self, connection_id: ConnectionId, room: RoomName) -> int:
@@ -146,6 +148,11 @@ class ClusterRooms:
         self._broker.publish("evict", room, of)
         await self._evict_here(room, of)
 
+    async def review(self, of: RoomName) -> None:
+        """See hub.kernel.ports.Rooms."""
+        self._broker.publish("review", of)
+        self._review_here(of)
+
     async def _receive(self, kind: str, arguments: list[Any]) -> None:
         match kind:
             case "emit":
@@ -154,6 +161,8 @@ class ClusterRooms:
                 self._local.disconnect(*arguments)
             case "evict":
                 await self._evict_here(*arguments)
+            case "review":
+                self._review_here(*arguments)
             case _:
                 log.warning("unknown message %r from another node: is it of another version?", kind)
 
@@ -165,9 +174,16 @@ class ClusterRooms:
         self._local.deliver(delivery)
 
     async def _evict_here(self, room: RoomName, of: RoomName) -> None:
-        for connection_id in self._local.members(of):
-            if self._local.is_member(connection_id, room):
-                await self.leave(connection_id, room)
+        # Counted once, after all of them: a post that is withdrawn may have thousands who watch it.
+        here = [one for one in self._local.members(of) if self._local.is_member(one, room)]
+        for connection_id in here:
+            self._local.leave(connection_id, room)
+        if here:
+            await self._changed(room)
+
+    def _review_here(self, of: RoomName) -> None:
+        if self.reviewer is not None:
+            self.reviewer(of)
 
     async def _changed(self, room: RoomName) -> int:
         if not room.startswith(COUNTED):

@@ -13,6 +13,7 @@ from hub.cluster.broker import RedisBroker
 from hub.cluster.leases import RedisNodes
 from hub.cluster.rooms import ClusterRooms
 from hub.config import Settings
+from hub.gate.access_reviews import Expel
 from hub.gate.rate_limits import RedisRateLimiter
 from hub.gate.revocations import RedisRevocations
 from hub.kernel.clock import Clock
@@ -49,6 +50,8 @@ class Core:
     people: PostgresPeople
     roles: dict[str, Roles]
     """Filled by the features that own a kind of resource."""
+    expel: dict[str, Expel]
+    """How each kind of resource puts somebody out who may no longer read it; filled by the same."""
     access: AccessRule
     outbox: OutboxRelay
 

@@ -72,6 +72,7 @@ def documents(core: Core) -> Documents:
     log = PostgresLog(core.pool, core.settings.database_url or "")
     engine = Engine(log, RedisHints(core.redis), settings)
     live = LiveDocuments(engine, store, core.access, core.rooms, settings)
+    core.expel["document"] = live.expel
     service = DocumentService(store, core.access, core.people, core.rooms, core.clock, settings)
 
     async def start() -> None:

@@ -1,6 +1,6 @@
 """What features need of the hub around them, as Protocols; the composition root gives the implementations."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -82,6 +82,14 @@ class Rooms(Protocol):
         """Take every connection that is in ``of`` (a user or session room) out of ``room``, on any node."""
         ...
 
+    async def review(self, of: RoomName) -> None:
+        """Have the access of every connection in ``of`` (a user's room) looked at again, on any node.
+
+        Those that may no longer read what they are in the room of are put out of it, within a second. For who changes
+        what many rooms hang on, such as a block. Never raises.
+        """
+        ...
+
 
 class Access(Protocol):
     """The one access rule that sockets, REST and GraphQL share. Implemented in core_api.accounts."""
@@ -113,6 +121,13 @@ class Roles(Protocol):
         """The role of a user (``None``: not signed in): ``owner``, ``editor``, ``commenter`` or ``viewer``.
 
         ``None`` if there is no such resource or the user has no role on it. What everybody may see gives ``viewer``.
+        """
+        ...
+
+    async def roles(self, user_id: str, resource_ids: Set[str]) -> dict[str, str]:
+        """The roles of one user on many resources; those that :meth:`role` says ``None`` of are left out.
+
+        It takes one or two queries, however many there are.
         """
         ...
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -84,7 +84,7 @@ class Event:
 class Sockets:
     """Every connection of this node: the sockets of the default namespace, over both parsers.
 
-    Implements hub.cluster.rooms.LocalRooms, hub.gate.reauthentication.Connections and
+    Implements LocalRooms of hub.cluster.rooms and of hub.gate.access_reviews, hub.gate.reauthentication.Connections and
     hub.transport.socketio.client.Endpoint.
     """
 
@@ -145,6 +145,11 @@ class Sockets:
         """See hub.cluster.rooms.LocalRooms."""
         connection = self._connections.get(connection_id)
         return connection is not None and room in connection.socket.rooms
+
+    def rooms_of(self, connection_id: ConnectionId) -> Collection[str]:
+        """See hub.gate.access_reviews.LocalRooms."""
+        connection = self._connections.get(connection_id)
+        return () if connection is None else tuple(connection.socket.rooms)
 
     def deliver(self, delivery: Delivery) -> None:
         """See hub.cluster.rooms.LocalRooms."""
