@@ -173,13 +173,14 @@ def _authenticator(core: Core, key: SigningKey) -> AccessTokenAuthenticator:
 def _features(core: Core, key: SigningKey, authenticator: Authenticator) -> list[Feature]:
     """Every feature, in the order in which they start and stop."""
     presence = live.presence(core)
-    content, documents = social.content(core), live.documents(core)
+    content, documents, calls = social.content(core), live.documents(core), live.calls(core)
     talk, minting = companions.feature(core), chain.feature(core, content.posts)
 
     async def separate(one: UserId, other: UserId) -> None:
         await presence.separate(one, other)
         for user_id in (one, other):
             await core.rooms.review(user_room(user_id))
+        await calls.separate(one, other)
 
     return [
         social.accounts(core, key, separate),
@@ -187,7 +188,7 @@ def _features(core: Core, key: SigningKey, authenticator: Authenticator) -> list
         content,
         presence,
         documents,
-        live.calls(core),
+        calls,
         talk,
         minting,
         _tokens(core, authenticator),

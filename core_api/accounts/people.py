@@ -1,5 +1,6 @@
 """People: profiles, who follows whom, who blocks whom. Somebody who is blocked sees absence, never the block."""
 
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 
 from msgspec import UNSET, UnsetType
@@ -10,10 +11,12 @@ from core_api.accounts.store import NEW_BLOCK, FollowRow, PeopleStore
 from core_api.outbox import Payload, Sink
 from core_api.ports import UserBrief
 from hub.kernel.clock import Clock
-from hub.kernel.errors import Conflict, Forbidden, NotFound, PreconditionFailed
+from hub.kernel.errors import Conflict, Forbidden, NotFound, PreconditionFailed, Unavailable
 from hub.kernel.events import Actor
 from hub.kernel.ids import UserId
 from hub.kernel.pages import Page, PageQuery, decode_cursor, page
+
+log = logging.getLogger(__name__)
 
 FollowList = Callable[[UserId, UserId | None, int | None, int], Awaitable[Sequence[FollowRow]]]
 Separate = Callable[[UserId, UserId], Awaitable[None]]
@@ -87,7 +90,10 @@ class People:
             raise Forbidden("You cannot block yourself.")
         await self.profile(user_id, actor)
         await self._store.block(actor.user_id, user_id, self._clock.now())
-        await self._separate(actor.user_id, user_id)
+        try:
+            await self._separate(actor.user_id, user_id)
+        except Unavailable as error:
+            log.warning("the relay of the outbox will separate %s and %s: %r", actor.user_id, user_id, error)
 
     def sinks(self) -> dict[str, Sink]:
         """What to do with the events of the outbox."""

@@ -88,7 +88,14 @@ def documents(core: Core) -> Documents:
     )
 
 
-def calls(core: Core) -> Feature:
+@dataclass(kw_only=True)
+class Calls(Feature):
+    """Calls, and what ends the one between two people."""
+
+    separate: Separate
+
+
+def calls(core: Core) -> Calls:
     """Calls between people."""
     settings = core.settings.calls
     legs, ice = LocalLegs(), Ice(core.settings.ice, core.clock)
@@ -99,4 +106,4 @@ def calls(core: Core) -> Feature:
     async def start() -> None:
         sweeper.start(core.tasks)
 
-    return Feature(apis=[call_api(ice)], events=call_events(service, ice), starts=[start])
+    return Calls(apis=[call_api(ice)], events=call_events(service, ice), starts=[start], separate=service.separate)

@@ -179,6 +179,21 @@ async def test_a_block_puts_out_who_is_in_rooms_posts_and_documents_of_the_other
                 assert (await client.expect("room:message"))["body"] == "for all", "the first would have come before"
 
 
+async def test_a_block_ends_the_call_between_the_two(hub: HubProcess, rest: Rest) -> None:
+    ada, bob = await rest.sign_up("ada"), await rest.sign_up("bob")
+    async with (
+        socket_client(hub.nodes[0].url, ada.token) as here,
+        socket_client(hub.nodes[1].url, bob.token) as there,
+    ):
+        call = {"callId": (await here.ok("call:initiate", {"to": bob.id, "type": "audio"}))["callId"]}
+        await there.expect("call:incoming")
+        await there.ok("call:accept", call)
+        (await rest.post(f"/users/{ada.id}/block", bob)).expect(204)
+        for client in (here, there):
+            ended = await client.expect("call:ended", timeout_s=WITHIN_S)
+            assert (ended["callId"], ended["reason"]) == (call["callId"], "user_hangup")
+
+
 async def test_a_member_who_is_removed_is_put_out_on_both_nodes(hub: HubProcess, rest: Rest) -> None:
     ada, bob = await rest.sign_up("ada"), await rest.sign_up("bob")
     room, document = await rest.room(ada, visibility="private"), await rest.document(ada, bob)
