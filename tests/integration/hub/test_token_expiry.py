@@ -94,3 +94,11 @@ async def test_the_token_of_another_session_extends_nothing(hasty: RunningHub) -
     async with socket_client(hasty.url, signed_in["accessToken"]) as client:
         assert (await client.refused("auth:refresh", {"token": other["accessToken"]}))["code"] == "forbidden"
         await until(lambda: not client.connected, 2 * LIFE_S)
+
+
+async def test_a_connection_that_is_gone_is_kept_by_no_deadline(hasty: RunningHub) -> None:
+    signed_in = await hasty.sign_up("ada")
+    slots = hasty.hub.sockets._expiry._wheel._slots
+    async with signed_in_socket(hasty, signed_in["accessToken"]):
+        assert sum(map(len, slots)) == 1
+    await until(lambda: not any(slots))
