@@ -35,8 +35,8 @@ class SessionExpiring(ServerEvent):
 class TokenExpiry:
     """Watches the tokens of all connections of a node, with one timer.
 
-    Deadlines are in wall-clock time, which a wheel does not know: each time one comes, what is left is looked at anew,
-    so a clock that was set, and a node that stood still, shift it by one turn of the wheel at most.
+    Deadlines are in wall-clock time, which a wheel does not know: each time one comes, what is left is looked at anew.
+    So a clock that is set back closes nobody early, and one that is set forward is noticed within LONGEST_S.
     """
 
     def __init__(self, clock: Clock, notice_s: float) -> None:
