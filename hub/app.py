@@ -20,14 +20,16 @@ from hub.cluster.rooms import ClusterRooms
 from hub.config import ConfigError, Settings
 from hub.features import chain, companions, graphql, live, social
 from hub.features.core import Core, Feature
+from hub.gate.access_reviews import AccessReviews, Expel
 from hub.gate.handshake import Handshake
 from hub.gate.rate_limits import RedisRateLimiter
+from hub.gate.reauthentication import Reauthentication, reauthentication_events
 from hub.gate.revocations import RedisRevocations
 from hub.gate.tickets import TicketOffice, tickets_api
 from hub.kernel.clock import Clock, SystemClock
 from hub.kernel.events import EventRouter, merge
 from hub.kernel.http import RestApi
-from hub.kernel.ids import NodeId, new_ulid
+from hub.kernel.ids import NodeId, UserId, new_ulid, user_room
 from hub.kernel.ports import Authenticator, Roles
 from hub.kernel.tasks import Tasks
 from hub.lifecycle import Hub
@@ -41,6 +43,7 @@ from hub.transport.http import application
 from hub.transport.origins import OriginRule
 from hub.transport.socketio.server import SocketServer
 from hub.transport.sockets import Sockets
+from hub.transport.token_expiry import TokenExpiry
 from hub.version import __version__
 
 REVOCATION_MARGIN_S = 60
@@ -61,7 +64,7 @@ def build(
     answers = PostgresAnswers(pool, core.clock)
     features = _features(core, key, authenticator)
     apis, router = _interface(features)
-    tickets = TicketOffice(redis, core.clock, core.limiter, core.revocations)
+    tickets = TicketOffice(redis, core.clock, core.limiter, authenticator)
     apis.append(tickets_api(tickets))
     gate = Handshake(authenticator, tickets, core.revocations, core.limiter, core.clock, settings.gate)
     core.sockets.serve(gate, router)
@@ -105,8 +108,9 @@ def describe() -> Mapping[str, str]:
     pool = create_pool("postgresql://nowhere", size=settings.postgres_pool)
     core = _core(settings, pool, connect("redis://nowhere", size=2), SystemClock())
     key = new_key()
-    apis, router = _interface(_features(core, key, _authenticator(core, key)))
-    apis.append(tickets_api(TicketOffice(core.redis, core.clock, core.limiter, core.revocations)))
+    authenticator = _authenticator(core, key)
+    apis, router = _interface(_features(core, key, authenticator))
+    apis.append(tickets_api(TicketOffice(core.redis, core.clock, core.limiter, authenticator)))
     return schema.documents(router, apis, version=__version__)
 
 
@@ -117,7 +121,8 @@ def _interface(features: Sequence[Feature]) -> tuple[list[RestApi], EventRouter]
 def _core(settings: Settings, pool: asyncpg.Pool, redis: Redis, clock: Clock) -> Core:
     tasks, node_id = Tasks(), NodeId(new_ulid())
     server = SocketServer(settings.sockets)
-    sockets = Sockets(server, node_id, tasks)
+    expiry = TokenExpiry(clock, settings.gate.expiry_notice_s)
+    sockets = Sockets(server, node_id, tasks, expiry)
     try:
         serve_admin_ui(server, sockets, settings.admin_ui, node_id)
     except PasswordFileError as error:
@@ -127,6 +132,9 @@ def _core(settings: Settings, pool: asyncpg.Pool, redis: Redis, clock: Clock) ->
     rooms = ClusterRooms(sockets, bus, redis, nodes, tasks)
     people = PostgresPeople(pool)
     roles: dict[str, Roles] = {}
+    expel: dict[str, Expel] = {}
+    access = AccessRule(roles, people)
+    rooms.reviewer = AccessReviews(sockets, access, expel, tasks).begin
     token_life_s = settings.accounts.access_token_s + REVOCATION_MARGIN_S
     return Core(
         settings=settings,
@@ -137,6 +145,7 @@ def _core(settings: Settings, pool: asyncpg.Pool, redis: Redis, clock: Clock) ->
         node_id=node_id,
         door=Doorkeeper(server.engine, OriginRule(settings.origins)),
         sockets=sockets,
+        expiry=expiry,
         nodes=nodes,
         bus=bus,
         rooms=rooms,
@@ -144,7 +153,8 @@ def _core(settings: Settings, pool: asyncpg.Pool, redis: Redis, clock: Clock) ->
         revocations=RedisRevocations(redis, rooms, token_life_s=token_life_s),
         people=people,
         roles=roles,
-        access=AccessRule(roles, people),
+        expel=expel,
+        access=access,
         outbox=OutboxRelay(pool, redis),
     )
 
@@ -164,20 +174,34 @@ def _authenticator(core: Core, key: SigningKey) -> AccessTokenAuthenticator:
 def _features(core: Core, key: SigningKey, authenticator: Authenticator) -> list[Feature]:
     """Every feature, in the order in which they start and stop."""
     presence = live.presence(core)
-    content, documents = social.content(core), live.documents(core)
+    content, documents, calls = social.content(core), live.documents(core), live.calls(core)
     talk, minting = companions.feature(core), chain.feature(core, content.posts)
+
+    async def separate(one: UserId, other: UserId) -> None:
+        await presence.separate(one, other)
+        for user_id in (one, other):
+            await core.rooms.review(user_room(user_id))
+        await calls.separate(one, other)
+
     return [
-        social.accounts(core, key, presence.separate),
+        social.accounts(core, key, separate),
         social.rooms(core),
         content,
         presence,
         documents,
-        live.calls(core),
+        calls,
         talk,
         minting,
+        _tokens(core, authenticator),
         _outbox(core),
         graphql.feature(core, authenticator, content=content, documents=documents, companions=talk, chain=minting),
     ]
+
+
+def _tokens(core: Core, authenticator: Authenticator) -> Feature:
+    """What becomes of connections whose token runs out."""
+    events = reauthentication_events(Reauthentication(authenticator, core.sockets))
+    return Feature(events=events, closes=[core.expiry.close])
 
 
 def _outbox(core: Core) -> Feature:

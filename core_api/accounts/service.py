@@ -1,4 +1,4 @@
-"""Accounts: signing up, in and out, refreshing, sessions, suspension."""
+"""Accounts: signing up, in and out, refreshing, sessions."""
 
 import hashlib
 import secrets
@@ -150,25 +150,6 @@ class Accounts:
     async def end_session(self, actor: Actor, session_id: SessionId) -> None:
         """End one of one's own sessions, this one or another. Idempotent."""
         if not await self._end(session_id, actor.user_id, "ended_by_user"):
-            raise NotFound
-
-    async def suspend(self, user_id: UserId, reason: str) -> None:
-        """Let nobody use this account: no sign-in, no refresh, every session ended. Idempotent; repeat it if it fails.
-
-        Raises NotFound.
-        """
-        now = self._clock.now()
-        # A session that ended longer ago than a token lives has no valid token left.
-        ended_after = now - timedelta(seconds=self._settings.access_token_s)
-        ended = await self._store.suspend(user_id, reason, now, ended_after=ended_after)
-        if ended is None:
-            raise NotFound
-        for session_id in ended:
-            await self._revocations.revoke(session_id, reason)
-
-    async def reinstate(self, user_id: UserId) -> None:
-        """Lift a suspension. Sessions do not come back. Raises NotFound."""
-        if not await self._store.reinstate(user_id):
             raise NotFound
 
     async def _end(self, session_id: SessionId, user_id: UserId, reason: str) -> bool:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any, Protocol, cast
 
@@ -81,6 +81,8 @@ class ClusterRooms:
         self._nodes = nodes
         self._tasks = tasks
         self._listeners: dict[RoomName, list[Listener]] = {}
+        self.reviewer: Callable[[RoomName], None] | None = None
+        """Begins a review of the connections here that are in a room, and returns at once."""
         bus.serve(self)
 
     async def join(self, connection_id: ConnectionId, room: RoomName) -> int:
@@ -161,6 +163,10 @@ class ClusterRooms:
         """See hub.kernel.ports.Rooms."""
         self._bus.command(of, "evict", room)
 
+    async def review(self, of: RoomName) -> None:
+        """See hub.kernel.ports.Rooms."""
+        self._bus.command(of, "review")
+
     @asynccontextmanager
     async def listen(self, room: RoomName, listener: Listener) -> AsyncIterator[None]:
         """See hub.kernel.ports.Rooms."""
@@ -192,6 +198,9 @@ class ClusterRooms:
                 self._local.disconnect(room, event, payload)
             case "evict", [other]:
                 self._tasks.start(self._evict_here(RoomName(other), room), name="evict")
+            case "review", []:
+                if self.reviewer is not None:
+                    self.reviewer(room)
             case _:
                 log.warning("unknown command %r from another node: is it of another version?", name)
 
@@ -201,9 +210,13 @@ class ClusterRooms:
         self._local.cut(rooms)
 
     async def _evict_here(self, room: RoomName, of: RoomName) -> None:
-        for connection_id in self._local.members(of):
-            if self._local.is_member(connection_id, room):
-                await self.leave(connection_id, room)
+        # Counted once, after all of them: a post that is withdrawn may have thousands who watch it.
+        here = [one for one in self._local.members(of) if self._local.is_member(one, room)]
+        for connection_id in here:
+            self._local.leave(connection_id, room)
+        if here:
+            self._let_go(room)
+            await self._changed(room)
 
     async def _changed(self, room: RoomName) -> int:
         if not room.startswith(COUNTED):

@@ -13,6 +13,7 @@ from hub.cluster.bus import Bus
 from hub.cluster.leases import RedisNodes
 from hub.cluster.rooms import ClusterRooms
 from hub.config import Settings
+from hub.gate.access_reviews import Expel
 from hub.gate.rate_limits import RedisRateLimiter
 from hub.gate.revocations import RedisRevocations
 from hub.kernel.clock import Clock
@@ -25,6 +26,7 @@ from hub.lifecycle import Step
 from hub.transport.front import Doorkeeper
 from hub.transport.http import Mount
 from hub.transport.sockets import Sockets
+from hub.transport.token_expiry import TokenExpiry
 
 
 @dataclass
@@ -39,6 +41,7 @@ class Core:
     node_id: NodeId
     door: Doorkeeper
     sockets: Sockets
+    expiry: TokenExpiry
     nodes: RedisNodes
     bus: Bus
     rooms: ClusterRooms
@@ -47,6 +50,8 @@ class Core:
     people: PostgresPeople
     roles: dict[str, Roles]
     """Filled by the features that own a kind of resource."""
+    expel: dict[str, Expel]
+    """How each kind of resource puts somebody out who may no longer read it; filled by the same."""
     access: AccessRule
     outbox: OutboxRelay
 

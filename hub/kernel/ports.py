@@ -1,12 +1,12 @@
 """What features need of the hub around them, as Protocols; the composition root gives the implementations."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence, Set
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from hub.kernel.events import Actor, Caller
-from hub.kernel.ids import ConnectionId, NodeId, RoomName, SessionId
+from hub.kernel.ids import ConnectionId, NodeId, RoomName, SessionId, UserId
 from hub.kernel.wire import ServerEvent
 
 Listener = Callable[[str, Any], None]
@@ -82,6 +82,14 @@ class Rooms(Protocol):
         """Take every connection that is in ``of`` (a user or session room) out of ``room``, on any node."""
         ...
 
+    async def review(self, of: RoomName) -> None:
+        """Have the access of every connection in ``of`` (a user's room) looked at again, on any node.
+
+        Those that may no longer read what they are in the room of are put out of it, within a second. For who changes
+        what many rooms hang on, such as a block. Never raises.
+        """
+        ...
+
 
 class Access(Protocol):
     """The one access rule that sockets, REST and GraphQL share. Implemented in core_api.accounts."""
@@ -113,6 +121,13 @@ class Roles(Protocol):
         """The role of a user (``None``: not signed in): ``owner``, ``editor``, ``commenter`` or ``viewer``.
 
         ``None`` if there is no such resource or the user has no role on it. What everybody may see gives ``viewer``.
+        """
+        ...
+
+    async def roles(self, user_id: str, resource_ids: Set[str]) -> dict[str, str]:
+        """The roles of one user on many resources; those that :meth:`role` says ``None`` of are left out.
+
+        It takes one or two queries, however many there are.
         """
         ...
 
@@ -148,6 +163,10 @@ class Revocations(Protocol):
         """Refuse the session's access tokens from now on, on all nodes, and close its connections."""
         ...
 
+    async def revoke_all(self, user_id: UserId, session_ids: Sequence[SessionId], reason: str) -> None:
+        """Refuse the access tokens of all these sessions, and close every connection of their user."""
+        ...
+
     async def is_revoked(self, session_id: SessionId) -> bool:
         """Whether the session was revoked within the life of an access token."""
         ...
@@ -158,6 +177,17 @@ class Authenticator(Protocol):
 
     async def authenticate(self, access_token: str) -> "Credentials":
         """Verify a token. Raises Unauthorized, TokenExpired or Suspended."""
+        ...
+
+
+class Sessions(Protocol):
+    """Whether sign-ins may still be used. Implemented in core_api.accounts."""
+
+    async def check(self, actor: Actor) -> None:
+        """Return if the actor's session is live. Raises Unauthorized if it has ended, Suspended if that is why.
+
+        Raises Unavailable, or what the database raises, if that cannot be known.
+        """
         ...
 
 

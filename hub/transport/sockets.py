@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -29,6 +29,7 @@ from hub.transport.socketio.codecs import JSON
 from hub.transport.socketio.packets import HALF_CHARACTER, ack_of_text
 from hub.transport.socketio.server import SocketServer
 from hub.transport.socketio.socket import Socket
+from hub.transport.token_expiry import TokenExpiry
 
 log = logging.getLogger(__name__)
 
@@ -84,14 +85,16 @@ class Event:
 class Sockets:
     """Every connection of this node: the sockets of the default namespace, over both parsers.
 
-    Implements hub.cluster.rooms.LocalRooms and hub.transport.socketio.client.Endpoint.
+    Implements LocalRooms of hub.cluster.rooms and of hub.gate.access_reviews, hub.gate.reauthentication.Connections and
+    hub.transport.socketio.client.Endpoint.
     """
 
-    def __init__(self, server: SocketServer, node_id: NodeId, tasks: Tasks) -> None:
+    def __init__(self, server: SocketServer, node_id: NodeId, tasks: Tasks, expiry: TokenExpiry) -> None:
         self._server = server
         self._rooms = server.rooms_of(NAMESPACE)
         self._node_id = node_id
         self._tasks = tasks
+        self._expiry = expiry
         self._gate: Gate | None = None
         self._router = EventRouter()
         self._by_text: dict[bytes, tuple[EventRoute, ReadText]] = {}
@@ -146,6 +149,11 @@ class Sockets:
         connection = self._connections.get(connection_id)
         return connection is not None and room in connection.socket.rooms
 
+    def rooms_of(self, connection_id: ConnectionId) -> Collection[str]:
+        """See hub.gate.access_reviews.LocalRooms."""
+        connection = self._connections.get(connection_id)
+        return () if connection is None else tuple(connection.socket.rooms)
+
     def deliver(self, delivery: Delivery) -> None:
         """See hub.cluster.rooms.LocalRooms."""
         packets, skip = DeliveryPackets(delivery), () if delivery.skip is None else (delivery.skip,)
@@ -166,6 +174,16 @@ class Sockets:
             self._server.dismiss(socket, Reason.SERVER_DISCONNECT)
             # An unmodified client closes by itself now, and any other would stay.
             socket.client.session.close(Reason.SERVER_DISCONNECT)
+
+    def extend(self, connection_id: ConnectionId, expires_at_ms: int) -> int | None:
+        """See hub.gate.reauthentication.Connections."""
+        connection = self._connections.get(connection_id)
+        if connection is None:
+            return None
+        if expires_at_ms > connection.expires_at_ms:
+            connection.expires_at_ms = expires_at_ms
+            self._expiry.watch(connection)
+        return connection.expires_at_ms
 
     def details(self, socket: Socket) -> Mapping[str, Any]:
         """What the Admin UI is shown of a socket beyond its rooms; nothing of one that is no connection."""
@@ -229,13 +247,14 @@ class Sockets:
             refusal = self._client_error(error, "handshake").to_wire()
             socket.refuse({"message": refusal.pop("message"), "data": refusal})
             return None
-        connection = socket.owner = Connection(socket, self._gate, admission)
+        connection = socket.owner = Connection(socket, self._gate, admission, self._expiry)
         if not socket.accept():
             socket.owner = None  # gone meanwhile; nobody has been told of it
             return None
         socket.client.request = None
         self._connections[connection_id] = connection
         METRICS.connections += 1
+        self._expiry.watch(connection)
         return connection
 
     async def _begin(self, connection: Connection) -> None:
@@ -291,6 +310,7 @@ class Sockets:
         connection = self._connections.pop(ConnectionId(socket.sid), None)
         if connection is not None:
             METRICS.connections -= 1
+            self._expiry.forget(connection)
             socket.owner = None  # a cycle, which the collector would find late
             self._under_way.begin()
             self._tasks.start(self._leave_behind(connection), name="disconnect hooks")

@@ -38,11 +38,13 @@ CLIENT_EVENTS = {
     "call:sync": ("callId sinceVersion", "callId state version events"),
     "companion:chat": ("companionId message conversationId clientId", "conversationId messageId"),
     "companion:cancel": ("messageId", ""),
+    "auth:refresh": ("token", "expiresAt"),
 }
 """Fields that clients rely on: of the payload, and of the acknowledgement's data."""
 SERVER_EVENTS = {
     "session:ready": "userId sessionId connectionId nodeId expiresAt recovered unreadNotifications",
     "session:revoked": "reason",
+    "session:expiring": "expiresAt",
     "hub:draining": "reconnectAfterMs",
     "hub:error": "event error",
     "content:new": "content timestamp",

@@ -34,6 +34,9 @@ class MemoryLocalRooms:
     def is_member(self, connection_id: ConnectionId, room: RoomName) -> bool:
         return connection_id in self._members.get(room, ())
 
+    def rooms_of(self, connection_id: ConnectionId) -> list[RoomName]:
+        return [room for room, members in self._members.items() if connection_id in members]
+
     def count(self, room: RoomName) -> int:
         return len(self.members(room))
 

@@ -1,4 +1,4 @@
-"""hub.cluster on a real Valkey: leases, the broker's order, member counts over nodes."""
+"""hub.cluster on a real Valkey: leases, the bus, member counts over nodes."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -220,6 +220,35 @@ async def test_eviction_and_disconnection_reach_connections_on_other_nodes(pair:
     await one.rooms.disconnect(user, farewell=Said(text="bye"))
     await until(lambda: two.local.disconnected)
     assert two.local.received("b")[-1] == {"text": "bye"}
+
+
+async def test_a_room_that_many_leave_at_once_is_counted_once_and_right(pair: tuple[Node, Node], redis: Redis) -> None:
+    one, two = pair
+    for number in range(50):
+        await two.rooms.join(ConnectionId(f"b{number}"), LOBBY)
+    await one.rooms.join(ConnectionId("a"), LOBBY)
+    commands = (await redis.info("stats"))["total_commands_processed"]
+    await two.rooms.evict(LOBBY, of=LOBBY)
+    await until(lambda: two.local.count(LOBBY) == 0)
+    assert (await redis.info("stats"))["total_commands_processed"] - commands < 50
+    await until(lambda: one.local.count(LOBBY) == 0)
+    await until(lambda: _is_zero(one))
+
+
+async def _is_zero(node: Node) -> bool:
+    return await node.rooms.member_count(LOBBY) == 0
+
+
+async def test_a_review_is_begun_on_every_node(pair: tuple[Node, Node]) -> None:
+    one, two = pair
+    begun: list[tuple[str, RoomName]] = []
+    one.rooms.reviewer = lambda of: begun.append(("one", of))
+    two.rooms.reviewer = lambda of: begun.append(("two", of))
+    for node in pair:
+        await node.rooms.join(ConnectionId("b"), RoomName("user:bob"))
+    await one.rooms.review(RoomName("user:bob"))
+    await until(lambda: len(begun) == 2)
+    assert sorted(begun) == [("one", "user:bob"), ("two", "user:bob")]
 
 
 async def test_members_of_a_room_that_lost_events_are_cut_and_nobody_else(
