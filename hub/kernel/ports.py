@@ -141,6 +141,24 @@ class RateLimiter(Protocol):
         ...
 
 
+class Limits(Protocol):
+    """The limits that events and routes declare. Implemented in hub.gate.
+
+    Decides without waiting for anything. Lets through what it cannot know of.
+    """
+
+    def source(self, address: str) -> str | None:
+        """What an address is counted as; ``None`` if it is not limited. Worth keeping: it takes microseconds."""
+        ...
+
+    def wait(self, name: str, user_id: str | None, source: str | None) -> float:
+        """Take one from the allowances of a user and a source for an event or route.
+
+        Gives 0, or the seconds to wait when one of them is used up, and then takes nothing.
+        """
+        ...
+
+
 class Revocations(Protocol):
     """Sessions that ended before their tokens did. Implemented in hub.gate."""
 

@@ -87,15 +87,17 @@ class Connection(UnderWay):
     There may be 15 000 of them, most of them idle, so what an idle one does not need it does not have.
     """
 
-    __slots__ = ("caller", "engine", "expires_at_ms", "gate", "socket", "told", "turns")
+    __slots__ = ("caller", "engine", "expires_at_ms", "gate", "socket", "source", "told", "turns")
 
-    def __init__(self, socket: Socket, gate: Gate, admission: Admission) -> None:
+    def __init__(self, socket: Socket, gate: Gate, admission: Admission, source: str | None = None) -> None:
         super().__init__()
         self.socket = socket
         self.engine = socket.client.session.engine
         self.gate = gate
         self.caller = admission.caller
         self.expires_at_ms = admission.expires_at_ms
+        self.source = source
+        """What its address is counted as by limits; ``None``: it is not."""
         self.told = False
         """Whether the features have been told of it, and so must be told of its end."""
         self.turns: dict[str, Turn] | None = None
