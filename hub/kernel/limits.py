@@ -22,6 +22,11 @@ class Limit:
         if not 1 <= self.burst <= MOST_PER_MINUTE:
             raise ValueError(f"a burst of {self.burst} is not between 1 and {MOST_PER_MINUTE}")
 
+    @classmethod
+    def a_minute(cls, count: int, burst: int | None = None) -> "Limit":
+        """``count`` a minute, all at once if there is no ``burst``. As settings have them: more than the most is it."""
+        return cls(min(count, MOST_PER_MINUTE), min(count if burst is None else burst, MOST_PER_MINUTE))
+
     @property
     def interval_s(self) -> float:
         """Seconds in which one comes back."""

@@ -9,7 +9,7 @@ from tests.support.limits import Exact, ModelLedger, Node
 
 LIMITS = st.builds(Limit, per_minute=st.sampled_from([6, 60, 600, 6000]), burst=st.integers(1, 60))
 ANSWERED_S = 0.06
-"""Within so much a report that is due is answered here: it waits for the one before it, is sent, arrives, is answered."""
+"""Within so much a report that is due is answered here: waiting for the one before it is a half of that."""
 STEP_S = ANSWERED_S / 6
 
 
@@ -18,9 +18,7 @@ STEP_S = ANSWERED_S / 6
     limit=LIMITS,
     acts=st.lists(st.tuples(st.integers(0, 3000), st.integers(1, 20), st.booleans()), max_size=60),
 )
-def test_one_node_lets_through_exactly_what_the_algorithm_does(
-    limit: Limit, acts: list[tuple[int, int, bool]]
-) -> None:
+def test_one_node_lets_through_exactly_what_the_algorithm_does(limit: Limit, acts: list[tuple[int, int, bool]]) -> None:
     clock, exact = FrozenClock(), Exact(limit)
     node = Node(clock, ModelLedger(clock), limit)
     for pause_ms, count, reports in acts:
@@ -37,7 +35,9 @@ def test_one_node_lets_through_exactly_what_the_algorithm_does(
 
 @settings(max_examples=200, deadline=None)
 @given(data=st.data(), limit=LIMITS, number=st.integers(2, 4))
-def test_many_nodes_exceed_the_limit_by_no_more_than_is_promised(data: st.DataObject, limit: Limit, number: int) -> None:
+def test_many_nodes_exceed_the_limit_by_no_more_than_is_promised(
+    data: st.DataObject, limit: Limit, number: int
+) -> None:
     clock, exact = FrozenClock(), Exact(limit)
     ledger = ModelLedger(clock)
     nodes = [Node(clock, ledger, limit) for _ in range(number)]
@@ -82,7 +82,7 @@ def test_who_presses_on_all_nodes_at_once_has_a_burst_on_each_and_then_the_rate(
     clock, limit = FrozenClock(), Limit(per_minute=600, burst=100)
     ledger = ModelLedger(clock)
     nodes = [Node(clock, ledger, limit) for _ in range(3)]
-    passed = []
+    passed: list[int] = []
     for _ in range(round(120 / STEP_S)):
         passed.append(sum(node.wait() == 0 for node in nodes for _ in range(150 if not passed else 5)))
         clock.advance(STEP_S)
