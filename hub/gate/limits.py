@@ -22,11 +22,12 @@ import math
 import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from hub.gate.allowance import Allowance, Allowances
 from hub.gate.limit_metrics import METRICS
+from hub.gate.limit_settings import EVERYTHING
 from hub.gate.rate_limits import Charge
 from hub.kernel.errors import Unavailable
 from hub.kernel.limits import UNKNOWN, Limit
@@ -47,7 +48,7 @@ IDLE_S: Final = 60.0
 LOOKED_AT_ONCE: Final = 2000
 """Allowances that are looked at in one turn of the loop: less than a millisecond."""
 MOST_KEPT: Final = 250_000
-"""Allowances of a node, some 70 MB. Beyond that new keys are not counted: somebody has a network of addresses."""
+"""Allowances of a node, some 60 MB. Beyond that new keys are not counted: somebody has a network of addresses."""
 
 
 class Ledger(Protocol):
@@ -60,9 +61,12 @@ class Ledger(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """A limit as an event or route declares it; ``of_addresses``: it is for strangers, so an address has one."""
+    """A limit as an event or route declares it; ``of_addresses``: it is for strangers, so an address has one.
 
-    limit: Limit
+    ``None``: there is no limit.
+    """
+
+    limit: Limit | None
     of_addresses: bool = False
 
 
@@ -78,17 +82,21 @@ class UnknownName(ValueError):
     """A change of a limit that nothing has declared."""
 
 
-def rules(
-    declared: Mapping[str, Declared], changes: Mapping[str, Limit | None], *, address_users: int
-) -> dict[str, Rule]:
-    """The rule of each name, the operator's changes applied. Raises UnknownName."""
+def changed(declared: Mapping[str, Declared], changes: Mapping[str, Limit | None]) -> dict[str, Declared]:
+    """What is declared, and that of unknown events, with an operator's changes. Raises UnknownName."""
     declared = {**declared, UNKNOWN_NAME: Declared(UNKNOWN)}
-    if unknown := [name for name in changes if name not in declared and name != "*"]:
+    if unknown := [name for name in changes if name not in declared and name != EVERYTHING]:
         raise UnknownName(f"there is no event or route {unknown[0]!r}")
+    rest = {name: changes.get(EVERYTHING, one.limit) for name, one in declared.items()}
+    return {name: replace(one, limit=changes.get(name, rest[name])) for name, one in declared.items()}
+
+
+def rules(declared: Mapping[str, Declared], *, address_users: int) -> dict[str, Rule]:
+    """The rule of each name. ``address_users``: so many users' limit is that of an address; 0: it has none."""
     made = {}
     for name, one in declared.items():
-        limit = changes.get(name, changes.get("*", one.limit))
-        rule = made[name] = Rule()
+        rule, limit = Rule(), one.limit
+        made[name] = rule
         if limit is None:
             continue
         if not one.of_addresses:
@@ -115,7 +123,7 @@ class SharedLimits:
     ) -> None:
         """``counted`` gives what an address counts as: its network. ``uncapped`` addresses are not limited."""
         self._rules = rules
-        self._unknown = rules[UNKNOWN_NAME]
+        self._unknown = rules.get(UNKNOWN_NAME, Rule())
         self._ledger = ledger
         self._counted = counted
         self._uncapped = frozenset(uncapped)

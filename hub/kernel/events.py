@@ -67,8 +67,8 @@ class EventRoute:
     """Annotation of what the handler returns: the data of the acknowledgement."""
     read_text: ReadText | None = None
     """``None`` where JSON text might not give what :meth:`decode` makes of its plain value."""
-    limit: Limit = EVENT
-    """How often one user may send it, over all connections."""
+    limit: Limit | None = EVENT
+    """How often one user may send it, over all connections; ``None``: as often as they like."""
 
     def decode(self, data: object) -> msgspec.Struct:
         """The payload struct. Raises InvalidPayload with every violation."""

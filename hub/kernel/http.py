@@ -56,8 +56,8 @@ class Endpoint:
     """``required``, ``optional`` or ``none``."""
     takes_client: bool
     takes_if_match: bool
-    limit: Limit
-    """How often one user may ask for it; where nobody is asked who they are, one address."""
+    limit: Limit | None
+    """How often one user may ask for it; where nobody is asked who they are, one address. ``None``: no limit."""
 
     @property
     def name(self) -> str:

@@ -85,8 +85,9 @@ def _operation(endpoint: Endpoint, schema_of: dict[str, Any]) -> dict[str, Any]:
         "parameters": _parameters(endpoint, schema_of),
         "responses": _responses(endpoint, schema_of),
     }
-    whose = "address" if endpoint.caller == "none" else "user"
-    operation["x-limit"] = {"of": whose, "perMinute": endpoint.limit.per_minute, "burst": endpoint.limit.burst}
+    if (limit := endpoint.limit) is not None:
+        whose = "address" if endpoint.caller == "none" else "user"
+        operation["x-limit"] = {"of": whose, "perMinute": limit.per_minute, "burst": limit.burst}
     if endpoint.body is not None:
         content = {JSON: {"schema": schema_of[_key(endpoint.body)]}}
         operation["requestBody"] = {"required": True, "content": content}
@@ -138,7 +139,7 @@ def _refused(schema_of: dict[str, Any], description: str) -> dict[str, Any]:
 
 def _too_many(schema_of: dict[str, Any]) -> dict[str, Any]:
     retry_after = {"description": "Seconds to wait", "schema": {"type": "integer"}}
-    refused = _refused(schema_of, "More than the operation's x-limit, or what an operator made of it")
+    refused = _refused(schema_of, "More than the operation's x-limit, or its address as a whole")
     return refused | {"headers": {"Retry-After": retry_after}}
 
 

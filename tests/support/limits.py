@@ -3,10 +3,10 @@
 from collections.abc import Coroutine, Generator
 from typing import Any
 
-from hub.gate.limits import Declared, SharedLimits, rules
+from hub.gate.limits import UNKNOWN_NAME, Declared, SharedLimits, rules
 from hub.gate.rate_limits import Charge
 from hub.kernel.errors import Unavailable
-from hub.kernel.limits import Limit
+from hub.kernel.limits import UNKNOWN, Limit
 from tests.support.clock import FrozenClock
 
 EVENT = "room:send"
@@ -67,9 +67,13 @@ class Node:
     """The limits of one node, whose reports move when the test says so."""
 
     def __init__(self, clock: FrozenClock, ledger: ModelLedger, limit: Limit, *, address_users: int = 0) -> None:
-        declared = {EVENT: Declared(limit), "POST /auth/signup": Declared(limit, of_addresses=True)}
+        declared = {
+            EVENT: Declared(limit),
+            UNKNOWN_NAME: Declared(UNKNOWN),
+            "POST /auth/signup": Declared(limit, of_addresses=True),
+        }
         self.limits = SharedLimits(
-            rules(declared, {}, address_users=address_users),
+            rules(declared, address_users=address_users),
             ledger,
             counted=lambda address: address,
             uncapped=["127.0.0.1"],

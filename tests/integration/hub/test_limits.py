@@ -214,6 +214,19 @@ async def test_a_limit_that_is_switched_off_refuses_nobody(limited: Limited) -> 
         assert await answers(socket, ASKED, 300) == [""] * 300
 
 
+async def test_the_documents_of_a_node_show_its_limits(limited: Limited) -> None:
+    async with limited("presence:get=7/8,typing:stop=off,GET /posts=5/6,*=1/3") as node:
+        async with node.http.get(f"{node.url}/wire.json") as response:
+            events = (await response.json())["clientEvents"]
+        async with node.http.get(f"{node.url}/openapi.json") as response:
+            paths = (await response.json())["paths"]
+    assert events["presence:get"]["limit"] == {"perMinute": 7, "burst": 8}
+    assert events["room:send"]["limit"] == {"perMinute": 1, "burst": 3}
+    assert "limit" not in events["typing:stop"]
+    assert paths["/api/v1/posts"]["get"]["x-limit"] == {"of": "user", "perMinute": 5, "burst": 6}
+    assert "x-limit" not in paths["/api/v1/auth/signup"]["post"]
+
+
 async def test_a_limit_of_what_does_not_exist_is_named_at_the_start(pool: asyncpg.Pool, redis: Redis) -> None:
     chosen = load({"SPARKLE_LIMITS_OVERRIDES": "room:sned=1/1"})
     with pytest.raises(ConfigError, match=r"^SPARKLE_LIMITS_OVERRIDES: there is no event or route 'room:sned'$"):

@@ -4,7 +4,7 @@ import pytest
 
 from hub.gate import limits as subject
 from hub.gate.limit_metrics import METRICS
-from hub.gate.limits import Declared, UnknownName, rules
+from hub.gate.limits import Declared, UnknownName, changed, rules
 from hub.kernel.limits import UNKNOWN, Limit
 from tests.support.clock import FrozenClock
 from tests.support.limits import ADA, EVENT, ModelLedger, Node
@@ -126,14 +126,17 @@ def test_what_is_refused_is_counted_by_event_and_by_whose_limit_it_was() -> None
 
 def test_changes_replace_what_is_declared_and_the_star_is_for_the_rest() -> None:
     declared = {"a": Declared(LIMIT), "b": Declared(LIMIT), "c": Declared(LIMIT)}
-    changed = rules(declared, {"a": Limit(1, 2), "b": None, "*": Limit(3, 4)}, address_users=0)
-    allowances = {name: rule.users and rule.users.limit for name, rule in changed.items()}
-    assert allowances == {"a": Limit(1, 2), "b": None, "c": Limit(3, 4), "(unknown)": Limit(3, 4)}
+    made = rules(changed(declared, {"a": Limit(1, 2), "b": None, "*": Limit(3, 4)}), address_users=2)
+    allowances = {
+        name: (rule.users and rule.users.limit, rule.addresses and rule.addresses.limit) for name, rule in made.items()
+    }
+    some = (Limit(3, 4), Limit(6, 8))
+    assert allowances == {"a": (Limit(1, 2), Limit(2, 4)), "b": (None, None), "c": some, "(unknown)": some}
 
 
 def test_a_change_of_what_nobody_declares_is_named() -> None:
     with pytest.raises(UnknownName, match="'room:sned'"):
-        rules({"room:send": Declared(LIMIT)}, {"room:sned": None}, address_users=0)
+        changed({"room:send": Declared(LIMIT)}, {"room:sned": None})
 
 
 @pytest.mark.parametrize(("per_minute", "burst"), [(0, 1), (-5, 1), (1, 0), (60_000_001, 1), (1, 60_000_001)])
