@@ -131,7 +131,10 @@ class Nodes(Protocol):
 
 
 class RateLimiter(Protocol):
-    """GCRA over Redis, shared by all nodes. Implemented in hub.gate."""
+    """Exact limits, counted for all nodes by one round trip each. Implemented in hub.gate.
+
+    For what several doors lead to, or a few too many would harm. Else an event or route declares a limit.
+    """
 
     async def take(self, key: str, *, per_minute: int, burst: int) -> None:
         """Take one from the allowance of ``key``. Raises RateLimited, with ``retry_after``, when it is used up.
