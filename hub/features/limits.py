@@ -6,7 +6,8 @@ from dataclasses import replace
 from core_api.accounts.model import limited_address
 from hub.config import ConfigError
 from hub.features.core import Core
-from hub.gate.limits import Declared, SharedLimits, UnknownName, changed, rules
+from hub.gate.limit_rules import Declared, UnknownName, changed, rules
+from hub.gate.limits import SharedLimits
 from hub.gate.rate_limits import RedisLedger
 from hub.kernel.events import EventRouter
 from hub.kernel.http import RestApi

@@ -9,11 +9,12 @@ but 0.4 µs, and 0.7 µs where its address counts too. For a limit of B at once 
 - Of a key that N nodes serve, they together let through at most B + R·t + N·(1.1·B + 1 + R·D) in any t seconds, where D
   is the longest time from a report being due to its answer: some 50 ms. So who is on every node can have a burst on
   each of them once, and all of them wait until it is paid back: the rate holds. (The 1 is for B < 10, where each is
-  reported at once. What a node had not reported when it was killed, a tenth at most, is forgotten.)
+  reported at once. What a killed node had not reported is forgotten.)
 - Such a key may miss up to a tenth of B for each node, since reports come late and count as new.
 - While Redis does not answer, each node limits by itself.
 
-Proved with any schedule of nodes and reports in tests/unit/gate/test_limits_of_many_nodes.py.
+Held against the exact algorithm, with random schedules of nodes and reports, by
+tests/unit/gate/test_limits_of_many_nodes.py.
 """
 
 import asyncio
@@ -22,20 +23,17 @@ import math
 import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from hub.gate.allowance import Allowance, Allowances
 from hub.gate.limit_metrics import METRICS
-from hub.gate.limit_settings import EVERYTHING
+from hub.gate.limit_rules import UNKNOWN_NAME, Rule
 from hub.gate.rate_limits import Charge
 from hub.kernel.errors import Unavailable
-from hub.kernel.limits import UNKNOWN, Limit
 from hub.kernel.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
-UNKNOWN_NAME: Final = "(unknown)"
 GATHER_S: Final = 0.02
 """Reports that are due together go together."""
 AGAIN_S: Final = 1.0
@@ -57,53 +55,6 @@ class Ledger(Protocol):
     async def charge(self, charges: list[Charge]) -> list[float]:
         """Add what was let through, and give each key's debt in seconds. Raises Unavailable."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Declared:
-    """A limit as an event or route declares it; ``of_addresses``: it is for strangers, so an address has one.
-
-    ``None``: there is no limit.
-    """
-
-    limit: Limit | None
-    of_addresses: bool = False
-
-
-@dataclass(slots=True)
-class Rule:
-    """What limits one event or route; ``None``: nothing does."""
-
-    users: Allowances | None = None
-    addresses: Allowances | None = None
-
-
-class UnknownName(ValueError):
-    """A change of a limit that nothing has declared."""
-
-
-def changed(declared: Mapping[str, Declared], changes: Mapping[str, Limit | None]) -> dict[str, Declared]:
-    """What is declared, and that of unknown events, with an operator's changes. Raises UnknownName."""
-    declared = {**declared, UNKNOWN_NAME: Declared(UNKNOWN)}
-    if unknown := [name for name in changes if name not in declared and name != EVERYTHING]:
-        raise UnknownName(f"there is no event or route {unknown[0]!r}")
-    rest = {name: changes.get(EVERYTHING, one.limit) for name, one in declared.items()}
-    return {name: replace(one, limit=changes.get(name, rest[name])) for name, one in declared.items()}
-
-
-def rules(declared: Mapping[str, Declared], *, address_users: int) -> dict[str, Rule]:
-    """The rule of each name. ``address_users``: so many users' limit is that of an address; 0: it has none."""
-    made = {}
-    for name, one in declared.items():
-        rule, limit = Rule(), one.limit
-        made[name] = rule
-        if limit is None:
-            continue
-        if not one.of_addresses:
-            rule.users = Allowances(name, limit)
-        if address_users:
-            rule.addresses = Allowances(name, limit if one.of_addresses else limit.times(address_users))
-    return made
 
 
 class SharedLimits:

@@ -3,7 +3,8 @@
 from collections.abc import Coroutine, Generator
 from typing import Any
 
-from hub.gate.limits import UNKNOWN_NAME, Declared, SharedLimits, rules
+from hub.gate.limit_rules import UNKNOWN_NAME, Declared, rules
+from hub.gate.limits import SharedLimits
 from hub.gate.rate_limits import Charge
 from hub.kernel.errors import Unavailable
 from hub.kernel.limits import UNKNOWN, Limit

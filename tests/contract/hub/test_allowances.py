@@ -5,7 +5,8 @@ import asyncio
 import pytest
 from redis.asyncio import Redis
 
-from hub.gate.limits import Declared, SharedLimits, rules
+from hub.gate.limit_rules import Declared, rules
+from hub.gate.limits import SharedLimits
 from hub.gate.rate_limits import PARTS, Charge, RedisLedger, RedisRateLimiter
 from hub.kernel.errors import RateLimited, Unavailable
 from hub.kernel.limits import Limit

@@ -4,7 +4,7 @@ import pytest
 
 from hub.gate import limits as subject
 from hub.gate.limit_metrics import METRICS
-from hub.gate.limits import Declared, UnknownName, changed, rules
+from hub.gate.limit_rules import Declared, UnknownName, changed, rules
 from hub.kernel.limits import UNKNOWN, Limit
 from tests.support.clock import FrozenClock
 from tests.support.limits import ADA, EVENT, ModelLedger, Node
