@@ -20,6 +20,7 @@ from hub.cluster.rooms import ClusterRooms
 from hub.config import ConfigError, Settings
 from hub.features import chain, companions, graphql, live, social
 from hub.features.core import Core, Feature
+from hub.features.limits import limits
 from hub.gate.access_reviews import AccessReviews, Expel
 from hub.gate.handshake import Handshake
 from hub.gate.rate_limits import RedisRateLimiter
@@ -56,7 +57,7 @@ def build(
     """Compose a node. Nothing is connected before ``Hub.start``.
 
     ``key`` and ``clock`` replace the key of the settings' file and the system's clock. Raises ConfigError if the key
-    file, or that with the Admin UI's password, cannot be used.
+    file, or that with the Admin UI's password, cannot be used, or limits are set of what does not exist.
     """
     core = _core(settings, pool, redis, clock or SystemClock())
     key = key or _key_of(settings)
@@ -67,7 +68,8 @@ def build(
     tickets = TicketOffice(redis, core.clock, core.limiter, authenticator)
     apis.append(tickets_api(tickets))
     gate = Handshake(authenticator, tickets, core.revocations, core.limiter, core.clock, settings.gate)
-    core.sockets.serve(gate, router)
+    allowed = limits(core, apis, router)
+    core.sockets.serve(gate, router, allowed)
     core.sockets.enter, core.sockets.left = core.rooms.enter, core.rooms.left
     health = Health(
         core.node_id,
@@ -81,12 +83,14 @@ def build(
         core.door,
         authenticator,
         answers,
+        allowed,
         documents=lambda: schema.documents(router, apis, version=__version__),
         mounts=[mount for feature in features for mount in feature.mounts],
     )
 
-    async def purge_answers() -> None:
+    async def background() -> None:
         core.tasks.start(answers.run(), name="purge of old answers")
+        allowed.start(core.tasks)
 
     return Hub(
         node_id=core.node_id,
@@ -97,7 +101,7 @@ def build(
         bus=core.bus,
         health=health,
         tasks=core.tasks,
-        starts=[step for feature in features for step in feature.starts] + [purge_answers],
+        starts=[step for feature in features for step in feature.starts] + [background],
         closes=[step for feature in features for step in feature.closes],
     )
 

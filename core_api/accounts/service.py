@@ -26,6 +26,7 @@ from hub.kernel.errors import Conflict, InvalidPayload, NotFound, Overloaded, Su
 from hub.kernel.events import Actor
 from hub.kernel.http import Client
 from hub.kernel.ids import SessionId, UserId, new_uuid
+from hub.kernel.limits import Limit
 from hub.kernel.pages import Page, PageQuery, decode_cursor, page
 from hub.kernel.ports import RateLimiter, Revocations
 
@@ -55,10 +56,13 @@ class Accounts:
         self._revocations = revocations
         self._clock = clock
         self._settings = settings
+        self.sign_up_limit = Limit.a_minute(settings.sign_ups_per_minute)
+        self.sign_in_limit = Limit.a_minute(settings.sign_ins_per_minute)
+        """Of one address: at the door of REST, and here together with GraphQL."""
 
     async def sign_up(self, body: SignUp, client: Client) -> SignedIn:
         """Create an account and sign in to it."""
-        await self._limit("sign-up", client, self._settings.sign_ups_per_minute, body.email)
+        await self._limit("sign-up", client, self.sign_up_limit, body.email)
         if is_breached(body.password):
             raise _invalid("/password", "This password is on every list of common passwords. Choose another one.")
         taken = await self._store.taken(body.email, body.username)
@@ -87,7 +91,7 @@ class Accounts:
         """Sign in with a password; ends no other session."""
         if (body.email is None) == (body.username is None):
             raise _invalid("/email", "Give either an email address or a username.")
-        await self._limit("sign-in", client, self._settings.sign_ins_per_minute, body.email or body.username or "")
+        await self._limit("sign-in", client, self.sign_in_limit, body.email or body.username or "")
         found = await self._store.credentials(email=body.email, username=body.username)
         account, stored = found or (None, None)
         # One answer, after the same work, whether the account or the password is wrong.
@@ -159,9 +163,9 @@ class Accounts:
             await self._revocations.revoke(session_id, reason)
         return known
 
-    async def _limit(self, what: str, client: Client, per_minute: int, name: str) -> None:
-        address = limited_address(client.address)
-        await self._limiter.take(f"{what}:address:{address}", per_minute=per_minute, burst=per_minute)
+    async def _limit(self, what: str, client: Client, limit: Limit, name: str) -> None:
+        key = f"{what}:address:{limited_address(client.address)}"
+        await self._limiter.take(key, per_minute=limit.per_minute, burst=limit.burst)
         # Hashed: keys of limits are no place for addresses of people.
         account = hashlib.sha256(name_key(name).encode()).hexdigest()[:32]
         allowed = self._settings.sign_ins_per_minute_account

@@ -11,11 +11,14 @@ from hub.kernel.errors import Unauthorized
 from hub.kernel.events import Actor
 from hub.kernel.http import RestApi
 from hub.kernel.ids import SessionId, UserId
+from hub.kernel.limits import Limit
 from hub.kernel.ports import RateLimiter, Sessions
 from hub.kernel.wire import Wire
 
 TICKET_LIFE_S = 30
 """From the answer to the handshake: a page load, not a pause."""
+TICKETS = Limit(per_minute=60, burst=30)
+"""Of one user."""
 
 
 class Ticket(Wire):
@@ -36,7 +39,7 @@ class TicketOffice:
 
     async def issue(self, actor: Actor) -> Ticket:
         """Get a single-use ticket for a socket handshake, good for 30 seconds."""
-        await self._limiter.take(f"ticket:{actor.user_id}", per_minute=60, burst=30)
+        await self._limiter.take(f"ticket:{actor.user_id}", per_minute=TICKETS.per_minute, burst=TICKETS.burst)
         ticket = secrets.token_urlsafe(24)
         await self._redis.set(_key(ticket), msgspec.json.encode(actor), ex=TICKET_LIFE_S)
         return Ticket(ticket=ticket, expires_at=from_ms(self._clock.now_ms() + TICKET_LIFE_S * 1000))
@@ -58,7 +61,7 @@ class TicketOffice:
 def tickets_api(office: TicketOffice) -> RestApi:
     """The REST side: ``POST /realtime/tickets``."""
     api = RestApi("realtime")
-    api.post("/realtime/tickets", office.issue)
+    api.post("/realtime/tickets", office.issue, limit=TICKETS)
     return api
 
 

@@ -146,12 +146,33 @@ class Nodes(Protocol):
 
 
 class RateLimiter(Protocol):
-    """GCRA over Redis, shared by all nodes. Implemented in hub.gate."""
+    """Exact limits, counted for all nodes by one round trip each. Implemented in hub.gate.
+
+    For what several doors lead to, or a few too many would harm. Else an event or route declares a limit.
+    """
 
     async def take(self, key: str, *, per_minute: int, burst: int) -> None:
         """Take one from the allowance of ``key``. Raises RateLimited, with ``retry_after``, when it is used up.
 
         Lets through when Redis does not answer: a limiter that fails must not lock everybody out.
+        """
+        ...
+
+
+class Limits(Protocol):
+    """The limits that events and routes declare. Implemented in hub.gate.
+
+    Decides without waiting for anything. Lets through what it cannot know of.
+    """
+
+    def source(self, address: str) -> str | None:
+        """What an address is counted as; ``None`` if it is not limited. Worth keeping: it takes microseconds."""
+        ...
+
+    def wait(self, name: str, user_id: str | None, source: str | None) -> float:
+        """Take one from the allowances of a user and a source for an event or route.
+
+        Gives 0, or the seconds to wait when one of them is used up, and then takes nothing.
         """
         ...
 

@@ -89,9 +89,23 @@ class Connection(UnderWay):
     There may be 15 000 of them, most of them idle, so what an idle one does not need it does not have.
     """
 
-    __slots__ = ("caller", "engine", "expires_at_ms", "expiry", "gate", "slot", "socket", "told", "turns", "warned")
+    __slots__ = (
+        "caller",
+        "engine",
+        "expires_at_ms",
+        "expiry",
+        "gate",
+        "slot",
+        "socket",
+        "source",
+        "told",
+        "turns",
+        "warned",
+    )
 
-    def __init__(self, socket: Socket, gate: Gate, admission: Admission, expiry: TokenExpiry) -> None:
+    def __init__(
+        self, socket: Socket, gate: Gate, admission: Admission, expiry: TokenExpiry, source: str | None = None
+    ) -> None:
         super().__init__()
         self.socket = socket
         self.engine = socket.client.session.engine
@@ -103,6 +117,8 @@ class Connection(UnderWay):
         """Its place in the wheel of ``expiry``."""
         self.warned = False
         """Whether it was told that its token runs out."""
+        self.source = source
+        """What its address is counted as by limits; ``None``: it is not."""
         self.told = False
         """Whether the features have been told of it, and so must be told of its end."""
         self.turns: dict[str, Turn] | None = None

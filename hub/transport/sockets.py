@@ -11,10 +11,11 @@ import msgspec
 
 from hub.kernel.clock import from_ms
 from hub.kernel.delivery import Delivery
-from hub.kernel.errors import HubError, InvalidPayload, Overloaded, Unavailable
+from hub.kernel.errors import HubError, InvalidPayload, Overloaded, RateLimited, Unavailable
 from hub.kernel.events import Caller, EventRoute, EventRouter, ReadText, Reply, acknowledgement
 from hub.kernel.ids import ConnectionId, NodeId, RoomName, session_room, user_room
-from hub.kernel.ports import Gate
+from hub.kernel.limits import UNLIMITED
+from hub.kernel.ports import Gate, Limits
 from hub.kernel.scope import SCOPE
 from hub.kernel.tasks import Tasks
 from hub.kernel.text_form import is_written_as_text
@@ -97,6 +98,7 @@ class Sockets:
         self._expiry = expiry
         self._gate: Gate | None = None
         self._router = EventRouter()
+        self._limits: Limits = UNLIMITED
         self._by_text: dict[bytes, tuple[EventRoute, ReadText]] = {}
         """Those of its routes that read text, by the text that such an event begins with."""
         self._draining = False
@@ -112,12 +114,12 @@ class Sockets:
     def __len__(self) -> int:
         return len(self._connections)
 
-    def serve(self, gate: Gate, router: EventRouter) -> None:
-        """Let in whom ``gate`` admits, and serve the events of ``router``. Nobody is let in before.
+    def serve(self, gate: Gate, router: EventRouter, limits: Limits) -> None:
+        """Let in whom ``gate`` admits, and serve the events of ``router`` within ``limits``. Nobody is let in before.
 
         Not in the constructor, because the features behind the router need the rooms that are kept here.
         """
-        self._gate, self._router = gate, router
+        self._gate, self._router, self._limits = gate, router, limits
         self._by_text = {
             b'["%b",{' % name.encode(): (route, route.read_text)
             for name, route in router.routes.items()
@@ -237,17 +239,19 @@ class Sockets:
         """Look at a handshake and answer it. ``None``: refused, or gone meanwhile, and nobody has been told of it."""
         connection_id = ConnectionId(socket.sid)
         request = socket.client.request
+        address = "" if request is None else request.address
         try:
             if self._gate is None or self._draining:
                 raise Unavailable
-            admission = await self._gate.admit(connection_id, auth, "" if request is None else request.address)
+            admission = await self._gate.admit(connection_id, auth, address)
             if self._draining:  # since then: it would miss the farewell, and be served no more
                 raise Unavailable
         except Exception as error:
             refusal = self._client_error(error, "handshake").to_wire()
             socket.refuse({"message": refusal.pop("message"), "data": refusal})
             return None
-        connection = socket.owner = Connection(socket, self._gate, admission, self._expiry)
+        source = self._limits.source(address)
+        connection = socket.owner = Connection(socket, self._gate, admission, self._expiry, source)
         if not socket.accept():
             socket.owner = None  # gone meanwhile; nobody has been told of it
             return None
@@ -349,6 +353,8 @@ class Sockets:
         if connection is None or self._draining:
             return
         event = Event(connection, name, ack_id)
+        if self._is_over_limit(event):
+            return
         try:
             if len(arguments) > 1:
                 raise InvalidPayload("An event takes one payload.", errors=[])
@@ -377,8 +383,18 @@ class Sockets:
             payload = read(bytes(text[stop + 2 : -1]))
         except (msgspec.MsgspecError, RecursionError):
             return False
-        self._serve(Event(connection, route.name, ack_id), route, payload)
+        event = Event(connection, route.name, ack_id)
+        if not self._is_over_limit(event):
+            self._serve(event, route, payload)
         return True
+
+    def _is_over_limit(self, event: Event) -> bool:
+        """Take one from the allowances of an event's sender, or refuse it at once, whatever is under way before it."""
+        connection = event.connection
+        wait = self._limits.wait(event.name, connection.caller.user_id, connection.source)
+        if wait:
+            self._finish(event, RateLimited(retry_after=wait), None)
+        return wait > 0
 
     def _serve(self, event: Event, route: EventRoute, payload: msgspec.Struct) -> None:
         """Have an event served, now or, if others with its key are under way, after them.
