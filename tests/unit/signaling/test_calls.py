@@ -405,7 +405,7 @@ async def test_after_an_outage_every_node_renews_before_any_node_sweeps(hub: Hub
     assert hub.store.calls[call_id].state == "connecting"
 
 
-@pytest.mark.parametrize("blocker", [ALICE, BOB])
+@pytest.mark.parametrize("blocker", [ALICE, BOB], ids=["caller", "callee"])
 async def test_a_block_ends_the_call_of_the_two_as_if_the_blocker_had_hung_up(hub: Hub, blocker: UserId) -> None:
     call_id = await hub.connect()
     await hub.service.separate(blocker, BOB if blocker == ALICE else ALICE)
@@ -414,7 +414,7 @@ async def test_a_block_ends_the_call_of_the_two_as_if_the_blocker_had_hung_up(hu
     assert await hub.ring(DESK, BOB) != call_id, "the pair is free again"
 
 
-@pytest.mark.parametrize(("blocker", "reason"), [(ALICE, "cancelled"), (BOB, "rejected")])
+@pytest.mark.parametrize(("blocker", "reason"), [(ALICE, "cancelled"), (BOB, "rejected")], ids=["caller", "callee"])
 async def test_a_block_ends_what_rings_as_if_the_blocker_had_refused_it(hub: Hub, blocker: UserId, reason: str) -> None:
     call_id = await hub.ring(DESK, BOB)
     await hub.service.separate(blocker, BOB if blocker == ALICE else ALICE)
