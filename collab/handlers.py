@@ -10,6 +10,14 @@ from collab.schema import (
     LeaveDocument,
 )
 from hub.kernel.events import Caller, EventRouter
+from hub.kernel.limits import Limit
+
+JOINS = Limit(per_minute=300, burst=200)
+"""A client that comes back joins all that it has open; a probe after each ``update_gap`` comes on top."""
+CHANGES = Limit(per_minute=3600, burst=600)
+"""An editor makes up to 20 updates a second, and one that was offline all that it has at once. Three devices."""
+AWARENESS = Limit(per_minute=7200, burst=600)
+"""A cursor moves 30 times a second, in up to four documents or devices together."""
 
 
 def collab_events(service: LiveDocuments) -> EventRouter:
@@ -31,9 +39,9 @@ def collab_events(service: LiveDocuments) -> EventRouter:
         return f"doc:{payload.document_id}"  # as typing:start names it, so that it waits for the join too
 
     router = EventRouter()
-    router.on("collab:join", JoinDocument, join, bare="documentId", order=by_document)
-    router.on("collab:change", ChangeDocument, change, order=by_document)
-    router.on("collab:awareness", AnnounceAwareness, announce, order=by_document)
-    router.on("collab:leave", LeaveDocument, leave, bare="documentId", order=by_document)
+    router.on("collab:join", JoinDocument, join, bare="documentId", order=by_document, limit=JOINS)
+    router.on("collab:change", ChangeDocument, change, order=by_document, limit=CHANGES)
+    router.on("collab:awareness", AnnounceAwareness, announce, order=by_document, limit=AWARENESS)
+    router.on("collab:leave", LeaveDocument, leave, bare="documentId", order=by_document, limit=JOINS)
     router.disconnected.append(service.disconnected)
     return router

@@ -20,7 +20,7 @@ from collab.state_vector import EMPTY
 from collab.store import DocumentStore
 from hub.kernel.errors import Forbidden
 from hub.kernel.events import Actor, Caller
-from hub.kernel.ids import ConnectionId
+from hub.kernel.ids import ConnectionId, UserId, user_room
 from hub.kernel.ports import Access, Rooms
 from hub.kernel.tasks import Tasks
 
@@ -109,6 +109,8 @@ class LiveDocuments:
         participants[caller.connection_id] = Participant(caller, may_write, self._monotonic())
         self._open.setdefault(caller.connection_id, set()).add(document_id)
         try:
+            # Once more: whoever lost their role since the first check was put out before they had come in.
+            may_write = participants[caller.connection_id].may_write = await self._may_write(caller, document_id)
             joined = await self._engine.join(document_id, self._audience, vector or EMPTY)
         except BaseException as error:
             await self._part(caller.connection_id, document_id)
@@ -164,6 +166,13 @@ class LiveDocuments:
         """Close everything that the connection had open. Idempotent."""
         for document_id in list(self._open.get(caller.connection_id, ())):
             await self._part(caller.connection_id, document_id)
+
+    async def expel(self, document_id: str, user_id: UserId) -> None:
+        """Put every connection of a person out of a document, on all nodes. Idempotent."""
+        await self._rooms.evict(document_room(document_id), of=user_room(user_id))
+        for connection_id, participant in list(self._participants.get(document_id, {}).items()):
+            if participant.actor.user_id == user_id:  # with their cursors; on other nodes the review does so
+                await self._part(connection_id, document_id)
 
     async def review(self) -> None:
         """Put out those who have lost their role, even if no node could tell this one; forget those who are gone."""

@@ -22,6 +22,10 @@ class DocumentRecord:
         """The role of the reader: the owner's, a member's, or that of anybody who is signed in."""
         return role(self.owner_id == user_id, self.member_role, self.visibility)
 
+    def is_shared_with(self, user_id: str) -> bool:
+        """Whether the reader owns it or was given a role."""
+        return self.owner_id == user_id or self.member_role is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Member:

@@ -1,6 +1,7 @@
 """Documents as a library: create, list, share, delete. The text itself is in collab.live."""
 
 import re
+from collections.abc import Set
 from datetime import datetime
 
 from msgspec import UNSET
@@ -45,10 +46,21 @@ class DocumentRoles:
         if record is None:
             return None
         role = record.role_of(user_id)
-        given = record.member_role is not None or record.owner_id == user_id
-        if role is not None and not given and await self._access.blocked(user_id, record.owner_id):
-            return None
+        if role is not None and not record.is_shared_with(user_id):
+            return None if await self._access.blocked(user_id, record.owner_id) else role
         return role
+
+    async def roles(self, user_id: str, resource_ids: Set[str]) -> dict[str, str]:
+        """See hub.kernel.ports.Roles."""
+        records = await self._store.find_all([one for one in resource_ids if IS_UUID.match(one)], user_id)
+        strange = {record.owner_id for record in records if not record.is_shared_with(user_id)}
+        hidden = await self._access.blocked_among(user_id, strange)
+        roles = {
+            record.id: record.role_of(user_id)
+            for record in records
+            if record.is_shared_with(user_id) or record.owner_id not in hidden
+        }
+        return {document_id: role for document_id, role in roles.items() if role is not None}
 
 
 class DocumentService:

@@ -18,6 +18,10 @@ class DocumentStore(Protocol):
         """A document with the reader's role, whoever the reader is."""
         ...
 
+    async def find_all(self, document_ids: Collection[str], reader_id: str) -> list[DocumentRecord]:
+        """The same of many, in any order. Those that do not exist are left out."""
+        ...
+
     async def of_user(self, user_id: str, limit: int, after: tuple[datetime, str] | None) -> list[DocumentRecord]:
         """Documents that the user owns or is a member of, newest first, past the (creation time, id) ``after``."""
         ...

@@ -14,6 +14,9 @@ INSERT INTO documents (id, title, owner_id, visibility, created_at, updated_at) 
 FIND = f"""
 SELECT {COLUMNS} FROM documents d LEFT JOIN document_members m ON m.document_id = d.id AND m.user_id = $2
 WHERE d.id = $1 AND d.deleted_at IS NULL"""  # noqa: S608 - a constant
+FIND_ALL = f"""
+SELECT {COLUMNS} FROM documents d LEFT JOIN document_members m ON m.document_id = d.id AND m.user_id = $2
+WHERE d.id = ANY($1::uuid[]) AND d.deleted_at IS NULL"""  # noqa: S608 - a constant
 OF_USER = f"""
 SELECT {COLUMNS} FROM documents d LEFT JOIN document_members m ON m.document_id = d.id AND m.user_id = $1
 WHERE d.deleted_at IS NULL
@@ -58,6 +61,10 @@ class PostgresDocumentStore:
         """See collab.store.DocumentStore."""
         row = await self._pool.fetchrow(FIND, document_id, reader_id)
         return DocumentRecord(**row) if row else None
+
+    async def find_all(self, document_ids: Collection[str], reader_id: str) -> list[DocumentRecord]:
+        """See collab.store.DocumentStore."""
+        return [DocumentRecord(**row) for row in await self._pool.fetch(FIND_ALL, list(document_ids), reader_id)]
 
     async def of_user(self, user_id: str, limit: int, after: tuple[datetime, str] | None) -> list[DocumentRecord]:
         """See collab.store.DocumentStore."""

@@ -13,20 +13,24 @@ from core_api.accounts.store_postgres_people import PostgresPeople
 from core_api.accounts.tokens import TokenVerifier
 from core_api.outbox_relay import OutboxRelay
 from hub import schema
-from hub.cluster.broker import RedisBroker
+from hub.cluster.address import RedisAddress
+from hub.cluster.bus import Bus
 from hub.cluster.leases import RedisNodes
 from hub.cluster.rooms import ClusterRooms
 from hub.config import ConfigError, Settings
 from hub.features import chain, companions, graphql, live, social
 from hub.features.core import Core, Feature
+from hub.features.limits import limits
+from hub.gate.access_reviews import AccessReviews, Expel
 from hub.gate.handshake import Handshake
 from hub.gate.rate_limits import RedisRateLimiter
+from hub.gate.reauthentication import Reauthentication, reauthentication_events
 from hub.gate.revocations import RedisRevocations
 from hub.gate.tickets import TicketOffice, tickets_api
 from hub.kernel.clock import Clock, SystemClock
 from hub.kernel.events import EventRouter, merge
 from hub.kernel.http import RestApi
-from hub.kernel.ids import NodeId, new_ulid, tag_of
+from hub.kernel.ids import NodeId, UserId, new_ulid, tag_of, user_room
 from hub.kernel.ports import Authenticator, Roles
 from hub.kernel.tasks import Tasks
 from hub.lifecycle import Hub
@@ -42,6 +46,7 @@ from hub.transport.node_entrance import NodeEntrance
 from hub.transport.origins import OriginRule
 from hub.transport.socketio.server import SocketServer
 from hub.transport.sockets import Sockets
+from hub.transport.token_expiry import TokenExpiry
 from hub.version import __version__
 
 REVOCATION_MARGIN_S = 60
@@ -54,7 +59,7 @@ def build(
     """Compose a node. Nothing is connected before ``Hub.start``.
 
     ``key`` and ``clock`` replace the key of the settings' file and the system's clock. Raises ConfigError if the key
-    file, or that with the Admin UI's password, cannot be used.
+    file, or that with the Admin UI's password, cannot be used, or limits are set of what does not exist.
     """
     core = _core(settings, pool, redis, clock or SystemClock())
     key = key or _key_of(settings)
@@ -62,14 +67,15 @@ def build(
     answers = PostgresAnswers(pool, core.clock)
     features = _features(core, key, authenticator)
     apis, router = _interface(features)
-    tickets = TicketOffice(redis, core.clock, core.limiter, core.revocations)
+    tickets = TicketOffice(redis, core.clock, core.limiter, authenticator)
     apis.append(tickets_api(tickets))
     gate = Handshake(authenticator, tickets, core.revocations, core.limiter, core.clock, settings.gate)
-    core.sockets.serve(gate, router)
-    core.sockets.left = core.rooms.left
+    allowed = limits(core, apis, router)
+    core.sockets.serve(gate, router, allowed)
+    core.sockets.enter, core.sockets.left = core.rooms.enter, core.rooms.left
     health = Health(
         core.node_id,
-        [PostgresProbe(pool), RedisProbe(redis), core.broker],
+        [PostgresProbe(pool), RedisProbe(redis), core.bus],
         peer_ports=settings.peer_ports,
         metrics_token=settings.metrics_token,
     )
@@ -79,12 +85,14 @@ def build(
         core.door,
         authenticator,
         answers,
+        allowed,
         documents=lambda: schema.documents(router, apis, version=__version__),
         mounts=[mount for feature in features for mount in feature.mounts],
     )
 
-    async def purge_answers() -> None:
+    async def background() -> None:
         core.tasks.start(answers.run(), name="purge of old answers")
+        allowed.start(core.tasks)
 
     return Hub(
         node_id=core.node_id,
@@ -94,10 +102,10 @@ def build(
         forwarder=core.forwarder,
         sockets=core.sockets,
         nodes=core.nodes,
-        broker=core.broker,
+        bus=core.bus,
         health=health,
         tasks=core.tasks,
-        starts=[step for feature in features for step in feature.starts] + [purge_answers],
+        starts=[step for feature in features for step in feature.starts] + [background],
         closes=[step for feature in features for step in feature.closes],
     )
 
@@ -108,8 +116,9 @@ def describe() -> Mapping[str, str]:
     pool = create_pool("postgresql://nowhere", size=settings.postgres_pool)
     core = _core(settings, pool, connect("redis://nowhere", size=2), SystemClock())
     key = new_key()
-    apis, router = _interface(_features(core, key, _authenticator(core, key)))
-    apis.append(tickets_api(TicketOffice(core.redis, core.clock, core.limiter, core.revocations)))
+    authenticator = _authenticator(core, key)
+    apis, router = _interface(_features(core, key, authenticator))
+    apis.append(tickets_api(TicketOffice(core.redis, core.clock, core.limiter, authenticator)))
     return schema.documents(router, apis, version=__version__)
 
 
@@ -120,18 +129,22 @@ def _interface(features: Sequence[Feature]) -> tuple[list[RestApi], EventRouter]
 def _core(settings: Settings, pool: asyncpg.Pool, redis: Redis, clock: Clock) -> Core:
     tasks, node_id = Tasks(), NodeId(new_ulid())
     server = SocketServer(settings.sockets, node=tag_of(node_id))
-    sockets = Sockets(server, node_id, tasks)
+    expiry = TokenExpiry(clock, settings.gate.expiry_notice_s)
+    sockets = Sockets(server, node_id, tasks, expiry)
     try:
         serve_admin_ui(server, sockets, settings.admin_ui, node_id)
     except PasswordFileError as error:
         raise ConfigError(f"SPARKLE_ADMIN_UI_PASSWORD_FILE: {error}") from None
     nodes = RedisNodes(redis, node_id, tasks)
-    broker = RedisBroker(redis, node_id, tasks)
-    rooms = ClusterRooms(sockets, broker, redis, nodes)
+    bus = Bus(RedisAddress.of(settings.redis_url or "redis://nowhere"), node_id, tasks)
+    rooms = ClusterRooms(sockets, bus, redis, nodes, tasks)
     heartbeat_s = settings.sockets.ping_interval_s + settings.sockets.ping_timeout_s
     forwarder = Forwarder(nodes, tasks, secret=settings.cluster.secret, heartbeat_s=heartbeat_s)
     people = PostgresPeople(pool)
     roles: dict[str, Roles] = {}
+    expel: dict[str, Expel] = {}
+    access = AccessRule(roles, people)
+    rooms.reviewer = AccessReviews(sockets, access, expel, tasks).begin
     token_life_s = settings.accounts.access_token_s + REVOCATION_MARGIN_S
     return Core(
         settings=settings,
@@ -143,14 +156,16 @@ def _core(settings: Settings, pool: asyncpg.Pool, redis: Redis, clock: Clock) ->
         door=Doorkeeper(server.engine, OriginRule(settings.origins), forwarder),
         forwarder=forwarder,
         sockets=sockets,
+        expiry=expiry,
         nodes=nodes,
-        broker=broker,
+        bus=bus,
         rooms=rooms,
         limiter=RedisRateLimiter(redis),
         revocations=RedisRevocations(redis, rooms, token_life_s=token_life_s),
         people=people,
         roles=roles,
-        access=AccessRule(roles, people),
+        expel=expel,
+        access=access,
         outbox=OutboxRelay(pool, redis),
     )
 
@@ -170,20 +185,34 @@ def _authenticator(core: Core, key: SigningKey) -> AccessTokenAuthenticator:
 def _features(core: Core, key: SigningKey, authenticator: Authenticator) -> list[Feature]:
     """Every feature, in the order in which they start and stop."""
     presence = live.presence(core)
-    content, documents = social.content(core), live.documents(core)
+    content, documents, calls = social.content(core), live.documents(core), live.calls(core)
     talk, minting = companions.feature(core), chain.feature(core, content.posts)
+
+    async def separate(one: UserId, other: UserId) -> None:
+        await presence.separate(one, other)
+        for user_id in (one, other):
+            await core.rooms.review(user_room(user_id))
+        await calls.separate(one, other)
+
     return [
-        social.accounts(core, key, presence.separate),
+        social.accounts(core, key, separate),
         social.rooms(core),
         content,
         presence,
         documents,
-        live.calls(core),
+        calls,
         talk,
         minting,
+        _tokens(core, authenticator),
         _outbox(core),
         graphql.feature(core, authenticator, content=content, documents=documents, companions=talk, chain=minting),
     ]
+
+
+def _tokens(core: Core, authenticator: Authenticator) -> Feature:
+    """What becomes of connections whose token runs out."""
+    events = reauthentication_events(Reauthentication(authenticator, core.sockets))
+    return Feature(events=events, closes=[core.expiry.close])
 
 
 def _outbox(core: Core) -> Feature:

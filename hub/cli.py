@@ -3,14 +3,17 @@
 import argparse
 import asyncio
 import gc
+import re
 import resource
 import sys
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+from core_api.accounts.model import StaffRole
 from hub import config
 from hub.config import ConfigError, Settings
+from hub.kernel.wire import UUID_PATTERN
 from hub.version import __version__
 
 DEFAULT_NODES = 2
@@ -63,6 +66,8 @@ def _parser() -> argparse.ArgumentParser:
     schema.add_argument("--folder", type=Path, default=Path("docs"))
     schema.set_defaults(command=_schema)
 
+    _admin_parser(commands)
+
     demo = commands.add_parser("demo", help="two people meet in a running hub: a timeline of what each sees")
     demo.add_argument("--url", help="a running hub; default: start one, on a port that is free")
     demo.add_argument("--second-url", help="another address of the same hub, for the second person")
@@ -75,6 +80,28 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("arguments", nargs=argparse.REMAINDER, help="its own options; --help lists them")
     bench.set_defaults(command=_bench)
     return parser
+
+
+def _admin_parser(commands: Any) -> None:
+    admin = commands.add_parser("admin", help="roles and suspensions of accounts, while the hub runs or not")
+    admin.add_argument("--data", type=Path, help="folder of the running hub, unless DATABASE_URL is set")
+    tasks = admin.add_subparsers(required=True, metavar="task")
+    grant = tasks.add_parser("grant", help="give an account a role in the place of the one it has")
+    suspend = tasks.add_parser("suspend", help="let nobody use an account: ends its sessions and connections")
+    unsuspend = tasks.add_parser("unsuspend", help="lift a suspension; the sessions do not come back")
+    for task in (grant, suspend, unsuspend):
+        task.add_argument("person", metavar="EMAIL|ID", type=_person, help="whose account")
+    grant.add_argument("role", choices=get_args(StaffRole))
+    suspend.add_argument("--reason", default="", help="why; kept with the account, for the staff alone")
+    grant.set_defaults(command=_grant)
+    suspend.set_defaults(command=_suspend)
+    unsuspend.set_defaults(command=_unsuspend)
+
+
+def _person(text: str) -> str:
+    if "@" not in text and not re.fullmatch(UUID_PATTERN, text.lower()):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither an email address nor the id of an account")
+    return text
 
 
 def _listen_flags(parser: argparse.ArgumentParser) -> None:
@@ -158,6 +185,35 @@ def _schema(arguments: argparse.Namespace) -> int:
     from hub.schema import write  # noqa: PLC0415
 
     return write(describe(), arguments.folder, check=arguments.check)
+
+
+def _grant(arguments: argparse.Namespace) -> int:
+    from hub import admin  # noqa: PLC0415
+
+    return _admin(admin.grant(admin.database_of(_settings(arguments)), arguments.person, arguments.role))
+
+
+def _suspend(arguments: argparse.Namespace) -> int:
+    from hub import admin  # noqa: PLC0415
+
+    return _admin(admin.suspend(admin.database_of(_settings(arguments)), arguments.person, arguments.reason))
+
+
+def _unsuspend(arguments: argparse.Namespace) -> int:
+    from hub import admin  # noqa: PLC0415
+
+    return _admin(admin.unsuspend(admin.database_of(_settings(arguments)), arguments.person))
+
+
+def _admin(task: Coroutine[Any, Any, str]) -> int:
+    from hub.admin import CommandFailed  # noqa: PLC0415
+
+    try:
+        print(asyncio.run(task))
+    except CommandFailed as error:
+        print(f"sparkle-hub: {error}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def _demo(arguments: argparse.Namespace) -> int:

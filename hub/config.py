@@ -14,6 +14,7 @@ from core_api.chain.settings import ChainSettings
 from core_api.companions.settings import CompanionSettings
 from core_api.graphql.settings import GraphQLSettings
 from hub.cluster.settings import ClusterSettings
+from hub.gate.limit_settings import LimitSettings
 from hub.gate.settings import GateSettings
 from hub.transport.admin_ui import AdminUiSettings
 from hub.transport.engineio.settings import EngineSettings
@@ -86,6 +87,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sockets: EngineSettings = EngineSettings()
     cluster: ClusterSettings = ClusterSettings()
     gate: GateSettings = GateSettings()
+    limits: LimitSettings = LimitSettings()
     accounts: AccountsSettings = AccountsSettings()
     presence: PresenceSettings = PresenceSettings()
     collab: CollabSettings = CollabSettings()
@@ -187,6 +189,10 @@ def _check(settings: Settings) -> None:
     for variable, (url, allowed) in schemes.items():
         if url is not None:
             _check_url(variable, url, allowed)
+    try:
+        settings.limits.changes()
+    except ValueError as error:
+        raise ConfigError(f"SPARKLE_LIMITS_OVERRIDES: {error}") from None
     for variable, port in (
         ("SPARKLE_PORT", settings.port),
         ("SPARKLE_OWN_PORT", settings.own_port),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from hub.cluster.broker import RedisBroker
+from hub.cluster.bus import Bus
 from hub.cluster.leases import RedisNodes
 from hub.kernel.ids import NodeId
 from hub.kernel.tasks import Tasks
@@ -48,7 +48,7 @@ class Hub:
     forwarder: Forwarder
     sockets: Sockets
     nodes: RedisNodes
-    broker: RedisBroker
+    bus: Bus
     health: Health
     tasks: Tasks
     starts: Sequence[Step]
@@ -63,7 +63,7 @@ class Hub:
     async def start(self) -> None:
         """Join the cluster and start the features. Raises Unavailable if Redis does not answer."""
         self.nodes.lapsed = self.sockets.cut_all
-        await self.broker.start()
+        await self.bus.start()
         await self.nodes.start()
         for step in self.starts:
             await step()
@@ -91,7 +91,7 @@ class Hub:
     async def close(self) -> None:
         """Stop everything. What fails, or does not end, is logged and does not keep the rest from stopping."""
         self.door.engine.stop()
-        steps = [*self.closes, self.broker.flushed, self.nodes.release, self.entrance.close, self.forwarder.close]
+        steps = [*self.closes, self.bus.flushed, self.nodes.release, self.entrance.close, self.forwarder.close]
         for step in [*steps, self.tasks.close]:
             try:
                 async with asyncio.timeout(STOP_S):
@@ -100,3 +100,4 @@ class Hub:
                 log.warning("while stopping: %r", error)
             except Exception:
                 log.exception("while stopping")
+        self.bus.close()

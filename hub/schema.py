@@ -27,7 +27,7 @@ def documents(router: EventRouter, apis: Iterable[RestApi], *, version: str) -> 
 
 
 def wire_document(router: EventRouter) -> dict[str, Any]:
-    """Client events with payloads and acknowledgement data, server events with payloads, errors with their advice."""
+    """Client events with payloads, acknowledgement data and limits; server events; errors with their advice."""
     routes = sorted(router.routes.values(), key=lambda route: route.name)
     server_events = sorted(_server_events(), key=lambda event: event.event)
     types = {*server_events, *(route.payload for route in routes)}.union(*(_answers(route) for route in routes))
@@ -51,7 +51,12 @@ def wire_document(router: EventRouter) -> dict[str, Any]:
 
 def _client_event(route: EventRoute, schema_of: Mapping[Any, Any]) -> dict[str, Any]:
     answers = [schema_of[answer] for answer in _answers(route)]
-    described = {"payload": schema_of[route.payload], "data": answers[0] if len(answers) == 1 else {"anyOf": answers}}
+    described = {
+        "payload": schema_of[route.payload],
+        "data": answers[0] if len(answers) == 1 else {"anyOf": answers},
+    }
+    if route.limit is not None:
+        described["limit"] = {"perMinute": route.limit.per_minute, "burst": route.limit.burst}
     return described | ({"bareString": route.bare} if route.bare else {})
 
 

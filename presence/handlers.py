@@ -1,18 +1,25 @@
 """Client events of presence and typing."""
 
 from hub.kernel.events import EventRouter
+from hub.kernel.limits import Limit
 from presence.schema import Typing, UpdatePresence, Users
 from presence.service import PresenceService
 from presence.typing_indicator import TypingIndicator
+
+UPDATES = Limit(per_minute=120, burst=30)
+"""Each is told to everybody who watches. A client that goes idle and back with every tab makes some ten a minute."""
+TYPING = Limit(per_minute=1200, burst=200)
+"""Some clients send one with each key: a fast typist presses ten a second, and a start may have its stop."""
 
 
 def presence_events(service: PresenceService, typing: TypingIndicator) -> EventRouter:
     """What clients may ask of presence, and what it does when a connection comes and goes."""
     router = EventRouter(connected=[service.connected], disconnected=[typing.disconnected, service.disconnected])
-    router.on("presence:update", UpdatePresence, service.update, bare="status", order=lambda _: "presence:update")
+    by_update = "presence:update"
+    router.on(by_update, UpdatePresence, service.update, bare="status", order=lambda _: by_update, limit=UPDATES)
     router.on("presence:watch", Users, service.watch, order=lambda _: "presence:watch")
     router.on("presence:unwatch", Users, service.unwatch, order=lambda _: "presence:watch")
     router.on("presence:get", Users, service.get)
-    router.on("typing:start", Typing, typing.start, order=lambda typed: typed.room)
-    router.on("typing:stop", Typing, typing.stop, order=lambda typed: typed.room)
+    router.on("typing:start", Typing, typing.start, order=lambda typed: typed.room, limit=TYPING)
+    router.on("typing:stop", Typing, typing.stop, order=lambda typed: typed.room, limit=TYPING)
     return router

@@ -7,10 +7,16 @@ from hub.kernel.clock import from_ms
 from hub.kernel.errors import InvalidPayload
 from hub.kernel.events import Caller, EventRouter
 from hub.kernel.ids import UserId
+from hub.kernel.limits import Limit
 from signaling import schema
 from signaling.ice import Ice
 from signaling.model import Call, Logged, State
 from signaling.service import CallService, Relayed
+
+INITIATIONS = Limit(per_minute=20, burst=10)
+"""Each rings every device of somebody else."""
+SIGNALS = Limit(per_minute=1200, burst=300)
+"""A call begins with some thirty candidates on each side, and so does each restart."""
 
 
 def call_events(service: CallService, ice: Ice) -> EventRouter:
@@ -51,19 +57,19 @@ def call_events(service: CallService, ice: Ice) -> EventRouter:
         return _snapshot(call, missed, payload.since_version, caller, ice)
 
     router = EventRouter()
-    router.on("call:initiate", schema.Initiate, initiate, order=lambda payload: f"call:{payload.call_id}")
+    router.on("call:initiate", schema.Initiate, initiate, order=_by_call, limit=INITIATIONS)
     router.on("call:ringing", schema.CallRef, ringing, order=_by_call)
     router.on("call:accept", schema.CallRef, accept, order=_by_call)
     router.on("call:ignore", schema.CallRef, ignore, order=_by_call)
     # The state says what an end is: cancelled by the caller, rejected by the callee, hung up by either.
     router.on("call:reject", schema.CallRef, hang_up, order=_by_call)
     router.on("call:hangup", schema.CallRef, hang_up, order=_by_call)
-    router.on("call:signal", schema.SendSignal, signal, order=_by_call)
+    router.on("call:signal", schema.SendSignal, signal, order=_by_call, limit=SIGNALS)
     router.on("call:sync", schema.Sync, sync, order=_by_call)
     return router
 
 
-def _by_call(payload: schema.CallRef | schema.SendSignal | schema.Sync) -> str:
+def _by_call(payload: schema.Initiate | schema.CallRef | schema.SendSignal | schema.Sync) -> str:
     return f"call:{payload.call_id}"
 
 

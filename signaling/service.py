@@ -17,7 +17,7 @@ import msgspec
 from hub.kernel.clock import Clock, from_ms
 from hub.kernel.errors import Forbidden, InvalidPayload, NotFound, Unavailable
 from hub.kernel.events import Caller
-from hub.kernel.ids import RoomName, UserId, new_ulid, user_room
+from hub.kernel.ids import ConnectionId, RoomName, SessionId, UserId, new_ulid, user_room
 from hub.kernel.ports import Access, Rooms
 from signaling import errors, schema
 from signaling.legs import LocalLegs
@@ -47,6 +47,8 @@ REPLACED = "replaced"
 """Reason of a call that gave way to another between the same two. It never rang."""
 RINGING_VERSION = 1
 """A call begins with this change, which is what ``call:incoming`` tells."""
+LOOKS = 5
+"""Tries to end a call for somebody: each further one means that their leg moved in the very moment."""
 CLAIMS = 3
 """Tries to get the pair: each further one means that a call of the two ended in the very moment."""
 
@@ -102,6 +104,10 @@ class CallService:
         for _ in range(CLAIMS):
             holder = await self._store.claim_pair(call, instead_of=over)
             if holder == call.call_id:
+                # Once more: a block since the first look has found no call of the two to end.
+                if await self._access.blocked(actor.user_id, callee):
+                    await self._give_way(actor, call)
+                    raise NotFound("There is nobody there to call.")
                 return await self._ring(actor, call)
             other = await self._apply(holder, Accept(actor))
             if other.call is None or other.call.state is State.ENDED:
@@ -143,6 +149,28 @@ class CallService:
         if outcome.verdict is Verdict.DONE:  # what a lost first attempt did not tell, the sweeper does
             await self._tell_end(call, by=actor)
         return call
+
+    async def separate(self, one: UserId, other: UserId) -> None:
+        """Have the first of two people end the call between them, if there is one. For who keeps blocks.
+
+        To the other it looks like any end: a block is seen by nobody. Raises Unavailable.
+        """
+        call_id = await self._store.between(one, other)
+        if call_id is None:
+            return
+        for _ in range(LOOKS):
+            call = (await self._store.apply(call_id, Expire())).call
+            if call is None or call.state is State.ENDED:
+                return
+            leg = call.leg_of(one)  # none while it rings: then every device of theirs may refuse
+            session_id, connection_id = (
+                (SessionId(""), ConnectionId("")) if leg is None else (leg.session_id, leg.connection_id)
+            )
+            outcome = await self._store.apply(call_id, End(Caller(one, session_id, connection_id)))
+            if outcome.verdict is Verdict.DONE and outcome.call is not None:
+                await self._tell_end(outcome.call)
+                return
+        raise Unavailable("The call between the two could not be ended. Try again.")
 
     async def signal(self, actor: Caller, call_id: str, seq: int, kind: str, relayed: Relayed) -> int:
         """Pass a signal to the other leg and return its version. Raises SignalGap, CallNotAccepted, CallEnded."""

@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from hub.kernel.ids import UserId
 from signaling.model import Call, Command, Create, Logged, Outcome
 
 
@@ -38,6 +39,10 @@ class CallStore(Protocol):
 
         ``instead_of`` names a call that may be replaced, as it is over.
         """
+        ...
+
+    async def between(self, one: UserId, other: UserId) -> str | None:
+        """The call that has the pair of two people, over or not; ``None`` if none has it."""
         ...
 
     async def settle(self, call: Call) -> None:

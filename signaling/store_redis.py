@@ -99,13 +99,21 @@ class RedisCallStore:
     async def claim_pair(self, call: Call, instead_of: str = "") -> str:
         """See CallStore."""
         with _reachable():
-            holder = await self._claim(keys=[_pair(call)], args=[call.call_id, instead_of, PAIR_KEPT_MS])
+            holder = await self._claim(
+                keys=[_pair(call.initiator, call.callee)], args=[call.call_id, instead_of, PAIR_KEPT_MS]
+            )
         return cast("bytes", holder).decode()
+
+    async def between(self, one: UserId, other: UserId) -> str | None:
+        """See CallStore."""
+        with _reachable():
+            holder = cast("bytes | None", await self._redis.get(_pair(one, other)))
+        return None if holder is None else holder.decode()
 
     async def settle(self, call: Call) -> None:
         """See CallStore."""
         with _reachable():
-            await self._release(keys=[_pair(call)], args=[call.call_id])
+            await self._release(keys=[_pair(call.initiator, call.callee)], args=[call.call_id])
         await self.forget(call.call_id)
 
     async def take_due(self) -> list[str]:
@@ -146,8 +154,8 @@ def _index(call_id: str) -> str:
     return _part(crc32(call_id.encode()) % INDEXES)
 
 
-def _pair(call: Call) -> str:
-    one, other = sorted((call.initiator, call.callee))
+def _pair(*people: UserId) -> str:
+    one, other = sorted(people)
     return f"{{pair:{one}:{other}}}"
 
 

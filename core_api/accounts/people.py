@@ -1,18 +1,22 @@
 """People: profiles, who follows whom, who blocks whom. Somebody who is blocked sees absence, never the block."""
 
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 
 from msgspec import UNSET, UnsetType
 
 from core_api.accounts.model import Account
 from core_api.accounts.schema import Position, Profile, ProfileChanges
-from core_api.accounts.store import FollowRow, PeopleStore
+from core_api.accounts.store import NEW_BLOCK, FollowRow, PeopleStore
+from core_api.outbox import Payload, Sink
 from core_api.ports import UserBrief
 from hub.kernel.clock import Clock
-from hub.kernel.errors import Conflict, Forbidden, NotFound, PreconditionFailed
+from hub.kernel.errors import Conflict, Forbidden, NotFound, PreconditionFailed, Unavailable
 from hub.kernel.events import Actor
 from hub.kernel.ids import UserId
 from hub.kernel.pages import Page, PageQuery, decode_cursor, page
+
+log = logging.getLogger(__name__)
 
 FollowList = Callable[[UserId, UserId | None, int | None, int], Awaitable[Sequence[FollowRow]]]
 Separate = Callable[[UserId, UserId], Awaitable[None]]
@@ -24,7 +28,10 @@ async def nobody_to_tell(_one: UserId, _other: UserId) -> None:
 
 
 class People:
-    """The use cases under /users. ``separate`` is called after each block, repeated ones too."""
+    """The use cases under /users.
+
+    ``separate`` is called after each block, repeated ones too, and once more when the outbox tells of it.
+    """
 
     def __init__(self, store: PeopleStore, clock: Clock, *, separate: Separate = nobody_to_tell) -> None:
         self._store = store
@@ -83,7 +90,20 @@ class People:
             raise Forbidden("You cannot block yourself.")
         await self.profile(user_id, actor)
         await self._store.block(actor.user_id, user_id, self._clock.now())
-        await self._separate(actor.user_id, user_id)
+        try:
+            await self._separate(actor.user_id, user_id)
+        except Unavailable as error:
+            log.warning("the relay of the outbox will separate %s and %s: %r", actor.user_id, user_id, error)
+
+    def sinks(self) -> dict[str, Sink]:
+        """What to do with the events of the outbox."""
+        return {NEW_BLOCK: self._blocked}
+
+    async def _blocked(self, payload: Payload) -> None:
+        """Separate for certain: whoever blocked did it at once, unless their node died."""
+        one, other = UserId(payload["blockerId"]), UserId(payload["blockedId"])
+        if await self._store.blocked(one, other):
+            await self._separate(one, other)
 
     async def unblock(self, user_id: UserId, actor: Actor) -> None:
         """Take a block back. Idempotent."""

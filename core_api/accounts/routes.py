@@ -27,8 +27,8 @@ def accounts_api(accounts: Accounts) -> RestApi:
         """End one of one's own sessions: its tokens are refused and its connections closed."""
         await accounts.end_session(actor, SessionId(session_id))
 
-    api.post("/auth/signup", sign_up)
-    api.post("/auth/signin", accounts.sign_in, status=200)
+    api.post("/auth/signup", sign_up, limit=accounts.sign_up_limit)
+    api.post("/auth/signin", accounts.sign_in, status=200, limit=accounts.sign_in_limit)
     api.post("/auth/refresh", accounts.refresh, status=200)
     api.post("/auth/logout", accounts.sign_out)
     api.get("/auth/sessions", accounts.sessions)

@@ -1,4 +1,4 @@
-"""Accounts: signing up, in and out, refreshing, sessions, suspension."""
+"""Accounts: signing up, in and out, refreshing, sessions."""
 
 import hashlib
 import secrets
@@ -26,6 +26,7 @@ from hub.kernel.errors import Conflict, InvalidPayload, NotFound, Overloaded, Su
 from hub.kernel.events import Actor
 from hub.kernel.http import Client
 from hub.kernel.ids import SessionId, UserId, new_uuid
+from hub.kernel.limits import Limit
 from hub.kernel.pages import Page, PageQuery, decode_cursor, page
 from hub.kernel.ports import RateLimiter, Revocations
 
@@ -55,10 +56,13 @@ class Accounts:
         self._revocations = revocations
         self._clock = clock
         self._settings = settings
+        self.sign_up_limit = Limit.a_minute(settings.sign_ups_per_minute)
+        self.sign_in_limit = Limit.a_minute(settings.sign_ins_per_minute)
+        """Of one address: at the door of REST, and here together with GraphQL."""
 
     async def sign_up(self, body: SignUp, client: Client) -> SignedIn:
         """Create an account and sign in to it."""
-        await self._limit("sign-up", client, self._settings.sign_ups_per_minute, body.email)
+        await self._limit("sign-up", client, self.sign_up_limit, body.email)
         if is_breached(body.password):
             raise _invalid("/password", "This password is on every list of common passwords. Choose another one.")
         taken = await self._store.taken(body.email, body.username)
@@ -87,7 +91,7 @@ class Accounts:
         """Sign in with a password; ends no other session."""
         if (body.email is None) == (body.username is None):
             raise _invalid("/email", "Give either an email address or a username.")
-        await self._limit("sign-in", client, self._settings.sign_ins_per_minute, body.email or body.username or "")
+        await self._limit("sign-in", client, self.sign_in_limit, body.email or body.username or "")
         found = await self._store.credentials(email=body.email, username=body.username)
         account, stored = found or (None, None)
         # One answer, after the same work, whether the account or the password is wrong.
@@ -152,25 +156,6 @@ class Accounts:
         if not await self._end(session_id, actor.user_id, "ended_by_user"):
             raise NotFound
 
-    async def suspend(self, user_id: UserId, reason: str) -> None:
-        """Let nobody use this account: no sign-in, no refresh, every session ended. Idempotent; repeat it if it fails.
-
-        Raises NotFound.
-        """
-        now = self._clock.now()
-        # A session that ended longer ago than a token lives has no valid token left.
-        ended_after = now - timedelta(seconds=self._settings.access_token_s)
-        ended = await self._store.suspend(user_id, reason, now, ended_after=ended_after)
-        if ended is None:
-            raise NotFound
-        for session_id in ended:
-            await self._revocations.revoke(session_id, reason)
-
-    async def reinstate(self, user_id: UserId) -> None:
-        """Lift a suspension. Sessions do not come back. Raises NotFound."""
-        if not await self._store.reinstate(user_id):
-            raise NotFound
-
     async def _end(self, session_id: SessionId, user_id: UserId, reason: str) -> bool:
         # What is kept first, then what is live: if Redis fails here, the token still lets the client repeat this.
         known = await self._store.end_session(session_id, user_id, reason, self._clock.now())
@@ -178,9 +163,9 @@ class Accounts:
             await self._revocations.revoke(session_id, reason)
         return known
 
-    async def _limit(self, what: str, client: Client, per_minute: int, name: str) -> None:
-        address = limited_address(client.address)
-        await self._limiter.take(f"{what}:address:{address}", per_minute=per_minute, burst=per_minute)
+    async def _limit(self, what: str, client: Client, limit: Limit, name: str) -> None:
+        key = f"{what}:address:{limited_address(client.address)}"
+        await self._limiter.take(key, per_minute=limit.per_minute, burst=limit.burst)
         # Hashed: keys of limits are no place for addresses of people.
         account = hashlib.sha256(name_key(name).encode()).hexdigest()[:32]
         allowed = self._settings.sign_ins_per_minute_account

@@ -5,9 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from core_api.accounts.model import Account, Session, Status
+from core_api.accounts.model import Account, Session, StaffRole, Status
 from core_api.ports import UserBrief
 from hub.kernel.ids import SessionId, UserId
+
+SUSPENDED = "account.suspended"
+"""Topic of the outbox: ``{userId}``. Whoever is told must look whether that was taken back meanwhile."""
+
+NEW_BLOCK = "account.blocked"
+"""Topic of the outbox: ``{blockerId, blockedId}``, of a new block, which may have been taken back meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,18 +82,36 @@ class AccountStore(Protocol):
         """Sessions that have not ended, are young enough and have a number below ``before``, newest first."""
         ...
 
-    async def suspend(
-        self, user_id: UserId, reason: str, now: datetime, *, ended_after: datetime
-    ) -> list[SessionId] | None:
-        """Suspend an account and end its sessions. ``None`` if there is no such account.
 
-        Returns every session that ended after ``ended_after``, so that a repeat also gives those of the first time.
-        No session starts beside it: :meth:`start_session` comes before, and is ended, or after, and is refused.
+class StaffStore(Protocol):
+    """Roles and suspensions. What changes an account gives ``None`` if there is no such account."""
+
+    async def account(self, user_id: UserId) -> Account | None:
+        """The account, unless it is deleted."""
+        ...
+
+    async def account_with(self, email: str) -> Account | None:
+        """The account with this address, in whatever case."""
+        ...
+
+    async def set_role(self, user_id: UserId, role: StaffRole) -> bool | None:
+        """Give an account a role; False if it has it already."""
+        ...
+
+    async def suspend(self, user_id: UserId, reason: str, now: datetime) -> bool | None:
+        """Suspend an account and end its sessions, with SUSPENDED in the outbox; False if it was suspended already.
+
+        A repeat tells the outbox again, and leaves time and reason as they are. No session starts beside it:
+        :meth:`AccountStore.start_session` comes before, and is ended, or after, and is refused.
         """
         ...
 
-    async def reinstate(self, user_id: UserId) -> bool:
-        """Let a suspended account be used again. False if there is no such account."""
+    async def unsuspend(self, user_id: UserId) -> bool | None:
+        """Let a suspended account be used again; False if it is not suspended."""
+        ...
+
+    async def sessions_with_tokens(self, user_id: UserId, *, since: datetime) -> list[SessionId]:
+        """Sessions that have ended, and got their last tokens after ``since``: these may still be valid."""
         ...
 
 
@@ -119,7 +143,10 @@ class PeopleStore(Protocol):
         ...
 
     async def block(self, blocker_id: UserId, blocked_id: UserId, now: datetime) -> None:
-        """Block, and remove the follows between the two, both ways. Idempotent."""
+        """Block, and remove the follows between the two, both ways. Idempotent.
+
+        A new block comes with NEW_BLOCK in the outbox.
+        """
         ...
 
     async def unblock(self, blocker_id: UserId, blocked_id: UserId) -> None:

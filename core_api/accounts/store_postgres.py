@@ -66,12 +66,6 @@ WHERE user_id = $1 AND ended_at IS NULL AND created_at > $2 AND refreshed_at > $
 ORDER BY number DESC
 LIMIT $5
 """  # noqa: S608 - constants only
-SUSPEND = "UPDATE account_user SET status = 'suspended' WHERE id = $1 AND deleted_at IS NULL RETURNING id"
-END_SESSIONS = """
-UPDATE account_session SET ended_at = $2, end_reason = $3 WHERE user_id = $1 AND ended_at IS NULL
-"""
-ENDED_SESSIONS = "SELECT id::text FROM account_session WHERE user_id = $1 AND ended_at > $2"
-REINSTATE = "UPDATE account_user SET status = 'active' WHERE id = $1 AND deleted_at IS NULL RETURNING id"
 
 
 class PostgresAccounts:
@@ -148,21 +142,6 @@ class PostgresAccounts:
         """Sessions that can still be refreshed, newest first."""
         rows = await self._pool.fetch(LIVE_SESSIONS, user_id, created_after, refreshed_after, before, limit)
         return [Session(**row) for row in rows]
-
-    async def suspend(
-        self, user_id: UserId, reason: str, now: datetime, *, ended_after: datetime
-    ) -> list[SessionId] | None:
-        """Suspend the account, end its sessions, and name those that ended lately."""
-        async with self._pool.acquire() as connection, connection.transaction():
-            if await connection.fetchval(SUSPEND, user_id) is None:
-                return None
-            await connection.execute(END_SESSIONS, user_id, now, reason)
-            rows = await connection.fetch(ENDED_SESSIONS, user_id, ended_after)
-        return [row["id"] for row in rows]
-
-    async def reinstate(self, user_id: UserId) -> bool:
-        """Let the account be used again."""
-        return await self._pool.fetchval(REINSTATE, user_id) is not None
 
 
 def account_of(row: asyncpg.Record) -> Account:

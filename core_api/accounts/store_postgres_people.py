@@ -5,8 +5,9 @@ from datetime import datetime
 
 import asyncpg
 
+from core_api import outbox
 from core_api.accounts.model import Account
-from core_api.accounts.store import FollowRow
+from core_api.accounts.store import NEW_BLOCK, FollowRow
 from core_api.accounts.store_postgres import ACCOUNT, ACCOUNT_COLUMNS, account_of
 from core_api.ports import UserBrief
 from hub.kernel.ids import UserId
@@ -42,7 +43,11 @@ FOLLOW = """
 INSERT INTO account_follow (follower_id, followee_id, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING
 """
 UNFOLLOW = "DELETE FROM account_follow WHERE follower_id = $1 AND followee_id = $2"
-BLOCK = "INSERT INTO account_block (blocker_id, blocked_id, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"
+BLOCK = """
+INSERT INTO account_block (blocker_id, blocked_id, created_at) VALUES ($1, $2, $3)
+ON CONFLICT DO NOTHING
+RETURNING true
+"""
 UNFOLLOW_BOTH = """
 DELETE FROM account_follow
 WHERE (follower_id = $1 AND followee_id = $2) OR (follower_id = $2 AND followee_id = $1)
@@ -114,7 +119,8 @@ class PostgresPeople:
         """Block, and end the follows between the two."""
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute(LOCK_PAIR, blocker_id, blocked_id)
-            await connection.execute(BLOCK, blocker_id, blocked_id, now)
+            if await connection.fetchval(BLOCK, blocker_id, blocked_id, now):
+                await outbox.append(connection, NEW_BLOCK, {"blockerId": blocker_id, "blockedId": blocked_id})
             await connection.execute(UNFOLLOW_BOTH, blocker_id, blocked_id)
 
     async def unblock(self, blocker_id: UserId, blocked_id: UserId) -> None:

@@ -14,6 +14,7 @@ from hub.kernel.clock import Clock
 from hub.kernel.errors import Conflict, NotFound, Unavailable
 from hub.kernel.events import Actor
 from hub.kernel.ids import UserId, new_uuid
+from hub.kernel.limits import Limit
 from hub.kernel.pages import Page, PageQuery, decode_cursor, page
 from hub.kernel.ports import RateLimiter
 
@@ -75,6 +76,8 @@ class Mints:
         self._limiter = limiter
         self._clock = clock
         self._settings = settings
+        self.limit = Limit.a_minute(settings.mints_per_minute)
+        """What one person may mint. REST has it, and it is kept here together with GraphQL."""
         self._nudge = nudge
 
     async def mint(self, actor: Actor, request: MintRequest) -> Queued:
@@ -86,8 +89,8 @@ class Mints:
         post = await self._posts.own(actor, request.post_id)
         if post.status != "PUBLISHED":
             raise Conflict("A draft is not minted: publish it first.")
-        allowed = self._settings.mints_per_minute
-        await self._limiter.take(f"chain:mint:{actor.user_id}", per_minute=allowed, burst=allowed)
+        key = f"chain:mint:{actor.user_id}"
+        await self._limiter.take(key, per_minute=self.limit.per_minute, burst=self.limit.burst)
         deployment = await self._deployments.current()
         owner = await self._wallets.wallet_of(actor.user_id, deployment.identity.chain_id)
         if owner is None:

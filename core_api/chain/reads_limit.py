@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 from core_api.chain.settings import ChainSettings
 from hub.kernel.errors import HubError
 from hub.kernel.http import Client
+from hub.kernel.limits import Limit
 from hub.kernel.ports import RateLimiter
 
 T = TypeVar("T")
@@ -19,12 +20,13 @@ class ReadLimit:
     def __init__(self, limiter: RateLimiter, settings: ChainSettings, *, counted: Callable[[str], str]) -> None:
         self._limiter = limiter
         self._counted = counted
-        self._per_minute = settings.reads_per_minute
+        self.limit = Limit.a_minute(settings.reads_per_minute)
+        """Of one address and one kind of read at the door, and of all kinds together here."""
 
     async def take(self, client: Client) -> None:
         """Count a read. Raises RateLimited."""
         key = f"chain:read:{self._counted(client.address)}"
-        await self._limiter.take(key, per_minute=self._per_minute, burst=self._per_minute)
+        await self._limiter.take(key, per_minute=self.limit.per_minute, burst=self.limit.burst)
 
 
 class Shared(Generic[T]):

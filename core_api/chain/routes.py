@@ -22,7 +22,7 @@ from hub.kernel.pages import Page, PageQuery
 from hub.kernel.wire import Uuid
 
 
-def mints_api(mints: Mints, nfts: NftGallery, deployments: Deployments, limit: ReadLimit) -> RestApi:
+def mints_api(mints: Mints, nfts: NftGallery, deployments: Deployments, reads: ReadLimit) -> RestApi:
     """What is on the chain is everybody's to read; transactions are their owners'."""
     api = RestApi("chain")
 
@@ -45,18 +45,18 @@ def mints_api(mints: Mints, nfts: NftGallery, deployments: Deployments, limit: R
 
     async def get_nft(chain_id: ChainNumber, contract: Address, token_id: TokenId, client: Client) -> NftView:
         """Get a token of the hub's contract, as the chain has it."""
-        await limit.take(client)
+        await reads.take(client)
         return await nfts.get(chain_id, contract, token_id)
 
     async def list_nfts(query: NftQuery, client: Client) -> Nfts:
         """List the tokens of an address, or of somebody's wallet."""
-        await limit.take(client)
+        await reads.take(client)
         return await nfts.of_owner(query.owner)
 
     api.get("/blockchain/chains", list_chains)
-    api.post("/blockchain/nft/mint", mint_post, status=202)
+    api.post("/blockchain/nft/mint", mint_post, status=202, limit=mints.limit)
     api.get("/blockchain/transactions", list_transactions)
     api.get("/blockchain/transactions/{transactionId}", get_transaction)
-    api.get("/blockchain/nfts", list_nfts)
-    api.get("/blockchain/nfts/{chainId}/{contract}/{tokenId}", get_nft)
+    api.get("/blockchain/nfts", list_nfts, limit=reads.limit)
+    api.get("/blockchain/nfts/{chainId}/{contract}/{tokenId}", get_nft, limit=reads.limit)
     return api

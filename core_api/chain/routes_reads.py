@@ -17,7 +17,7 @@ from hub.kernel.http import Client, RestApi
 
 
 def reads_api(
-    contracts: ContractReads, governance: GovernanceReads, limit: ReadLimit, settings: ChainSettings
+    contracts: ContractReads, governance: GovernanceReads, reads: ReadLimit, settings: ChainSettings
 ) -> RestApi:
     """What is on the chain is everybody's to read, here as there. To change it one asks one's wallet, not the hub."""
     api = RestApi("chain")
@@ -31,7 +31,7 @@ def reads_api(
 
     async def get_staking(query: StakingQuery, client: Client) -> StakingView:
         """Get what an account has staked and earned."""
-        await limit.take(client)
+        await reads.take(client)
         return await contracts.staking(query.address)
 
     async def get_market() -> MarketView:
@@ -40,16 +40,16 @@ def reads_api(
 
     async def get_listing(token_id: TokenId, client: Client) -> ListingView:
         """Get the listing of a token in the marketplace."""
-        await limit.take(client)
+        await reads.take(client)
         return await contracts.listing(token_id)
 
     async def get_governance() -> GovernanceView:
         """Get how decisions are taken, and the last proposals."""
         return await decisions.get()
 
-    api.get("/blockchain/token", get_token)
-    api.get("/blockchain/staking", get_staking)
-    api.get("/blockchain/market", get_market)
-    api.get("/blockchain/market/listings/{tokenId}", get_listing)
-    api.get("/blockchain/governance", get_governance)
+    api.get("/blockchain/token", get_token, limit=reads.limit)
+    api.get("/blockchain/staking", get_staking, limit=reads.limit)
+    api.get("/blockchain/market", get_market, limit=reads.limit)
+    api.get("/blockchain/market/listings/{tokenId}", get_listing, limit=reads.limit)
+    api.get("/blockchain/governance", get_governance, limit=reads.limit)
     return api

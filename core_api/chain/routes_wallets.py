@@ -28,8 +28,8 @@ def wallets_api(wallets: Wallets) -> RestApi:
         """Disconnect one's wallet."""
         await wallets.disconnect(actor, wallet_id)
 
-    api.post("/blockchain/wallet/nonce", wallet_message)
-    api.post("/blockchain/wallet/connect", connect_wallet)
+    api.post("/blockchain/wallet/nonce", wallet_message, limit=wallets.limit)
+    api.post("/blockchain/wallet/connect", connect_wallet, limit=wallets.limit)
     api.get("/blockchain/wallets", list_wallets)
     api.delete("/blockchain/wallets/{walletId}", disconnect_wallet)
     return api

@@ -18,6 +18,7 @@ from hub.kernel.clock import Clock
 from hub.kernel.errors import Conflict, InvalidPayload, NotFound
 from hub.kernel.events import Actor
 from hub.kernel.ids import UserId, new_uuid
+from hub.kernel.limits import Limit
 from hub.kernel.pages import Page, PageQuery, decode_cursor, page
 from hub.kernel.ports import RateLimiter
 
@@ -67,6 +68,8 @@ class Wallets:
         self._limiter = limiter
         self._clock = clock
         self._settings = settings
+        self.limit = Limit.a_minute(settings.per_minute)
+        """What one person may ask for, of each kind. REST has it, and it is kept here together with GraphQL."""
         self._origin = origin
         self._contracts = contracts
 
@@ -124,8 +127,8 @@ class Wallets:
         return None if wallet is None else await asyncio.to_thread(addresses.shown, wallet.address)
 
     async def _take(self, what: str, actor: Actor) -> None:
-        per_minute = self._settings.per_minute
-        await self._limiter.take(f"wallet-{what}:{actor.user_id}", per_minute=per_minute, burst=per_minute)
+        key = f"wallet-{what}:{actor.user_id}"
+        await self._limiter.take(key, per_minute=self.limit.per_minute, burst=self.limit.burst)
 
     async def _check_signature(self, issued: IssuedMessage, text: str) -> None:
         try:

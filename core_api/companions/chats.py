@@ -6,6 +6,7 @@ from core_api.companions.settings import CompanionSettings
 from core_api.companions.store import Begun, ChatStore, CompanionStore, ReplyUnderWay
 from hub.kernel.errors import Conflict, NotFound
 from hub.kernel.events import Actor
+from hub.kernel.limits import Limit
 from hub.kernel.ports import RateLimiter
 
 
@@ -28,7 +29,8 @@ class Chats:
         self._store = store
         self._replies = replies
         self._limiter = limiter
-        self._settings = settings
+        self.limit = Limit.a_minute(settings.chats_per_minute, settings.chats_burst)
+        """What one person may say. Each door has it, and all of them together, GraphQL too, have it here."""
 
     async def start(self, actor: Actor, message: CompanionChat) -> ChatStarted:
         """Store a message; the reply follows as ``companion:delta`` and ``companion:done``. Raises as :meth:`say`.
@@ -64,11 +66,8 @@ class Chats:
         companion = await self._companions.companion(actor.user_id, companion_id)
         if companion is None:
             raise NotFound
-        await self._limiter.take(
-            f"companion-chat:{actor.user_id}",
-            per_minute=self._settings.chats_per_minute,
-            burst=self._settings.chats_burst,
-        )
+        key = f"companion-chat:{actor.user_id}"
+        await self._limiter.take(key, per_minute=self.limit.per_minute, burst=self.limit.burst)
         try:
             started = await self._replies.begin(companion, chat.message, chat.conversation_id, client_id)
         except ReplyUnderWay:

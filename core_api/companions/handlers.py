@@ -15,6 +15,9 @@ def companion_events(chats: Chats) -> EventRouter:
     async def cancel(caller: Caller, payload: CompanionCancel) -> None:
         await chats.cancel(caller, payload.message_id)
 
-    router.on("companion:chat", CompanionChat, chat, order=lambda payload: f"companion:{payload.companion_id}")
+    def by_companion(payload: CompanionChat) -> str:
+        return f"companion:{payload.companion_id}"
+
+    router.on("companion:chat", CompanionChat, chat, order=by_companion, limit=chats.limit)
     router.on("companion:cancel", CompanionCancel, cancel)
     return router

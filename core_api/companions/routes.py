@@ -86,7 +86,7 @@ def _add_talk(api: RestApi, companions: Companions, chats: Chats) -> None:
         """Make a companion forget something."""
         await companions.forget(actor, companion_id, memory_id)
 
-    api.post("/ai/companions/{companionId}/chat", chat_with_companion, status=200)
+    api.post("/ai/companions/{companionId}/chat", chat_with_companion, status=200, limit=chats.limit)
     api.get("/ai/companions/{companionId}/conversations", list_conversations)
     api.get("/ai/companions/{companionId}/conversations/{conversationId}/messages", list_messages_of_conversation)
     api.get("/ai/companions/{companionId}/memories", list_memories)

@@ -1,6 +1,8 @@
 """What somebody is to a post, for the access rule."""
 
-from core_api.content.store import PostStore
+from collections.abc import Set
+
+from core_api.content.store import PostStore, Standing
 from hub.kernel.ports import Access
 
 
@@ -19,10 +21,24 @@ class ContentRoles:
         standing = await self._store.standing(resource_id)
         if standing is None:
             return None
-        if user_id == standing.author_id:
-            return "owner"
-        if standing.status != "PUBLISHED":
+        if user_id is not None and await self._access.blocked(user_id, standing.author_id):
             return None
-        if user_id is None:
-            return "viewer"
-        return None if await self._access.blocked(user_id, standing.author_id) else "commenter"
+        return _role(standing, user_id)
+
+    async def roles(self, user_id: str, resource_ids: Set[str]) -> dict[str, str]:
+        """The same of many posts."""
+        found = await self._store.standings(resource_ids)
+        hidden = await self._access.blocked_among(user_id, {standing.author_id for standing in found.values()})
+        roles = {
+            post_id: _role(standing, user_id) for post_id, standing in found.items() if standing.author_id not in hidden
+        }
+        return {post_id: role for post_id, role in roles.items() if role is not None}
+
+
+def _role(standing: Standing, user_id: str | None) -> str | None:
+    """Without a look at blocks."""
+    if user_id == standing.author_id:
+        return "owner"
+    if standing.status != "PUBLISHED":
+        return None
+    return "viewer" if user_id is None else "commenter"

@@ -1,5 +1,6 @@
 """What content keeps, as a Protocol. Ids are UUID strings; times come from the caller."""
 
+from collections.abc import Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -45,6 +46,10 @@ class PostStore(Protocol):
 
     async def standing(self, post_id: str) -> Standing | None:
         """Author and status of a post."""
+        ...
+
+    async def standings(self, post_ids: Set[str]) -> dict[str, Standing]:
+        """Author and status of many posts, by id. Those that do not exist are left out."""
         ...
 
     async def published(self, before: tuple[datetime, str] | None, limit: int) -> list[Post]:

@@ -1,6 +1,7 @@
 """Posts in PostgreSQL."""
 
 import re
+from collections.abc import Set
 from datetime import datetime
 
 import asyncpg
@@ -40,6 +41,7 @@ RETURNING true
 BY_ID = f"SELECT {COLUMNS} FROM post WHERE id = $1 AND deleted_at IS NULL"  # noqa: S608 - constants only
 BY_SLUG = f"SELECT {COLUMNS} FROM post WHERE slug = $1 AND deleted_at IS NULL"  # noqa: S608 - constants only
 STANDING = "SELECT author_id::text, status FROM post WHERE id = $1 AND deleted_at IS NULL"
+STANDINGS = "SELECT id::text, author_id::text, status FROM post WHERE id = ANY($1::uuid[]) AND deleted_at IS NULL"
 PUBLISHED = f"""
 SELECT {COLUMNS} FROM post
 WHERE status = 'PUBLISHED' AND deleted_at IS NULL
@@ -111,6 +113,11 @@ class PostgresPosts:
         """Author and status."""
         row = await self._pool.fetchrow(STANDING, post_id)
         return None if row is None else Standing(**row)
+
+    async def standings(self, post_ids: Set[str]) -> dict[str, Standing]:
+        """Author and status of many."""
+        rows = await self._pool.fetch(STANDINGS, list(post_ids))
+        return {row["id"]: Standing(row["author_id"], row["status"]) for row in rows}
 
     async def published(self, before: tuple[datetime, str] | None, limit: int) -> list[Post]:
         """Published posts, newest first."""

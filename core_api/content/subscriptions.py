@@ -49,6 +49,10 @@ class Subscriptions:
         count = await self._rooms.leave(caller.connection_id, content_room(content_id))
         return Watching(content_id=content_id, member_count=count)
 
+    async def expel(self, content_id: str, user_id: UserId) -> None:
+        """Have every connection of a person watch a post no longer, on all nodes. Idempotent."""
+        await self._rooms.evict(content_room(content_id), of=user_room(user_id))
+
     def sinks(self) -> dict[str, Sink]:
         """What to do with the events of the outbox."""
         return {PUBLISHED: _of(self._published), UPDATED: _of(self._updated), REMOVED: _of(self._removed)}
@@ -78,7 +82,10 @@ class Subscriptions:
 
     async def _removed(self, content_id: str) -> None:
         if await self._public(content_id) is None:
-            await self._rooms.emit(content_room(content_id), ContentRemoved(content_id=content_id))
+            room = content_room(content_id)
+            await self._rooms.emit(room, ContentRemoved(content_id=content_id))
+            # Its author too, who may read a draft: nothing is told there until it is published, to everybody anew.
+            await self._rooms.evict(room, of=room)
 
     async def _public(self, content_id: str) -> Post | None:
         post = await self._store.post(content_id)

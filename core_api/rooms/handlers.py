@@ -3,6 +3,10 @@
 from core_api.rooms.live import LiveRooms
 from core_api.rooms.schema import Attendance, RoomRef, Send
 from hub.kernel.events import Caller, EventRouter
+from hub.kernel.limits import Limit
+
+MESSAGES = Limit(per_minute=3600, burst=300)
+"""Volatile ones carry cursors and games, 30 a second on two devices. A kept one is a row; 60 a second are no load."""
 
 
 def room_events(live: LiveRooms) -> EventRouter:
@@ -20,6 +24,6 @@ def room_events(live: LiveRooms) -> EventRouter:
 
     router.on("room:join", RoomRef, enter, order=by_room)
     router.on("room:leave", RoomRef, leave, order=by_room)
-    router.on("room:send", Send, live.send, order=by_room)
+    router.on("room:send", Send, live.send, order=by_room, limit=MESSAGES)
     router.disconnected.append(live.disconnected)
     return router

@@ -62,7 +62,7 @@ def room_name(room_id: str) -> RoomName:
     return RoomName(f"room:{room_id}")
 
 
-def access_role(room: Room, *, signed_in: bool) -> str | None:
+def access_role(room: Room | Standing, *, signed_in: bool) -> str | None:
     """The role for the access rule. Entering and listening is ``read``, posting is ``comment``.
 
     Anybody who is signed in may enter a public room and post in it, like a commenter; the room itself is its members'

@@ -1,7 +1,10 @@
 """What somebody is in a room, for the access rule."""
 
+from collections.abc import Set
+
 from core_api.rooms.model import access_role
 from core_api.rooms.store import RoomStore
+from hub.kernel.ids import UserId
 from hub.kernel.ports import Access
 
 
@@ -21,3 +24,16 @@ class RoomRoles:
         if user_id is not None and room.role is None and await self._access.blocked(user_id, room.owner_id):
             return None
         return access_role(room, signed_in=user_id is not None)
+
+    async def roles(self, user_id: str, resource_ids: Set[str]) -> dict[str, str]:
+        """The same of many rooms."""
+        reader = UserId(user_id)
+        found = await self._store.standings({(reader, room_id) for room_id in resource_ids})
+        strange = {standing.owner_id for standing in found.values() if standing.role is None}
+        hidden = await self._access.blocked_among(user_id, strange)
+        roles = {
+            room_id: access_role(standing, signed_in=True)
+            for (_, room_id), standing in found.items()
+            if standing.role is not None or standing.owner_id not in hidden
+        }
+        return {room_id: role for room_id, role in roles.items() if role is not None}

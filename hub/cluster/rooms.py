@@ -1,18 +1,20 @@
-"""Rooms over all nodes: members here are served directly, members elsewhere through the broker."""
+"""Rooms over all nodes: who is in them here, and what reaches their members here and elsewhere."""
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any, Protocol, cast
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from hub.cluster.broker import RedisBroker
+from hub.cluster.bus import Bus
 from hub.kernel.delivery import Delivery
 from hub.kernel.errors import Unavailable
 from hub.kernel.ids import ConnectionId, NodeId, RoomName
 from hub.kernel.ports import Listener, Nodes
+from hub.kernel.tasks import Tasks
 from hub.kernel.wire import ServerEvent, to_wire
 
 log = logging.getLogger(__name__)
@@ -57,37 +59,68 @@ class LocalRooms(Protocol):
         """Close the connections in ``room`` for good, after a farewell event if one is given."""
         ...
 
+    def cut(self, rooms: Iterable[RoomName] | None) -> None:
+        """Close the transports of the connections in these rooms, or of all: their clients come back by themselves."""
+        ...
+
 
 class ClusterRooms:
-    """Implements hub.kernel.ports.Rooms.
+    """Implements hub.kernel.ports.Rooms and hub.cluster.bus.Members.
+
+    A room is followed on the bus as long as it has a member here, or somebody listens to it.
 
     Member counts: each node keeps its own number in the hash ``hub:members:{room}``, and a reader adds up the numbers
     of live nodes. The number is absolute, so writing it twice or late does no harm, and a dead node's number stops
     counting with its lease.
     """
 
-    def __init__(self, local: LocalRooms, broker: RedisBroker, redis: Redis, nodes: Nodes) -> None:
+    def __init__(self, local: LocalRooms, bus: Bus, redis: Redis, nodes: Nodes, tasks: Tasks) -> None:
         self._local = local
-        self._broker = broker
+        self._bus = bus
         self._redis = redis
         self._nodes = nodes
+        self._tasks = tasks
         self._listeners: dict[RoomName, list[Listener]] = {}
-        broker.receive = self._receive
+        self.reviewer: Callable[[RoomName], None] | None = None
+        """Begins a review of the connections here that are in a room, and returns at once."""
+        bus.serve(self)
 
     async def join(self, connection_id: ConnectionId, room: RoomName) -> int:
         """See hub.kernel.ports.Rooms."""
-        self._local.join(connection_id, room)
+        await self.enter(connection_id, [room])
         return await self._changed(room)
+
+    async def enter(self, connection_id: ConnectionId, rooms: Iterable[RoomName]) -> None:
+        """Put a connection into rooms that are followed then. Raises Unavailable if Redis does not answer."""
+        for room in rooms:
+            self._local.join(connection_id, room)
+        try:
+            await asyncio.gather(*(self._bus.follow(room) for room in rooms))
+        except BaseException:
+            for room in rooms:
+                self._local.leave(connection_id, room)
+            raise
+        finally:
+            for room in rooms:  # the connection may have gone meanwhile
+                self._let_go(room)
 
     async def leave(self, connection_id: ConnectionId, room: RoomName) -> int:
         """See hub.kernel.ports.Rooms."""
         self._local.leave(connection_id, room)
+        self._let_go(room)
         return await self._changed(room)
 
     async def left(self, rooms: Iterable[RoomName]) -> None:
         """Count anew after a connection went away with its rooms."""
         for room in rooms:
+            self._let_go(room)
+        for room in rooms:
             await self._changed(room)
+
+    def _let_go(self, room: RoomName) -> None:
+        """Follow a room no more if nobody here is in it, or listens to it."""
+        if not self._local.count(room) and room not in self._listeners:
+            self._bus.leave(room)
 
     def is_member(self, connection_id: ConnectionId, room: RoomName) -> bool:
         """See hub.kernel.ports.Rooms."""
@@ -97,77 +130,93 @@ class ClusterRooms:
         """See hub.kernel.ports.Rooms."""
         return await self._count(room, self._here(room))
 
+    # ---------------------------------------------------------------- out
+
     async def emit(
         self, rooms: RoomName | Iterable[RoomName], event: ServerEvent, *, skip: ConnectionId | None = None
     ) -> None:
         """See hub.kernel.ports.Rooms."""
-        self._emit(Delivery.of(_list(rooms), event, skip))
+        self._bus.emit(Delivery.of(_list(rooms), event, skip))
 
     def emit_volatile(
         self, rooms: RoomName | Iterable[RoomName], event: ServerEvent, *, skip: ConnectionId | None = None
     ) -> None:
         """See hub.kernel.ports.Rooms."""
-        self._emit(Delivery.of(_list(rooms), event, skip, volatile=True))
-
-    def _emit(self, delivery: Delivery) -> None:
-        self._broker.publish("emit", *delivery.packed())
-        self._deliver(delivery)
+        self._bus.emit(Delivery.of(_list(rooms), event, skip, volatile=True))
 
     async def emit_local(
         self, rooms: RoomName | Iterable[RoomName], event: ServerEvent, *, skip: ConnectionId | None = None
     ) -> None:
         """See hub.kernel.ports.Rooms."""
-        self._deliver(Delivery.of(_list(rooms), event, skip))
+        self.deliver(Delivery.of(_list(rooms), event, skip))
 
     async def send(self, connection_id: ConnectionId, event: ServerEvent) -> None:
         """See hub.kernel.ports.Rooms."""
         self._local.send(connection_id, event.event, to_wire(event))
+
+    async def disconnect(self, room: RoomName, *, farewell: ServerEvent | None = None) -> None:
+        """See hub.kernel.ports.Rooms."""
+        name, payload = (None, None) if farewell is None else (farewell.event, to_wire(farewell))
+        self._bus.command(room, "disconnect", name, payload)
+
+    async def evict(self, room: RoomName, *, of: RoomName) -> None:
+        """See hub.kernel.ports.Rooms."""
+        self._bus.command(of, "evict", room)
+
+    async def review(self, of: RoomName) -> None:
+        """See hub.kernel.ports.Rooms."""
+        self._bus.command(of, "review")
 
     @asynccontextmanager
     async def listen(self, room: RoomName, listener: Listener) -> AsyncIterator[None]:
         """See hub.kernel.ports.Rooms."""
         self._listeners.setdefault(room, []).append(listener)
         try:
+            await self._bus.follow(room)
             yield
         finally:
             listeners = self._listeners[room]
             listeners.remove(listener)
             if not listeners:
                 del self._listeners[room]
+                self._let_go(room)
 
-    async def disconnect(self, room: RoomName, *, farewell: ServerEvent | None = None) -> None:
-        """See hub.kernel.ports.Rooms."""
-        name, payload = (None, None) if farewell is None else (farewell.event, to_wire(farewell))
-        self._broker.publish("disconnect", room, name, payload)
-        self._local.disconnect(room, name, payload)
+    # ---------------------------------------------------------------- in
 
-    async def evict(self, room: RoomName, *, of: RoomName) -> None:
-        """See hub.kernel.ports.Rooms."""
-        self._broker.publish("evict", room, of)
-        await self._evict_here(room, of)
-
-    async def _receive(self, kind: str, arguments: list[Any]) -> None:
-        match kind:
-            case "emit":
-                self._deliver(Delivery(*arguments))
-            case "disconnect":
-                self._local.disconnect(*arguments)
-            case "evict":
-                await self._evict_here(*arguments)
-            case _:
-                log.warning("unknown message %r from another node: is it of another version?", kind)
-
-    def _deliver(self, delivery: Delivery) -> None:
+    def deliver(self, delivery: Delivery) -> None:
+        """See hub.cluster.bus.Members."""
         if self._listeners:
             for room in delivery.rooms:
                 for listener in self._listeners.get(room, ()):
                     listener(delivery.event, delivery.payload)
         self._local.deliver(delivery)
 
+    def command(self, room: RoomName, name: str, arguments: list[Any]) -> None:
+        """See hub.cluster.bus.Members."""
+        match name, arguments:
+            case "disconnect", [event, payload]:
+                self._local.disconnect(room, event, payload)
+            case "evict", [other]:
+                self._tasks.start(self._evict_here(RoomName(other), room), name="evict")
+            case "review", []:
+                if self.reviewer is not None:
+                    self.reviewer(room)
+            case _:
+                log.warning("unknown command %r from another node: is it of another version?", name)
+
+    def missed(self, rooms: Iterable[RoomName] | None) -> None:
+        """See hub.cluster.bus.Members. Their clients come back, and see by themselves what they have missed."""
+        log.warning("events are lost for members of %s; they are told", "all rooms" if rooms is None else list(rooms))
+        self._local.cut(rooms)
+
     async def _evict_here(self, room: RoomName, of: RoomName) -> None:
-        for connection_id in self._local.members(of):
-            if self._local.is_member(connection_id, room):
-                await self.leave(connection_id, room)
+        # Counted once, after all of them: a post that is withdrawn may have thousands who watch it.
+        here = [one for one in self._local.members(of) if self._local.is_member(one, room)]
+        for connection_id in here:
+            self._local.leave(connection_id, room)
+        if here:
+            self._let_go(room)
+            await self._changed(room)
 
     async def _changed(self, room: RoomName) -> int:
         if not room.startswith(COUNTED):

@@ -15,6 +15,7 @@ from hub.embedded.locks import FileLock
 _SOCKET_FOLDER_PREFIX = "sparkle-"
 _SOCKET_PATH_BYTES = 107  # sun_path of sockaddr_un, without its closing zero (104 - 1 on macOS, which /tmp satisfies)
 _LONGEST_SOCKET_NAME = "/.s.PGSQL.5432.lock"
+_LINK = "sockets"
 _LOG_BYTES = 10_000_000  # a log that has grown beyond this is put aside as <name>.log.1 at the next start
 
 
@@ -78,7 +79,7 @@ class DataFolder:
     @property
     def _link(self) -> Path:
         """A symbolic link to the socket folder: found again after a kill, and by a person with psql."""
-        return self.path / "sockets"
+        return self.path / _LINK
 
     def _take(self) -> FileLock:
         owner = FileLock(self.path / "lock")
@@ -118,3 +119,11 @@ class DataFolder:
                     user = pwd.getpwuid(owner).pw_name
                     return f"{sentence} ({path} belongs to user {user}; choose another folder with --data)"
         return sentence
+
+
+def sockets_of(folder: Path) -> Path | None:
+    """The sockets of whoever owns the data folder at the moment, or was killed; `None` if there are none."""
+    try:
+        return (folder / _LINK).readlink()  # the link's own path may be too long for a socket
+    except OSError:
+        return None

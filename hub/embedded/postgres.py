@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from hub.embedded.data_folder import DataFolder
+from hub.embedded.data_folder import DataFolder, sockets_of
 from hub.embedded.errors import EmbeddedError
 from hub.embedded.identity import choose_identity
 from hub.embedded.server import Server
@@ -18,7 +18,8 @@ _WHEEL_MAJOR = 18  # the dependency is pinned to it; the wheel has no older bina
 _BUILTIN_LOCALES_SINCE = 17
 _USER = "sparkle"
 _INITDB_S = 60.0
-_SOCKET_FILES = (".s.PGSQL.5432", ".s.PGSQL.5432.lock")
+_SOCKET = ".s.PGSQL.5432"
+_SOCKET_FILES = (_SOCKET, f"{_SOCKET}.lock")
 _NOT_DURABLE = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "wal_level=minimal", "max_wal_senders=0")
 
 
@@ -42,7 +43,7 @@ class PostgresServer(Server):
     @property
     def url(self) -> str:
         """Without a password, which is acceptable because only we can enter the socket's folder: there is no TCP."""
-        return f"postgresql://{_USER}@/postgres?host={self.folder.sockets}"
+        return _url(self.folder.sockets)
 
     async def prepare(self, lock: int) -> None:
         """Clear leftovers of a killed server, create the data if there is none, see to its owner."""
@@ -89,6 +90,19 @@ class PostgresServer(Server):
             _INITDB_S,
         )
         unfinished.rename(self._data)
+
+
+def url_of_running(folder: Path) -> str | None:
+    """Where the PostgreSQL of the hub that runs on a data folder answers, for other processes of the same user.
+
+    `None` if none is there; after a kill it may be there and not answer.
+    """
+    sockets = sockets_of(folder)
+    return _url(sockets) if sockets is not None and (sockets / _SOCKET).exists() else None
+
+
+def _url(sockets: Path) -> str:
+    return f"postgresql://{_USER}@/postgres?host={sockets}"
 
 
 def _wheel_binaries() -> Path:

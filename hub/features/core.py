@@ -9,10 +9,11 @@ from redis.asyncio import Redis
 from core_api.accounts.access import AccessRule
 from core_api.accounts.store_postgres_people import PostgresPeople
 from core_api.outbox_relay import OutboxRelay
-from hub.cluster.broker import RedisBroker
+from hub.cluster.bus import Bus
 from hub.cluster.leases import RedisNodes
 from hub.cluster.rooms import ClusterRooms
 from hub.config import Settings
+from hub.gate.access_reviews import Expel
 from hub.gate.rate_limits import RedisRateLimiter
 from hub.gate.revocations import RedisRevocations
 from hub.kernel.clock import Clock
@@ -26,6 +27,7 @@ from hub.transport.forwarding.forwarder import Forwarder
 from hub.transport.front import Doorkeeper
 from hub.transport.http import Mount
 from hub.transport.sockets import Sockets
+from hub.transport.token_expiry import TokenExpiry
 
 
 @dataclass
@@ -41,14 +43,17 @@ class Core:
     door: Doorkeeper
     forwarder: Forwarder
     sockets: Sockets
+    expiry: TokenExpiry
     nodes: RedisNodes
-    broker: RedisBroker
+    bus: Bus
     rooms: ClusterRooms
     limiter: RedisRateLimiter
     revocations: RedisRevocations
     people: PostgresPeople
     roles: dict[str, Roles]
     """Filled by the features that own a kind of resource."""
+    expel: dict[str, Expel]
+    """How each kind of resource puts somebody out who may no longer read it; filled by the same."""
     access: AccessRule
     outbox: OutboxRelay
 

@@ -72,6 +72,7 @@ def documents(core: Core) -> Documents:
     log = PostgresLog(core.pool, core.settings.database_url or "")
     engine = Engine(log, RedisHints(core.redis), settings)
     live = LiveDocuments(engine, store, core.access, core.rooms, settings)
+    core.expel["document"] = live.expel
     service = DocumentService(store, core.access, core.people, core.rooms, core.clock, settings)
 
     async def start() -> None:
@@ -87,7 +88,14 @@ def documents(core: Core) -> Documents:
     )
 
 
-def calls(core: Core) -> Feature:
+@dataclass(kw_only=True)
+class Calls(Feature):
+    """Calls, and what ends the one between two people."""
+
+    separate: Separate
+
+
+def calls(core: Core) -> Calls:
     """Calls between people."""
     settings = core.settings.calls
     legs, ice = LocalLegs(), Ice(core.settings.ice, core.clock)
@@ -98,4 +106,4 @@ def calls(core: Core) -> Feature:
     async def start() -> None:
         sweeper.start(core.tasks)
 
-    return Feature(apis=[call_api(ice)], events=call_events(service, ice), starts=[start])
+    return Calls(apis=[call_api(ice)], events=call_events(service, ice), starts=[start], separate=service.separate)

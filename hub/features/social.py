@@ -10,7 +10,9 @@ from core_api.accounts.refresh import RefreshTokens
 from core_api.accounts.routes import accounts_api, people_api
 from core_api.accounts.service import Accounts
 from core_api.accounts.signing_key import SigningKey
+from core_api.accounts.staff import suspension_sinks
 from core_api.accounts.store_postgres import PostgresAccounts
+from core_api.accounts.store_postgres_staff import PostgresStaff
 from core_api.accounts.tokens import TokenSigner
 from core_api.content.handlers import content_events
 from core_api.content.roles import ContentRoles
@@ -44,7 +46,9 @@ def accounts(core: Core, key: SigningKey, separate: Separate) -> Feature:
         settings,
     )
 
+    core.outbox.add(suspension_sinks(PostgresStaff(core.pool), core.revocations, core.clock, settings))
     people = People(core.people, core.clock, separate=separate)
+    core.outbox.add(people.sinks())
     directory = Directory(people, PostgresDirectory(core.pool))
 
     async def close() -> None:
@@ -60,6 +64,7 @@ def rooms(core: Core) -> Feature:
     there = RedisPeopleThere(core.redis, core.nodes)
     rights = PostingRights(core.access, store)
     live = LiveRooms(store, there, core.rooms, core.access, roles, rights, core.clock)
+    core.expel["room"] = live.expel
     directory = RoomDirectory(store, core.access, core.people, core.clock, expel=live.expel, nudge=core.outbox.nudge)
     core.outbox.add(live.sinks())
 
@@ -82,5 +87,6 @@ def content(core: Core) -> Content:
     core.roles["content"] = ContentRoles(store, core.access)
     posts = Posts(store, core.access, core.people, core.clock, nudge=core.outbox.nudge)
     subscriptions = Subscriptions(store, core.rooms, core.access, core.people, core.people)
+    core.expel["content"] = subscriptions.expel
     core.outbox.add(subscriptions.sinks())
     return Content(apis=[content_api(posts)], events=content_events(subscriptions), posts=posts)

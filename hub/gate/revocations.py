@@ -1,14 +1,18 @@
 """Sessions that ended before their tokens did: refused on every node, their live connections closed."""
 
-from typing import cast
+from collections.abc import Sequence
+from typing import Final, cast
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from hub.kernel.errors import Unavailable
-from hub.kernel.ids import SessionId, session_room
+from hub.kernel.ids import RoomName, SessionId, UserId, session_room, user_room
 from hub.kernel.ports import Rooms
 from hub.kernel.wire import ServerEvent
+
+BATCH: Final = 500
+"""Sessions revoked by one round trip to Redis: 50 KB of commands."""
 
 
 class SessionRevoked(ServerEvent):
@@ -34,7 +38,19 @@ class RedisRevocations:
             await self._redis.set(_key(session_id), reason, ex=self._token_life_s)
         except (RedisError, OSError) as error:
             raise Unavailable("The session could not be ended on all nodes. Try again.") from error
-        await self._close(session_id, reason)
+        await self._close(session_room(session_id), reason)
+
+    async def revoke_all(self, user_id: UserId, session_ids: Sequence[SessionId], reason: str) -> None:
+        """The same for all sessions of a user; it may be repeated."""
+        try:
+            for start in range(0, len(session_ids), BATCH):
+                step = self._redis.pipeline(transaction=False)
+                for session_id in session_ids[start : start + BATCH]:
+                    step.execute_command("SET", _key(session_id), reason, "EX", self._token_life_s)
+                await step.execute()
+        except (RedisError, OSError) as error:
+            raise Unavailable("The sessions could not be ended on all nodes. Try again.") from error
+        await self._close(user_room(user_id), reason)
 
     async def enforce(self, session_id: SessionId) -> None:
         """Close the session's connections if it was revoked. Raises Unavailable if Redis does not answer."""
@@ -43,7 +59,7 @@ class RedisRevocations:
         except (RedisError, OSError) as error:
             raise Unavailable from error
         if reason is not None:
-            await self._close(session_id, reason.decode())
+            await self._close(session_room(session_id), reason.decode())
 
     async def is_revoked(self, session_id: SessionId) -> bool:
         """Raises Unavailable if Redis does not answer: an outage is neither a refusal nor a pass."""
@@ -52,8 +68,8 @@ class RedisRevocations:
         except (RedisError, OSError) as error:
             raise Unavailable from error
 
-    async def _close(self, session_id: SessionId, reason: str) -> None:
-        await self._rooms.disconnect(session_room(session_id), farewell=SessionRevoked(reason=reason))
+    async def _close(self, room: RoomName, reason: str) -> None:
+        await self._rooms.disconnect(room, farewell=SessionRevoked(reason=reason))
 
 
 def _key(session_id: SessionId) -> str:

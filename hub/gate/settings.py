@@ -1,6 +1,9 @@
 """What an operator can set of the gate."""
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
 
 
 class GateSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -10,3 +13,6 @@ class GateSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Socket connects of one address. Offices share an address; a client in a reconnect loop makes far more."""
     ticket_session_s: int = 600
     """How long a connection made with a ticket counts as signed in: as long as one made with a fresh access token."""
+    expiry_notice_s: Annotated[int, Meta(ge=1, le=300)] = 60
+    """How long before its access token runs out a connection is told so; halfway, if the token lives less than twice as
+    long. Enough for a client to try again after a pause."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -20,7 +21,7 @@ class Delivery:
     by nobody who does not have to; an event with binary parts is kept as its plain value.
     """
 
-    __slots__ = ("_payload", "event", "rooms", "skip", "text", "volatile")
+    __slots__ = ("_payload", "event", "others", "rooms", "skip", "text", "volatile")
 
     def __init__(
         self,
@@ -30,6 +31,7 @@ class Delivery:
         payload: Any = None,
         skip: ConnectionId | None = None,
         volatile: bool = False,
+        others: Sequence[RoomName] = (),
     ) -> None:
         """Give the payload as ``text`` or, if that is ``None``, as its plain value."""
         self.rooms = rooms
@@ -42,6 +44,8 @@ class Delivery:
         """The connection that does not get it."""
         self.volatile = volatile
         """Whether it is not for those that do not keep up."""
+        self.others = others
+        """Rooms whose members have got it already, by these rooms' own way."""
 
     @classmethod
     def of(
@@ -60,5 +64,5 @@ class Delivery:
         return self._payload
 
     def packed(self) -> tuple[Any, ...]:
-        """What :class:`Delivery` makes an equal one of, in values that MessagePack takes."""
-        return self.rooms, self.event, self.text, self._payload if self.text is None else None, self.skip, self.volatile
+        """The event without its rooms, in values that MessagePack takes, as ``Delivery`` is made of them."""
+        return self.event, self.text, self._payload if self.text is None else None, self.skip, self.volatile

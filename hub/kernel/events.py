@@ -10,6 +10,7 @@ import msgspec
 from hub.kernel import wire
 from hub.kernel.errors import UnknownEvent
 from hub.kernel.ids import ConnectionId, SessionId, UserId
+from hub.kernel.limits import EVENT, Limit
 from hub.kernel.text_form import is_read_as_text
 
 
@@ -66,6 +67,8 @@ class EventRoute:
     """Annotation of what the handler returns: the data of the acknowledgement."""
     read_text: ReadText | None = None
     """``None`` where JSON text might not give what :meth:`decode` makes of its plain value."""
+    limit: Limit | None = EVENT
+    """How often one user may send it, over all connections; ``None``: as often as they like."""
 
     def decode(self, data: object) -> msgspec.Struct:
         """The payload struct. Raises InvalidPayload with every violation."""
@@ -95,18 +98,20 @@ class EventRouter:
         *,
         bare: str | None = None,
         order: Callable[[P], str] | None = None,
+        limit: Limit = EVENT,
     ) -> None:
         """Serve client event ``name``.
 
         ``bare``: wire name of the field that a bare string fills (the short form of the payload). ``order``: events of
         one connection with the same key complete in the order they arrived; without it they only start in order.
+        ``limit``: how often one user may send it; more are refused, and ``handler`` is not called.
         Raises ValueError if the event is served already.
         """
         if name in self.routes:
             raise ValueError(f"event {name!r} is served twice")
         read_text = msgspec.json.Decoder(payload).decode if is_read_as_text(payload) else None
         answer = get_type_hints(handler).get("return")
-        self.routes[name] = EventRoute(name, payload, handler, bare, order, answer, read_text)
+        self.routes[name] = EventRoute(name, payload, handler, bare, order, answer, read_text, limit)
 
     async def dispatch(self, name: str, caller: Caller, data: object, in_order: InOrder = at_once) -> Any:
         """Decode, serve, and return the acknowledgement data as a plain value. Raises HubError.

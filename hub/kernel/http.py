@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
 import msgspec
 
 from hub.kernel.events import Actor
+from hub.kernel.limits import READ, WRITE, Limit
 
 T = TypeVar("T")
 Handler = Callable[..., Awaitable[Any]]
@@ -55,6 +56,13 @@ class Endpoint:
     """``required``, ``optional`` or ``none``."""
     takes_client: bool
     takes_if_match: bool
+    limit: Limit | None
+    """How often one user may ask for it; where nobody is asked who they are, one address. ``None``: no limit."""
+
+    @property
+    def name(self) -> str:
+        """``POST /posts``: as limits and their settings call it."""
+        return f"{self.method} {self.path}"
 
     @property
     def summary(self) -> str:
@@ -75,33 +83,34 @@ class RestApi:
     - ``if_match``: the version in ``If-Match``, or ``None``.
 
     It returns a struct, a ``Page``, a ``Reply`` around one, or ``None`` for 204. Errors are HubErrors. Where the caller
-    is known, every write takes ``Idempotency-Key``.
+    is known, every write takes ``Idempotency-Key``. ``limit`` says how often one user may ask for it, or one address
+    where ``actor`` is not taken; more is refused before the body is read.
     """
 
     tag: str
     endpoints: list[Endpoint] = field(default_factory=list)
 
-    def get(self, path: str, handler: Handler) -> None:
+    def get(self, path: str, handler: Handler, *, limit: Limit = READ) -> None:
         """Read something. 200."""
-        self._add("GET", path, handler, 200)
+        self._add("GET", path, handler, 200, limit)
 
-    def post(self, path: str, handler: Handler, *, status: int = 201) -> None:
+    def post(self, path: str, handler: Handler, *, status: int = 201, limit: Limit = WRITE) -> None:
         """Create something (201), or act (give the status)."""
-        self._add("POST", path, handler, status)
+        self._add("POST", path, handler, status, limit)
 
-    def put(self, path: str, handler: Handler) -> None:
+    def put(self, path: str, handler: Handler, *, limit: Limit = WRITE) -> None:
         """Replace something. 200, or 204 without a body."""
-        self._add("PUT", path, handler, 200)
+        self._add("PUT", path, handler, 200, limit)
 
-    def patch(self, path: str, handler: Handler) -> None:
+    def patch(self, path: str, handler: Handler, *, limit: Limit = WRITE) -> None:
         """Change the fields that are given. 200."""
-        self._add("PATCH", path, handler, 200)
+        self._add("PATCH", path, handler, 200, limit)
 
-    def delete(self, path: str, handler: Handler) -> None:
+    def delete(self, path: str, handler: Handler, *, limit: Limit = WRITE) -> None:
         """Remove something. 204."""
-        self._add("DELETE", path, handler, 204)
+        self._add("DELETE", path, handler, 204, limit)
 
-    def _add(self, method: str, path: str, handler: Handler, status: int) -> None:
+    def _add(self, method: str, path: str, handler: Handler, status: int, limit: Limit) -> None:
         hints = get_type_hints(handler, include_extras=True)
         response = hints.pop("return", None)
         names = {snake(name) for name in PATH_PARAMETER.findall(path)}
@@ -125,6 +134,7 @@ class RestApi:
                 caller=_caller(hints.get("actor")),
                 takes_client="client" in hints,
                 takes_if_match="if_match" in hints,
+                limit=limit,
             )
         )
 

@@ -1,12 +1,12 @@
 """What features need of the hub around them, as Protocols; the composition root gives the implementations."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence, Set
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from hub.kernel.events import Actor, Caller
-from hub.kernel.ids import ConnectionId, NodeId, NodeTag, RoomName, SessionId
+from hub.kernel.ids import ConnectionId, NodeId, NodeTag, RoomName, SessionId, UserId
 from hub.kernel.wire import ServerEvent
 
 Listener = Callable[[str, Any], None]
@@ -82,6 +82,14 @@ class Rooms(Protocol):
         """Take every connection that is in ``of`` (a user or session room) out of ``room``, on any node."""
         ...
 
+    async def review(self, of: RoomName) -> None:
+        """Have the access of every connection in ``of`` (a user's room) looked at again, on any node.
+
+        Those that may no longer read what they are in the room of are put out of it, within a second. For who changes
+        what many rooms hang on, such as a block. Never raises.
+        """
+        ...
+
 
 class Access(Protocol):
     """The one access rule that sockets, REST and GraphQL share. Implemented in core_api.accounts."""
@@ -113,6 +121,13 @@ class Roles(Protocol):
         """The role of a user (``None``: not signed in): ``owner``, ``editor``, ``commenter`` or ``viewer``.
 
         ``None`` if there is no such resource or the user has no role on it. What everybody may see gives ``viewer``.
+        """
+        ...
+
+    async def roles(self, user_id: str, resource_ids: Set[str]) -> dict[str, str]:
+        """The roles of one user on many resources; those that :meth:`role` says ``None`` of are left out.
+
+        It takes one or two queries, however many there are.
         """
         ...
 
@@ -153,7 +168,10 @@ class NodeDirectory(Protocol):
 
 
 class RateLimiter(Protocol):
-    """GCRA over Redis, shared by all nodes. Implemented in hub.gate."""
+    """Exact limits, counted for all nodes by one round trip each. Implemented in hub.gate.
+
+    For what several doors lead to, or a few too many would harm. Else an event or route declares a limit.
+    """
 
     async def take(self, key: str, *, per_minute: int, burst: int) -> None:
         """Take one from the allowance of ``key``. Raises RateLimited, with ``retry_after``, when it is used up.
@@ -163,11 +181,33 @@ class RateLimiter(Protocol):
         ...
 
 
+class Limits(Protocol):
+    """The limits that events and routes declare. Implemented in hub.gate.
+
+    Decides without waiting for anything. Lets through what it cannot know of.
+    """
+
+    def source(self, address: str) -> str | None:
+        """What an address is counted as; ``None`` if it is not limited. Worth keeping: it takes microseconds."""
+        ...
+
+    def wait(self, name: str, user_id: str | None, source: str | None) -> float:
+        """Take one from the allowances of a user and a source for an event or route.
+
+        Gives 0, or the seconds to wait when one of them is used up, and then takes nothing.
+        """
+        ...
+
+
 class Revocations(Protocol):
     """Sessions that ended before their tokens did. Implemented in hub.gate."""
 
     async def revoke(self, session_id: SessionId, reason: str) -> None:
         """Refuse the session's access tokens from now on, on all nodes, and close its connections."""
+        ...
+
+    async def revoke_all(self, user_id: UserId, session_ids: Sequence[SessionId], reason: str) -> None:
+        """Refuse the access tokens of all these sessions, and close every connection of their user."""
         ...
 
     async def is_revoked(self, session_id: SessionId) -> bool:
@@ -180,6 +220,17 @@ class Authenticator(Protocol):
 
     async def authenticate(self, access_token: str) -> "Credentials":
         """Verify a token. Raises Unauthorized, TokenExpired or Suspended."""
+        ...
+
+
+class Sessions(Protocol):
+    """Whether sign-ins may still be used. Implemented in core_api.accounts."""
+
+    async def check(self, actor: Actor) -> None:
+        """Return if the actor's session is live. Raises Unauthorized if it has ended, Suspended if that is why.
+
+        Raises Unavailable, or what the database raises, if that cannot be known.
+        """
         ...
 
 

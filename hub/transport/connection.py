@@ -6,7 +6,9 @@ import msgspec
 
 from hub.kernel.events import Caller, Handler, P, Reply
 from hub.kernel.ports import Admission, Gate
+from hub.transport.engineio.timer_wheel import Entry
 from hub.transport.socketio.socket import Socket
+from hub.transport.token_expiry import TokenExpiry
 
 
 class UnderWay:
@@ -87,19 +89,44 @@ class Connection(UnderWay):
     There may be 15 000 of them, most of them idle, so what an idle one does not need it does not have.
     """
 
-    __slots__ = ("caller", "engine", "expires_at_ms", "gate", "socket", "told", "turns")
+    __slots__ = (
+        "caller",
+        "engine",
+        "expires_at_ms",
+        "expiry",
+        "gate",
+        "slot",
+        "socket",
+        "source",
+        "told",
+        "turns",
+        "warned",
+    )
 
-    def __init__(self, socket: Socket, gate: Gate, admission: Admission) -> None:
+    def __init__(
+        self, socket: Socket, gate: Gate, admission: Admission, expiry: TokenExpiry, source: str | None = None
+    ) -> None:
         super().__init__()
         self.socket = socket
         self.engine = socket.client.session.engine
         self.gate = gate
         self.caller = admission.caller
         self.expires_at_ms = admission.expires_at_ms
+        self.expiry = expiry
+        self.slot: dict[Entry, None] | None = None
+        """Its place in the wheel of ``expiry``."""
+        self.warned = False
+        """Whether it was told that its token runs out."""
+        self.source = source
+        """What its address is counted as by limits; ``None``: it is not."""
         self.told = False
         """Whether the features have been told of it, and so must be told of its end."""
         self.turns: dict[str, Turn] | None = None
         """The last event of each order key, while there is one under way; ``None`` before the first."""
+
+    def due(self) -> None:
+        """Its token is about to run out, or has."""
+        self.expiry.due(self)
 
     def in_order(self, key: str) -> Turn:
         """The place of an event behind every earlier one with the same key."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from aiohttp import web
 
 from hub.kernel.http import RestApi
-from hub.kernel.ports import Answers, Authenticator
+from hub.kernel.ports import Answers, Authenticator, Limits
 from hub.transport import docs_page, middleware, rest, static_files
 from hub.transport.front import Doorkeeper
 from hub.transport.health import Health
@@ -22,6 +22,7 @@ def application(
     door: Doorkeeper,
     authenticator: Authenticator,
     answers: Answers,
+    limits: Limits,
     *,
     documents: docs_page.Documents,
     mounts: Iterable[Mount] = (),
@@ -34,7 +35,7 @@ def application(
     )
     health.add_routes(app)
     docs_page.add_routes(app, documents)
-    rest.add_endpoints(app, apis, authenticator, answers)
+    rest.add_endpoints(app, apis, authenticator, answers, limits)
     static_files.add_routes(app)
     for mount in mounts:
         mount(app)

@@ -11,6 +11,7 @@ from hub.kernel.http import Endpoint, RestApi, snake
 from hub.transport.rest import BASE
 
 REFERENCE = "#/components/schemas/{name}"
+TOO_MANY = "#/components/responses/TooManyRequests"
 JSON = "application/json"
 
 
@@ -56,6 +57,7 @@ def document(apis: Iterable[RestApi], *, version: str) -> dict[str, Any]:
         "paths": dict(sorted(paths.items())),
         "components": {
             "schemas": dict(sorted(components.items())),
+            "responses": {"TooManyRequests": _too_many(schema_of)},
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
         },
     }
@@ -83,6 +85,9 @@ def _operation(endpoint: Endpoint, schema_of: dict[str, Any]) -> dict[str, Any]:
         "parameters": _parameters(endpoint, schema_of),
         "responses": _responses(endpoint, schema_of),
     }
+    if (limit := endpoint.limit) is not None:
+        whose = "address" if endpoint.caller == "none" else "user"
+        operation["x-limit"] = {"of": whose, "perMinute": limit.per_minute, "burst": limit.burst}
     if endpoint.body is not None:
         content = {JSON: {"schema": schema_of[_key(endpoint.body)]}}
         operation["requestBody"] = {"required": True, "content": content}
@@ -124,8 +129,18 @@ def _responses(endpoint: Endpoint, schema_of: dict[str, Any]) -> dict[str, Any]:
     success: dict[str, Any] = {"description": HTTPStatus(endpoint.status).phrase}
     if endpoint.status != HTTPStatus.NO_CONTENT:
         success["content"] = {JSON: {"schema": schema_of[_key(endpoint.response)]}}
-    refused = {"description": "An error", "content": {"application/problem+json": {"schema": schema_of[_key(Problem)]}}}
-    return {str(endpoint.status): success, "default": refused}
+    return {str(endpoint.status): success, "429": {"$ref": TOO_MANY}, "default": _refused(schema_of, "An error")}
+
+
+def _refused(schema_of: dict[str, Any], description: str) -> dict[str, Any]:
+    content = {"application/problem+json": {"schema": schema_of[_key(Problem)]}}
+    return {"description": description, "content": content}
+
+
+def _too_many(schema_of: dict[str, Any]) -> dict[str, Any]:
+    retry_after = {"description": "Seconds to wait", "schema": {"type": "integer"}}
+    refused = _refused(schema_of, "More than the operation's x-limit, or its address as a whole")
+    return refused | {"headers": {"Retry-After": retry_after}}
 
 
 def _words(path: str) -> list[str]:

@@ -9,10 +9,11 @@ import msgspec
 from aiohttp import web
 
 from hub.kernel import wire
-from hub.kernel.errors import InvalidPayload, MalformedBody, PreconditionFailed, Unauthorized
+from hub.kernel.errors import InvalidPayload, MalformedBody, PreconditionFailed, RateLimited, Unauthorized
 from hub.kernel.events import Actor
 from hub.kernel.http import Client, Endpoint, Reply, RestApi
-from hub.kernel.ports import Answers, Authenticator, StoredAnswer
+from hub.kernel.limits import UNLIMITED
+from hub.kernel.ports import Answers, Authenticator, Limits, StoredAnswer
 
 BASE = "/api/v1"
 MAX_BODY_BYTES = 1_000_000
@@ -25,23 +26,34 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def add_endpoints(
-    app: web.Application, apis: Iterable[RestApi], authenticator: Authenticator, answers: Answers
+    app: web.Application,
+    apis: Iterable[RestApi],
+    authenticator: Authenticator,
+    answers: Answers,
+    limits: Limits = UNLIMITED,
 ) -> None:
     """Route every endpoint of ``apis`` below BASE."""
     for api in apis:
         for endpoint in api.endpoints:
-            handler = bind(endpoint, authenticator, answers)
+            handler = bind(endpoint, authenticator, answers, limits)
             app.router.add_route(endpoint.method, BASE + endpoint.path, handler)
             if endpoint.method == "GET":  # aiohttp leaves the body of the answer out
                 app.router.add_route("HEAD", BASE + endpoint.path, handler)
 
 
-def bind(endpoint: Endpoint, authenticator: Authenticator, answers: Answers) -> Handler:
+def bind(endpoint: Endpoint, authenticator: Authenticator, answers: Answers, limits: Limits) -> Handler:
     """The aiohttp handler of one endpoint. HubErrors pass through it to the error middleware."""
     read_input = _input_reader(endpoint)
 
+    def take(user_id: str | None, source: str | None) -> None:
+        if wait := limits.wait(endpoint.name, user_id, source):
+            raise RateLimited(retry_after=wait)
+
     async def handle(request: web.Request) -> web.Response:
+        take(None, limits.source(request.remote or ""))  # first: a token is verified in the time of many refusals
         actor = await _actor(request, endpoint, authenticator)
+        if actor is not None:
+            take(actor.user_id, None)
         body = await request.read() if endpoint.body is not None or request.can_read_body else b""
         arguments = read_input(request, body, actor)
         key = request.headers.get("Idempotency-Key")

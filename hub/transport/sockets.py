@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -11,10 +11,11 @@ import msgspec
 
 from hub.kernel.clock import from_ms
 from hub.kernel.delivery import Delivery
-from hub.kernel.errors import HubError, InvalidPayload, Overloaded, Unavailable
+from hub.kernel.errors import HubError, InvalidPayload, Overloaded, RateLimited, Unavailable
 from hub.kernel.events import Caller, EventRoute, EventRouter, ReadText, Reply, acknowledgement
 from hub.kernel.ids import ConnectionId, NodeId, RoomName, session_room, user_room
-from hub.kernel.ports import Gate
+from hub.kernel.limits import UNLIMITED
+from hub.kernel.ports import Gate, Limits
 from hub.kernel.scope import SCOPE
 from hub.kernel.tasks import Tasks
 from hub.kernel.text_form import is_written_as_text
@@ -29,6 +30,7 @@ from hub.transport.socketio.codecs import JSON
 from hub.transport.socketio.packets import HALF_CHARACTER, ack_of_text
 from hub.transport.socketio.server import SocketServer
 from hub.transport.socketio.socket import Socket
+from hub.transport.token_expiry import TokenExpiry
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +42,7 @@ Redis."""
 
 
 ARRAY_END = ord("]")
+Enter = Callable[[ConnectionId, list[RoomName]], Awaitable[None]]
 
 
 class SessionReady(ServerEvent):
@@ -83,22 +86,27 @@ class Event:
 class Sockets:
     """Every connection of this node: the sockets of the default namespace, over both parsers.
 
-    Implements hub.cluster.rooms.LocalRooms and hub.transport.socketio.client.Endpoint.
+    Implements LocalRooms of hub.cluster.rooms and of hub.gate.access_reviews, hub.gate.reauthentication.Connections and
+    hub.transport.socketio.client.Endpoint.
     """
 
-    def __init__(self, server: SocketServer, node_id: NodeId, tasks: Tasks) -> None:
+    def __init__(self, server: SocketServer, node_id: NodeId, tasks: Tasks, expiry: TokenExpiry) -> None:
         self._server = server
         self._rooms = server.rooms_of(NAMESPACE)
         self._node_id = node_id
         self._tasks = tasks
+        self._expiry = expiry
         self._gate: Gate | None = None
         self._router = EventRouter()
+        self._limits: Limits = UNLIMITED
         self._by_text: dict[bytes, tuple[EventRoute, ReadText]] = {}
         """Those of its routes that read text, by the text that such an event begins with."""
         self._draining = False
         self._under_way = UnderWay()
         self._leaving = asyncio.Semaphore(LEAVING_AT_ONCE)
         self._connections: dict[ConnectionId, Connection] = {}
+        self.enter: Enter | None = None
+        """Awaited to put a new connection into its own rooms, over all nodes."""
         self.left: Callable[[set[RoomName]], Any] | None = None
         """Awaited with the rooms of a connection that is gone, so that they are counted anew."""
         server.mount(NAMESPACE, self)
@@ -106,12 +114,12 @@ class Sockets:
     def __len__(self) -> int:
         return len(self._connections)
 
-    def serve(self, gate: Gate, router: EventRouter) -> None:
-        """Let in whom ``gate`` admits, and serve the events of ``router``. Nobody is let in before.
+    def serve(self, gate: Gate, router: EventRouter, limits: Limits) -> None:
+        """Let in whom ``gate`` admits, and serve the events of ``router`` within ``limits``. Nobody is let in before.
 
         Not in the constructor, because the features behind the router need the rooms that are kept here.
         """
-        self._gate, self._router = gate, router
+        self._gate, self._router, self._limits = gate, router, limits
         self._by_text = {
             b'["%b",{' % name.encode(): (route, route.read_text)
             for name, route in router.routes.items()
@@ -143,9 +151,16 @@ class Sockets:
         connection = self._connections.get(connection_id)
         return connection is not None and room in connection.socket.rooms
 
+    def rooms_of(self, connection_id: ConnectionId) -> Collection[str]:
+        """See hub.gate.access_reviews.LocalRooms."""
+        connection = self._connections.get(connection_id)
+        return () if connection is None else tuple(connection.socket.rooms)
+
     def deliver(self, delivery: Delivery) -> None:
         """See hub.cluster.rooms.LocalRooms."""
         packets, skip = DeliveryPackets(delivery), () if delivery.skip is None else (delivery.skip,)
+        if delivery.others:
+            skip = (*skip, *{sid for room in delivery.others for sid in self.members(room)})
         METRICS.deliveries += self._rooms.send(self._server.engine.outboxes, delivery.rooms, packets, skip)
 
     def send(self, connection_id: ConnectionId, event: str, payload: Any) -> None:
@@ -162,10 +177,29 @@ class Sockets:
             # An unmodified client closes by itself now, and any other would stay.
             socket.client.session.close(Reason.SERVER_DISCONNECT)
 
+    def extend(self, connection_id: ConnectionId, expires_at_ms: int) -> int | None:
+        """See hub.gate.reauthentication.Connections."""
+        connection = self._connections.get(connection_id)
+        if connection is None:
+            return None
+        if expires_at_ms > connection.expires_at_ms:
+            connection.expires_at_ms = expires_at_ms
+            self._expiry.watch(connection)
+        return connection.expires_at_ms
+
     def details(self, socket: Socket) -> Mapping[str, Any]:
         """What the Admin UI is shown of a socket beyond its rooms; nothing of one that is no connection."""
         connection = socket.owner
         return {"userId": connection.caller.user_id} if isinstance(connection, Connection) else {}
+
+    def cut(self, rooms: Iterable[RoomName] | None) -> None:
+        """See hub.cluster.rooms.LocalRooms."""
+        for socket in (
+            list(self._rooms.members(None))
+            if rooms is None
+            else [socket for room in rooms for socket in list(self._rooms.members(room))]
+        ):
+            _cut(socket)
 
     async def cut_all(self) -> None:
         """Close every transport; the clients come back by themselves, to any node."""
@@ -205,23 +239,26 @@ class Sockets:
         """Look at a handshake and answer it. ``None``: refused, or gone meanwhile, and nobody has been told of it."""
         connection_id = ConnectionId(socket.sid)
         request = socket.client.request
+        address = "" if request is None else request.address
         try:
             if self._gate is None or self._draining:
                 raise Unavailable
-            admission = await self._gate.admit(connection_id, auth, "" if request is None else request.address)
+            admission = await self._gate.admit(connection_id, auth, address)
             if self._draining:  # since then: it would miss the farewell, and be served no more
                 raise Unavailable
         except Exception as error:
             refusal = self._client_error(error, "handshake").to_wire()
             socket.refuse({"message": refusal.pop("message"), "data": refusal})
             return None
-        connection = socket.owner = Connection(socket, self._gate, admission)
+        source = self._limits.source(address)
+        connection = socket.owner = Connection(socket, self._gate, admission, self._expiry, source)
         if not socket.accept():
             socket.owner = None  # gone meanwhile; nobody has been told of it
             return None
         socket.client.request = None
         self._connections[connection_id] = connection
         METRICS.connections += 1
+        self._expiry.watch(connection)
         return connection
 
     async def _begin(self, connection: Connection) -> None:
@@ -234,8 +271,7 @@ class Sockets:
 
     async def _join_and_tell(self, connection: Connection) -> None:
         caller = connection.caller
-        self.join(caller.connection_id, user_room(caller.user_id))
-        self.join(caller.connection_id, session_room(caller.session_id))
+        await self._enter_own(connection)
         await self._recheck(connection)
         if caller.connection_id not in self._connections:
             return
@@ -250,6 +286,16 @@ class Sockets:
         )
         connection.socket.emit(ready.event, to_wire(ready))
         connection.socket.begin()
+
+    async def _enter_own(self, connection: Connection) -> None:
+        caller = connection.caller
+        own = [user_room(caller.user_id), session_room(caller.session_id)]
+        try:
+            if self.enter is not None:
+                await self.enter(caller.connection_id, own)
+        except Exception as error:
+            self._client_error(error, "entering one's own rooms")
+            _cut(connection.socket)
 
     async def _recheck(self, connection: Connection) -> None:
         # A session that ended after its token was checked, and before the connection stood in the session's room, was
@@ -268,6 +314,7 @@ class Sockets:
         connection = self._connections.pop(ConnectionId(socket.sid), None)
         if connection is not None:
             METRICS.connections -= 1
+            self._expiry.forget(connection)
             socket.owner = None  # a cycle, which the collector would find late
             self._under_way.begin()
             self._tasks.start(self._leave_behind(connection), name="disconnect hooks")
@@ -306,6 +353,8 @@ class Sockets:
         if connection is None or self._draining:
             return
         event = Event(connection, name, ack_id)
+        if self._is_over_limit(event):
+            return
         try:
             if len(arguments) > 1:
                 raise InvalidPayload("An event takes one payload.", errors=[])
@@ -334,8 +383,18 @@ class Sockets:
             payload = read(bytes(text[stop + 2 : -1]))
         except (msgspec.MsgspecError, RecursionError):
             return False
-        self._serve(Event(connection, route.name, ack_id), route, payload)
+        event = Event(connection, route.name, ack_id)
+        if not self._is_over_limit(event):
+            self._serve(event, route, payload)
         return True
+
+    def _is_over_limit(self, event: Event) -> bool:
+        """Take one from the allowances of an event's sender, or refuse it at once, whatever is under way before it."""
+        connection = event.connection
+        wait = self._limits.wait(event.name, connection.caller.user_id, connection.source)
+        if wait:
+            self._finish(event, RateLimited(retry_after=wait), None)
+        return wait > 0
 
     def _serve(self, event: Event, route: EventRoute, payload: msgspec.Struct) -> None:
         """Have an event served, now or, if others with its key are under way, after them.

@@ -38,11 +38,13 @@ CLIENT_EVENTS = {
     "call:sync": ("callId sinceVersion", "callId state version events"),
     "companion:chat": ("companionId message conversationId clientId", "conversationId messageId"),
     "companion:cancel": ("messageId", ""),
+    "auth:refresh": ("token", "expiresAt"),
 }
 """Fields that clients rely on: of the payload, and of the acknowledgement's data."""
 SERVER_EVENTS = {
     "session:ready": "userId sessionId connectionId nodeId expiresAt recovered unreadNotifications",
     "session:revoked": "reason",
+    "session:expiring": "expiresAt",
     "hub:draining": "reconnectAfterMs",
     "hub:error": "event error",
     "content:new": "content timestamp",
@@ -100,6 +102,30 @@ def test_every_event_has_the_fields_that_clients_rely_on(wire: dict[str, Any]) -
     assert wire["serverEvents"].keys() == SERVER_EVENTS.keys()
     for name, needed in SERVER_EVENTS.items():
         assert fields(wire["serverEvents"][name]) >= set(needed.split()), name
+
+
+def test_every_event_and_operation_says_how_often(wire: dict[str, Any], documents: dict[str, str]) -> None:
+    assert all(event["limit"].keys() == {"perMinute", "burst"} for event in wire["clientEvents"].values())
+    limits = [
+        operation["x-limit"]
+        for path in json.loads(documents["openapi.json"])["paths"].values()
+        for operation in path.values()
+    ]
+    assert all(limit.keys() == {"of", "perMinute", "burst"} for limit in limits)
+    assert {limit["of"] for limit in limits} == {"user", "address"}
+
+
+def test_what_costs_others_or_money_may_be_done_less_often_than_what_costs_nothing(
+    wire: dict[str, Any], documents: dict[str, str]
+) -> None:
+    events = {name: event["limit"]["perMinute"] for name, event in wire["clientEvents"].items()}
+    strict = {"call:initiate", "companion:chat"}
+    assert max(events[name] for name in strict) * 5 < min(events[name] for name in events.keys() - strict)
+    assert events["collab:change"] >= 20 * 60
+    assert events["collab:awareness"] >= 30 * 60
+    paths = json.loads(documents["openapi.json"])["paths"]
+    for path in ("/auth/signup", "/blockchain/nft/mint", "/ai/companions/{companionId}/chat"):
+        assert paths[f"/api/v1{path}"]["post"]["x-limit"]["perMinute"] <= 60, path
 
 
 def test_a_volatile_message_has_an_answer_of_its_own(wire: dict[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """Accounts on a real PostgreSQL, with everything else in memory and argon2 at its cheapest."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,8 +17,11 @@ from core_api.accounts.schema import SignedIn, SignIn, SignUp
 from core_api.accounts.service import Accounts
 from core_api.accounts.settings import AccountsSettings
 from core_api.accounts.signing_key import SigningKey, new_key
+from core_api.accounts.staff import Staff, suspension_sinks
+from core_api.accounts.store import SUSPENDED
 from core_api.accounts.store_postgres import PostgresAccounts
 from core_api.accounts.store_postgres_people import PostgresPeople
+from core_api.accounts.store_postgres_staff import PostgresStaff
 from core_api.accounts.tokens import TokenSigner, TokenVerifier
 from hub.kernel.errors import RateLimited, Unavailable
 from hub.kernel.events import Actor
@@ -40,12 +43,20 @@ class RecordedRevocations:
     """Implements hub.kernel.ports.Revocations in memory."""
 
     revoked: dict[SessionId, str] = field(default_factory=dict)
+    closed: list[UserId] = field(default_factory=list)
+    """Whose connections were all closed."""
     down: bool = False
 
     async def revoke(self, session_id: SessionId, reason: str) -> None:
         if self.down:
             raise Unavailable
         self.revoked[session_id] = reason
+
+    async def revoke_all(self, user_id: UserId, session_ids: Sequence[SessionId], reason: str) -> None:
+        if self.down:
+            raise Unavailable
+        self.revoked |= dict.fromkeys(session_ids, reason)
+        self.closed.append(user_id)
 
     async def is_revoked(self, session_id: SessionId) -> bool:
         if self.down:
@@ -92,6 +103,8 @@ class AccountsStack:
             self.clock,
             self.settings,
         )
+        self.staff_store = PostgresStaff(self.pool)
+        self.staff = Staff(self.staff_store, self.clock)
         self.people = People(self.people_store, self.clock)
         self.authenticator = AccessTokenAuthenticator(self.verifier, self.revocations, self.store)
 
@@ -99,6 +112,11 @@ class AccountsStack:
         """The same key and database, with some settings changed."""
         changed = msgspec.structs.replace(self.settings, **settings)
         return AccountsStack(self.pool, self.clock, changed, self.key, self.revocations, self.limiter)
+
+    async def tell_of_suspension(self, user_id: UserId) -> None:
+        """Do what the relay of the outbox has a node do."""
+        sinks = suspension_sinks(self.staff_store, self.revocations, self.clock, self.settings)
+        await sinks[SUSPENDED]({"userId": user_id})
 
     async def sign_up(self, name: str) -> SignedIn:
         return await self.accounts.sign_up(sign_up_form(name), CLIENT)

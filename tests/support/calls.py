@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 
 from hub.kernel.clock import Clock
 from hub.kernel.errors import Unavailable
+from hub.kernel.ids import UserId
 from signaling import model
 from signaling.model import Call, Command, Create, Logged, Outcome, Verdict
 
@@ -43,6 +44,10 @@ class ModelCallStore:
         if self.pairs.get(pair) in (None, instead_of):
             self.pairs[pair] = call.call_id
         return self.pairs[pair]
+
+    async def between(self, one: UserId, other: UserId) -> str | None:
+        self._reach()
+        return self.pairs.get(frozenset((one, other)))
 
     async def settle(self, call: Call) -> None:
         self._reach()

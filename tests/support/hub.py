@@ -23,6 +23,7 @@ CHEAP = {
     "SPARKLE_ACCOUNTS_SIGN_UPS_PER_MINUTE": "10000",
     "SPARKLE_ACCOUNTS_SIGN_INS_PER_MINUTE": "10000",
     "SPARKLE_GATE_CONNECTS_PER_MINUTE": "10000",
+    "SPARKLE_LIMITS_OVERRIDES": "*=1000000/100000",
 }
 """Settings of every hub in tests: passwords that cost nothing, and no limit that a test would meet by accident."""
 PASSWORD = "correct horse battery staple"

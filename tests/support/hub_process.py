@@ -89,6 +89,14 @@ class HubProcess:
     url: str
     nodes: tuple[Node, ...]
     program: Program
+    database_url: str
+
+    def admin(self, *words: str) -> str:
+        """Run `sparkle-hub admin` beside it, and give what that printed."""
+        command = [sys.executable, "-m", "hub.cli", "admin", *words]
+        with running(command, uid=None, inherit=(), DATABASE_URL=self.database_url) as program:
+            assert program.end(START_S) == 0, program.output
+            return program.output
 
     @property
     def output(self) -> str:
@@ -120,7 +128,7 @@ def running_hub_process(servers: Servers, data: Path, *, nodes: int = 2, **envir
             shared = _address(program, "Sparkle Hub listens on")
             names = [f"n{number}" for number in range(1, nodes + 1)]
             found = tuple(Node(name, _address(program, f"node {name} alone"), program.pid) for name in names)
-            yield HubProcess(shared, found, program)
+            yield HubProcess(shared, found, program, database_url)
 
 
 def _address(program: Program, beginning: str) -> str:

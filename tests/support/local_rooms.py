@@ -1,5 +1,6 @@
 """The connections of a node, in memory: for tests of the cluster without sockets."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from hub.kernel.delivery import Delivery
@@ -13,13 +14,16 @@ class MemoryLocalRooms:
         self._members: dict[RoomName, set[ConnectionId]] = {}
         self._inbox: dict[str, list[Any]] = {}
         self.disconnected: list[ConnectionId] = []
+        self.gone: set[ConnectionId] = set()
+        self.cuts: list[list[RoomName] | None] = []
 
     def received(self, connection_id: str) -> list[Any]:
         """Payloads sent to a connection, in order."""
         return self._inbox.get(connection_id, [])
 
     def join(self, connection_id: ConnectionId, room: RoomName) -> None:
-        self._members.setdefault(room, set()).add(connection_id)
+        if connection_id not in self.gone:
+            self._members.setdefault(room, set()).add(connection_id)
 
     def leave(self, connection_id: ConnectionId, room: RoomName) -> None:
         self._members.get(room, set()).discard(connection_id)
@@ -30,12 +34,16 @@ class MemoryLocalRooms:
     def is_member(self, connection_id: ConnectionId, room: RoomName) -> bool:
         return connection_id in self._members.get(room, ())
 
+    def rooms_of(self, connection_id: ConnectionId) -> list[RoomName]:
+        return [room for room, members in self._members.items() if connection_id in members]
+
     def count(self, room: RoomName) -> int:
         return len(self.members(room))
 
     def deliver(self, delivery: Delivery) -> None:
         recipients: set[ConnectionId] = set().union(*(self.members(room) for room in delivery.rooms))
-        for connection_id in recipients - {delivery.skip}:
+        others: set[ConnectionId] = set().union(*(self.members(room) for room in delivery.others))
+        for connection_id in recipients - others - {delivery.skip}:
             self.send(connection_id, delivery.event, delivery.payload)
 
     def send(self, connection_id: ConnectionId, event: str, payload: Any) -> None:
@@ -46,3 +54,6 @@ class MemoryLocalRooms:
             if event is not None:
                 self.send(connection_id, event, payload)
             self.disconnected.append(connection_id)
+
+    def cut(self, rooms: Iterable[RoomName] | None) -> None:
+        self.cuts.append(None if rooms is None else list(rooms))

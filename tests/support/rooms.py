@@ -18,6 +18,7 @@ class RecordedRooms:
     sent: list[tuple[ConnectionId, ServerEvent]] = field(default_factory=list)
     skipped: list[ConnectionId | None] = field(default_factory=list)
     disconnected: list[RoomName] = field(default_factory=list)
+    reviewed: list[RoomName] = field(default_factory=list)
     listeners: dict[RoomName, list[Listener]] = field(default_factory=dict)
 
     async def join(self, connection_id: ConnectionId, room: RoomName) -> int:
@@ -69,6 +70,9 @@ class RecordedRooms:
 
     async def evict(self, room: RoomName, *, of: RoomName) -> None:
         self.members.get(room, set()).difference_update(self.members.get(of, set()))
+
+    async def review(self, of: RoomName) -> None:
+        self.reviewed.append(of)
 
     def events_to(self, room: RoomName) -> list[ServerEvent]:
         """What was sent to a room, in order."""

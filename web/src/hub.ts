@@ -26,6 +26,7 @@ export class Hub {
       autoConnect: false,
     });
     this.socket.on("session:ready", () => this.becomeReady());
+    this.socket.on("session:expiring", () => void this.goOn());
     this.socket.on("session:revoked", () => session.end("This session was ended elsewhere."));
     this.socket.on("disconnect", () => this.lost());
     this.socket.on("connect_error", (error: Error & { data?: unknown }) => this.refused(error));
@@ -80,6 +81,16 @@ export class Hub {
       return { token: await this.session.token(), device: "page" };
     } catch {
       return {};
+    }
+  }
+
+  /** Give the hub a newer token for this connection, whose own runs out. */
+  private async goOn(): Promise<void> {
+    this.session.distrust(); // by this machine's clock it may be good for a moment more
+    try {
+      await this.ask("auth:refresh", { token: await this.session.token() });
+    } catch {
+      // Then the hub closes the connection, and the client comes back with a token of that moment.
     }
   }
 

@@ -73,7 +73,7 @@ export class Session {
     return this.refreshing;
   }
 
-  /** Take no token from before: the hub refused it. */
+  /** Take no token from before: the hub refused it, or says that it runs out. */
   distrust(): void {
     this.access = null;
   }

@@ -42,6 +42,8 @@ class CloseCode:
     """A message over the payload limit that the open packet states."""
     PING_TIMEOUT: Final = 4000
     """No pong came. Reconnect."""
+    TOKEN_EXPIRED: Final = 4001
+    """The access token ran out, and no newer one came. Reconnect with a fresh one."""
     SLOW_READER: Final = 4008
     """More waited for the client than is kept for one that does not read. Reconnect, and fetch what was missed."""
 

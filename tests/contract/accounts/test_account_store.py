@@ -102,8 +102,6 @@ async def test_a_deleted_account_is_gone_and_gives_its_names_back(store: Account
     assert await store.status(one.id) is None
     assert await store.credentials(email=one.email, username=None) is None
     assert not await store.start_session(session(one.id))
-    assert await store.suspend(one.id, "spam", NOW, ended_after=LONG_AGO) is None
-    assert not await store.reinstate(one.id)
     await added(store, "ada")
 
 
@@ -156,35 +154,6 @@ async def test_live_sessions_are_listed_newest_first_in_pages_without_ended_and_
     assert top is not None
     assert await live(store, one.id, limit=1) == [newest.id]
     assert await live(store, one.id, before=top.number) == [first.id]
-
-
-async def test_a_suspension_ends_every_session_and_names_those_of_a_repeat_too(store: AccountStore) -> None:
-    one, first = await added(store, "ada")
-    earlier, second = session(one.id), session(one.id)
-    await store.start_session(earlier)
-    await store.start_session(second)
-    await store.end_session(earlier.id, one.id, "signed_out", NOW - timedelta(hours=1))
-    ended_after = NOW - timedelta(minutes=10)
-    for _ in range(2):
-        ended = await store.suspend(one.id, "spam", NOW, ended_after=ended_after)
-        assert ended is not None
-        assert set(ended) == {first.id, second.id}
-    assert await store.status(one.id) == "suspended"
-    assert await live(store, one.id) == []
-    assert not await store.start_session(session(one.id))
-    assert await store.reinstate(one.id)
-    assert await store.start_session(session(one.id))
-
-
-async def test_no_session_slips_past_a_suspension(store: AccountStore) -> None:
-    one, _ = await added(store, "ada")
-    for _ in range(10):
-        await asyncio.gather(
-            store.suspend(one.id, "spam", NOW, ended_after=LONG_AGO),
-            *(store.start_session(session(one.id)) for _ in range(4)),
-        )
-        assert await live(store, one.id) == []
-        await store.reinstate(one.id)
 
 
 async def test_a_session_started_beside_a_suspension_waits_for_it(store: AccountStore, pool: asyncpg.Pool) -> None:

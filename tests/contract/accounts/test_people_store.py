@@ -1,11 +1,12 @@
 """What PeopleStore promises, on PostgreSQL."""
 
 import asyncio
+import json
 
 import asyncpg
 import pytest
 
-from core_api.accounts.store import PeopleStore
+from core_api.accounts.store import NEW_BLOCK, PeopleStore
 from core_api.accounts.store_postgres_people import BLOCK, LOCK_PAIR, PostgresPeople
 from core_api.ports import Follows, Profiles, UserBrief
 from hub.kernel.clock import from_ms
@@ -107,6 +108,22 @@ async def test_a_block_ends_follows_both_ways_and_is_seen_from_both_sides(
     await store.unblock(ada, bob)
     await store.unblock(ada, bob)
     assert await store.follow(bob, ada, NOW)
+
+
+async def test_a_block_is_told_once_by_the_outbox_until_it_is_taken_back(
+    store: PeopleStore, pool: asyncpg.Pool
+) -> None:
+    ada, bob = await people(pool, "ada", "bob")
+
+    async def told() -> list[str]:
+        return [row["payload"] for row in await pool.fetch("SELECT payload FROM outbox WHERE topic = $1", NEW_BLOCK)]
+
+    await store.block(ada, bob, NOW)
+    await store.block(ada, bob, NOW)
+    assert [json.loads(payload) for payload in await told()] == [{"blockerId": ada, "blockedId": bob}]
+    await store.unblock(ada, bob)
+    await store.block(ada, bob, NOW)
+    assert len(await told()) == 2
 
 
 async def test_of_many_those_with_a_block_are_told_by_one_query(

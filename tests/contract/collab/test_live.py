@@ -1,7 +1,7 @@
 """``collab:*`` events over a real engine: joining, changing, cursors, and losing the right to."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import asyncpg
@@ -93,6 +93,40 @@ async def test_strangers_do_not_learn_of_the_document(world: World) -> None:
     with pytest.raises(NotFound):
         await world.send(connection("stranger"), "collab:join", DOCUMENT)
     assert not world.rooms.members.get(ROOM)
+
+
+async def test_who_loses_the_right_while_they_come_in_is_not_in(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    viewer = connection("viewer")
+    await world.share(viewer, "viewer")
+    join = world.rooms.join
+
+    async def join_and_lose(*arguments: Any) -> int:
+        await world.pool.execute("DELETE FROM document_members")
+        return await join(*arguments)
+
+    monkeypatch.setattr(world.rooms, "join", join_and_lose)
+    with pytest.raises(NotFound):
+        await world.send(viewer, "collab:join", DOCUMENT)
+    assert not world.rooms.is_member(viewer.connection_id, ROOM)
+    with pytest.raises(NotJoined):
+        await world.send(viewer, "collab:awareness", {"documentId": DOCUMENT, "update": b""})
+
+
+async def test_who_is_expelled_is_out_with_their_cursors_on_every_connection_here(world: World) -> None:
+    one, other = connection("one"), connection("two")
+    other = replace(other, user_id=one.user_id)
+    for caller in (world.owner, one, other):
+        await world.share(caller, "viewer")
+        await world.send(caller, "collab:join", DOCUMENT)
+    cursor = awareness.encode([State(7, 1, b'{"name":"one"}')])
+    await world.send(one, "collab:awareness", {"documentId": DOCUMENT, "update": cursor})
+    world.rooms.emitted.clear()
+    await world.live.expel(DOCUMENT, one.user_id)
+    await world.live.expel(DOCUMENT, one.user_id)
+    assert world.rooms.members[ROOM] == {world.owner.connection_id}
+    (event,) = world.rooms.events_to(ROOM)
+    assert isinstance(event, AwarenessUpdated)
+    assert awareness.decode(event.update) == [State(7, 2, b"null")]
 
 
 async def test_changing_without_joining_is_refused(world: World) -> None:

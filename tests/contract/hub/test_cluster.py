@@ -1,13 +1,15 @@
-"""hub.cluster on a real Valkey: leases, the broker's order, member counts over nodes."""
+"""hub.cluster on a real Valkey: leases, the bus, member counts over nodes."""
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 
-from hub.cluster.broker import RedisBroker
+from hub.cluster.address import RedisAddress
+from hub.cluster.bus import Bus
 from hub.cluster.leases import ADDRESSES, KEY, RedisNodes
 from hub.cluster.rooms import ClusterRooms
 from hub.kernel.errors import Unavailable
@@ -20,6 +22,7 @@ from tests.support.local_rooms import MemoryLocalRooms
 from tests.support.wait import until
 
 LOBBY = RoomName("room:lobby")
+NOWHERE = RedisAddress.of("unix:///nowhere/v.sock")
 
 
 class Said(ServerEvent):
@@ -30,15 +33,18 @@ class Said(ServerEvent):
 class Node:
     """What a node has of the cluster."""
 
-    def __init__(self, redis: Redis, name: str, tasks: Tasks) -> None:
+    def __init__(self, redis: Redis, url: str, name: str, tasks: Tasks) -> None:
         self.nodes = RedisNodes(redis, NodeId(name), tasks)
-        self.broker = RedisBroker(redis, NodeId(name), tasks)
+        self.bus = Bus(RedisAddress.of(url), NodeId(name), tasks)
         self.local = MemoryLocalRooms()
-        self.rooms = ClusterRooms(self.local, self.broker, redis, self.nodes)
+        self.rooms = ClusterRooms(self.local, self.bus, redis, self.nodes, tasks)
+
+    def has_received(self, connection: str, count: int) -> bool:
+        return len(self.local.received(connection)) >= count
 
     async def start(self) -> "Node":
         await self.nodes.start()
-        await self.broker.start()
+        await self.bus.start()
         return self
 
 
@@ -50,8 +56,8 @@ async def tasks() -> AsyncIterator[Tasks]:
 
 
 @pytest.fixture
-async def pair(redis: Redis, tasks: Tasks) -> tuple[Node, Node]:
-    return await Node(redis, "one", tasks).start(), await Node(redis, "two", tasks).start()
+async def pair(redis: Redis, redis_url: str, tasks: Tasks) -> tuple[Node, Node]:
+    return await Node(redis, redis_url, "one", tasks).start(), await Node(redis, redis_url, "two", tasks).start()
 
 
 async def test_nodes_see_each_other_until_one_gives_its_lease_back(pair: tuple[Node, Node]) -> None:
@@ -156,21 +162,68 @@ async def test_a_beat_that_fails_or_hangs_is_followed_by_the_next(
 
 
 async def test_a_node_that_hears_nothing_at_its_start_says_so(tasks: Tasks, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hub.cluster.broker.START_S", 0.2)
+    monkeypatch.setattr("hub.cluster.bus.START_S", 0.2)
     with pytest.raises(Unavailable, match="Redis"):
-        await RedisBroker(connect("unix:///nowhere/v.sock", size=5), NodeId("alone"), tasks).start()
+        await Bus(NOWHERE, NodeId("alone"), tasks).start()
 
 
-async def test_events_reach_members_on_other_nodes_once_and_in_order(pair: tuple[Node, Node]) -> None:
+async def test_events_reach_members_on_all_nodes_once_and_in_order(pair: tuple[Node, Node]) -> None:
     one, two = pair
     await one.rooms.join(ConnectionId("a"), LOBBY)
     await two.rooms.join(ConnectionId("b"), LOBBY)
     for number in range(500):
         await one.rooms.emit([LOBBY, RoomName("user:b")], Said(text=str(number)))
     expected = [str(number) for number in range(500)]
-    assert [payload["text"] for payload in one.local.received("a")] == expected
-    await until(lambda: len(two.local.received("b")) >= 500)
-    assert [payload["text"] for payload in two.local.received("b")] == expected
+    for node, connection in ((one, "a"), (two, "b")):
+        await until(partial(node.has_received, connection, 500))
+        assert [payload["text"] for payload in node.local.received(connection)] == expected
+
+
+async def test_a_member_of_several_rooms_gets_an_event_for_all_of_them_once(pair: tuple[Node, Node]) -> None:
+    one, two = pair
+    rooms = [LOBBY, RoomName("room:hall"), RoomName("user:b")]
+    for room in rooms:
+        await two.rooms.join(ConnectionId("b"), room)
+    await two.rooms.join(ConnectionId("c"), rooms[1])
+    await one.rooms.emit(rooms, Said(text="kept"))
+    one.rooms.emit_volatile(rooms, Said(text="volatile"))
+    await one.rooms.emit(rooms[2], Said(text="last"))
+    await until(lambda: len(two.local.received("b")) >= 3)
+    assert [payload["text"] for payload in two.local.received("b")] == ["kept", "volatile", "last"]
+    assert [payload["text"] for payload in two.local.received("c")] == ["kept", "volatile"]
+
+
+async def test_what_is_volatile_reaches_members_here_at_once_and_nobody_twice(pair: tuple[Node, Node]) -> None:
+    one, two = pair
+    await one.rooms.join(ConnectionId("a"), LOBBY)
+    await two.rooms.join(ConnectionId("b"), LOBBY)
+    one.rooms.emit_volatile(LOBBY, Said(text="cursor"))
+    assert one.local.received("a") == [{"text": "cursor"}]
+    await one.rooms.emit(LOBBY, Said(text="kept"))
+    for node, connection in ((one, "a"), (two, "b")):
+        await until(partial(node.has_received, connection, 2))
+        assert [payload["text"] for payload in node.local.received(connection)] == ["cursor", "kept"]
+
+
+async def test_a_room_is_followed_as_long_as_somebody_here_is_in_it(pair: tuple[Node, Node], redis: Redis) -> None:
+    one, _ = pair
+
+    async def subscribed() -> int:
+        return int((await redis.pubsub_shardnumsub("{s0}:c:room:lobby"))[0][1])
+
+    for connection in "ab":
+        await one.rooms.join(ConnectionId(connection), LOBBY)
+    assert await subscribed() == 1
+    await one.rooms.leave(ConnectionId("a"), LOBBY)
+    assert await subscribed() == 1
+    await one.rooms.leave(ConnectionId("b"), LOBBY)
+    one.local.gone.add(ConnectionId("c"))
+    await one.rooms.join(ConnectionId("c"), LOBBY)
+
+    async def left() -> bool:
+        return await subscribed() == 0
+
+    await until(left)
 
 
 async def test_the_skipped_connection_hears_nothing_wherever_it_is(pair: tuple[Node, Node]) -> None:
@@ -218,35 +271,67 @@ async def test_eviction_and_disconnection_reach_connections_on_other_nodes(pair:
     assert two.local.received("b")[-1] == {"text": "bye"}
 
 
-async def test_a_node_whose_subscription_was_killed_hears_again(pair: tuple[Node, Node], redis: Redis) -> None:
+async def test_a_room_that_many_leave_at_once_is_counted_once_and_right(pair: tuple[Node, Node], redis: Redis) -> None:
+    one, two = pair
+    for number in range(50):
+        await two.rooms.join(ConnectionId(f"b{number}"), LOBBY)
+    await one.rooms.join(ConnectionId("a"), LOBBY)
+    commands = (await redis.info("stats"))["total_commands_processed"]
+    await two.rooms.evict(LOBBY, of=LOBBY)
+    await until(lambda: two.local.count(LOBBY) == 0)
+    assert (await redis.info("stats"))["total_commands_processed"] - commands < 50
+    await until(lambda: one.local.count(LOBBY) == 0)
+    await until(lambda: _is_zero(one))
+
+
+async def _is_zero(node: Node) -> bool:
+    return await node.rooms.member_count(LOBBY) == 0
+
+
+async def test_a_review_is_begun_on_every_node(pair: tuple[Node, Node]) -> None:
+    one, two = pair
+    begun: list[tuple[str, RoomName]] = []
+    one.rooms.reviewer = lambda of: begun.append(("one", of))
+    two.rooms.reviewer = lambda of: begun.append(("two", of))
+    for node in pair:
+        await node.rooms.join(ConnectionId("b"), RoomName("user:bob"))
+    await one.rooms.review(RoomName("user:bob"))
+    await until(lambda: len(begun) == 2)
+    assert sorted(begun) == [("one", "user:bob"), ("two", "user:bob")]
+
+
+async def test_members_of_a_room_that_lost_events_are_cut_and_nobody_else(
+    pair: tuple[Node, Node], redis: Redis
+) -> None:
     one, two = pair
     await two.rooms.join(ConnectionId("b"), LOBBY)
-    await redis.client_kill_filter(_type="pubsub")
-
-    async def heard() -> list[Any]:
-        await one.rooms.emit(LOBBY, Said(text="again"))
-        return two.local.received("b")
-
-    await until(heard)
+    two.rooms.missed([LOBBY])
+    assert two.local.cuts == [[LOBBY]]
+    await redis.flushall()
+    await one.rooms.emit(LOBBY, Said(text="into a new epoch"))
+    await until(lambda: None in two.local.cuts)
 
 
-async def test_a_deaf_node_is_not_ready(redis: Redis, tasks: Tasks, monkeypatch: pytest.MonkeyPatch) -> None:
-    broker = RedisBroker(redis, NodeId("deaf"), tasks)
+async def test_a_deaf_node_is_not_ready(redis_url: str, tasks: Tasks, monkeypatch: pytest.MonkeyPatch) -> None:
+    bus = Bus(RedisAddress.of(redis_url), NodeId("deaf"), tasks)
     with pytest.raises(ConnectionError):
-        await broker.check()
-    await broker.start()
-    await broker.check()
-    monkeypatch.setattr("hub.cluster.broker.DEAF_S", -1.0)
+        await bus.check()
+    await bus.start()
+    await bus.check()
+    monkeypatch.setattr("hub.cluster.bus.DEAF_S", -1.0)
     with pytest.raises(ConnectionError):
-        await broker.check()
+        await bus.check()
 
 
-async def test_without_redis_members_here_are_still_served(tasks: Tasks) -> None:
-    nowhere = connect("unix:///nowhere/v.sock", size=5)
-    node = Node(nowhere, "alone", tasks)
-    assert await node.rooms.join(ConnectionId("a"), LOBBY) == 1
-    await node.rooms.emit(LOBBY, Said(text="hi"))
-    assert node.local.received("a") == [{"text": "hi"}]
+async def test_without_redis_a_room_cannot_be_joined_and_nobody_waits_for_it(
+    tasks: Tasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.cluster.shard.FOLLOW_S", 0.1)
+    node = Node(connect("unix:///nowhere/v.sock", size=5), "unix:///nowhere/v.sock", "alone", tasks)
+    with pytest.raises(Unavailable):
+        await node.rooms.join(ConnectionId("a"), LOBBY)
+    assert not node.rooms.is_member(ConnectionId("a"), LOBBY)
+    await node.rooms.emit(LOBBY, Said(text="nobody hears it yet"))
 
 
 async def test_code_that_listens_to_a_room_gets_what_its_members_get_from_any_node_in_order(
@@ -258,8 +343,10 @@ async def test_code_that_listens_to_a_room_gets_what_its_members_get_from_any_no
         await one.rooms.emit(LOBBY, Said(text="from one"))
         await until(lambda: len(heard) == 1)
         await two.rooms.emit([RoomName("room:other"), LOBBY], Said(text="from two"))
+        await until(lambda: len(heard) == 2)
         await two.rooms.emit_local(LOBBY, Said(text="only here"))
         await one.rooms.emit(RoomName("room:other"), Said(text="elsewhere"))
+        await until(lambda: len(heard) == 3)
     await two.rooms.emit(LOBBY, Said(text="too late"))
     assert heard == [("test:said", {"text": text}) for text in ("from one", "from two", "only here")]
 
@@ -271,5 +358,7 @@ async def test_one_listener_less_leaves_the_others(pair: tuple[Node, Node]) -> N
     async with one.rooms.listen(LOBBY, lambda _, payload: first.append(payload)):
         async with one.rooms.listen(LOBBY, lambda _, payload: second.append(payload)):
             await one.rooms.emit(LOBBY, Said(text="both"))
+            await until(lambda: second)
         await one.rooms.emit(LOBBY, Said(text="first"))
+        await until(lambda: len(first) == 2)
     assert (first, second) == ([{"text": "both"}, {"text": "first"}], [{"text": "both"}])

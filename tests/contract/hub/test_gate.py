@@ -3,12 +3,16 @@
 import pytest
 from redis.asyncio import Redis
 
+from core_api.accounts.authenticator import AccessTokenAuthenticator
+from core_api.accounts.model import Status
+from core_api.accounts.settings import AccountsSettings
+from core_api.accounts.tokens import TokenVerifier
 from hub.gate.handshake import Handshake
 from hub.gate.rate_limits import RedisRateLimiter
 from hub.gate.revocations import RedisRevocations
 from hub.gate.settings import GateSettings
 from hub.gate.tickets import TicketOffice
-from hub.kernel.errors import RateLimited, TokenExpired, Unauthorized, Unavailable
+from hub.kernel.errors import RateLimited, Suspended, TokenExpired, Unauthorized, Unavailable
 from hub.kernel.events import Actor
 from hub.kernel.ids import ConnectionId, SessionId, UserId
 from hub.storage.redis import connect
@@ -23,9 +27,25 @@ def revocations(redis: Redis) -> RedisRevocations:
     return RedisRevocations(redis, RecordedRooms(), token_life_s=600)
 
 
+class OneAccount:
+    """Implements core_api.accounts.authenticator.Statuses."""
+
+    status_now: Status = "active"
+
+    async def status(self, user_id: UserId) -> Status | None:
+        return self.status_now
+
+
 @pytest.fixture
-def office(redis: Redis, revocations: RedisRevocations) -> TicketOffice:
-    return TicketOffice(redis, FrozenClock(), RedisRateLimiter(redis), revocations)
+def account() -> OneAccount:
+    return OneAccount()
+
+
+@pytest.fixture
+def office(redis: Redis, revocations: RedisRevocations, account: OneAccount) -> TicketOffice:
+    verifier = TokenVerifier([], AccountsSettings(), FrozenClock())
+    sessions = AccessTokenAuthenticator(verifier, revocations, account)
+    return TicketOffice(redis, FrozenClock(), RedisRateLimiter(redis), sessions)
 
 
 async def test_the_burst_passes_and_the_next_one_is_told_how_long_to_wait(redis: Redis) -> None:
@@ -59,6 +79,33 @@ async def test_a_ticket_of_a_revoked_session_lets_nobody_in(
         await office.take(ticket.ticket)
 
 
+async def test_a_ticket_of_a_suspended_person_says_so(
+    office: TicketOffice, revocations: RedisRevocations, account: OneAccount
+) -> None:
+    ticket = await office.issue(ADA)
+    account.status_now = "suspended"
+    await revocations.revoke_all(ADA.user_id, [ADA.session_id], "suspended")
+    with pytest.raises(Suspended):
+        await office.take(ticket.ticket)
+
+
+async def test_revoking_all_sessions_refuses_each_and_closes_every_connection_of_the_person(redis: Redis) -> None:
+    rooms = RecordedRooms()
+    revocations = RedisRevocations(redis, rooms, token_life_s=600)
+    sessions = [SessionId(f"s{number}") for number in range(1201)]
+    await revocations.revoke_all(ADA.user_id, sessions, "suspended")
+    assert all([await revocations.is_revoked(session) for session in sessions])
+    assert not await revocations.is_revoked(SessionId("another"))
+    assert rooms.disconnected == ["user:ada"]
+    assert 590 < await redis.ttl("hub:revoked:s1200") <= 600
+
+
+async def test_without_sessions_that_have_tokens_connections_are_closed_all_the_same(redis: Redis) -> None:
+    rooms = RecordedRooms()
+    await RedisRevocations(redis, rooms, token_life_s=600).revoke_all(ADA.user_id, [], "suspended")
+    assert rooms.disconnected == ["user:ada"]
+
+
 async def test_revoking_closes_the_sessions_connections(redis: Redis) -> None:
     rooms = RecordedRooms()
     revocations = RedisRevocations(redis, rooms, token_life_s=600)
@@ -84,6 +131,8 @@ async def test_an_outage_is_neither_a_refusal_nor_a_pass() -> None:
         await revocations.is_revoked(ADA.session_id)
     with pytest.raises(Unavailable):
         await revocations.enforce(ADA.session_id)
+    with pytest.raises(Unavailable):
+        await revocations.revoke_all(ADA.user_id, [ADA.session_id], "suspended")
 
 
 class ExpiredTokens:

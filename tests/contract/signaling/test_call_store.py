@@ -202,7 +202,10 @@ async def test_one_call_has_a_pair_until_it_is_given_back(node: Node) -> None:
     assert await node.store.claim_pair(second) == first.call_id
     assert await node.store.claim_pair(second, instead_of=first.call_id) == second.call_id
     await node.store.settle(second)
+    assert await node.store.between(ALICE.user_id, BOB.user_id) is None
     assert await node.store.claim_pair(first) == first.call_id
+    assert await node.store.between(BOB.user_id, ALICE.user_id) == first.call_id
+    assert await node.store.between(BOB.user_id, MALLORY.user_id) is None
 
 
 async def test_every_key_of_a_call_expires(node: Node, redis: Redis) -> None:
@@ -241,6 +244,7 @@ async def test_a_redis_that_is_not_there_is_unavailable_in_every_method(unused_t
             store.apply("01", Accept(BOB)),
             store.log("01", 0),
             store.claim_pair(call),
+            store.between(ALICE.user_id, BOB.user_id),
             store.settle(replace(call, state=State.ENDED)),
             store.take_due(),
             store.reschedule("01", 1),

@@ -1,4 +1,4 @@
-"""Signing up, in and out, refreshing, suspension: the service on a real PostgreSQL, sometimes as several nodes."""
+"""Signing up, in and out, refreshing: the service on a real PostgreSQL, sometimes as several nodes."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -15,14 +15,13 @@ from hub.kernel.errors import (
     NotFound,
     Overloaded,
     RateLimited,
-    Suspended,
     Unauthorized,
     Unavailable,
 )
 from hub.kernel.http import Client
-from hub.kernel.ids import SessionId, UserId, new_uuid
+from hub.kernel.ids import SessionId, new_uuid
 from hub.kernel.pages import PageQuery
-from tests.support.accounts import CLIENT, PASSWORD, AccountsStack, accounts_stack, sign_up_form, user_id_of
+from tests.support.accounts import CLIENT, PASSWORD, AccountsStack, accounts_stack, sign_up_form
 
 
 @pytest.fixture
@@ -315,39 +314,6 @@ async def test_one_ends_ones_own_sessions_only(hub: AccountsStack) -> None:
     await hub.accounts.end_session(ada, other.session_id)
     await hub.accounts.end_session(ada, other.session_id)
     assert list(hub.revocations.revoked) == [other.session_id]
-
-
-async def test_a_suspended_person_can_neither_sign_in_nor_refresh_nor_go_on(hub: AccountsStack) -> None:
-    first, second = await hub.sign_up("ada"), await hub.sign_in("ada")
-    await hub.accounts.suspend(user_id_of(first), "spam")
-    assert set(hub.revocations.revoked) == {hub.actor(first).session_id, hub.actor(second).session_id}
-    assert isinstance(await error_of(hub.sign_in("ada")), Suspended)
-    assert isinstance(await error_of(refresh(hub, first)), Suspended)
-    assert isinstance(await error_of(hub.authenticator.authenticate(second.access_token)), Suspended)
-    assert isinstance(await error_of(hub.sign_in("ada", "wrong password")), Unauthorized)
-
-
-async def test_a_suspension_reaches_every_session_when_it_is_repeated_after_a_failure(hub: AccountsStack) -> None:
-    first = await hub.sign_up("ada")
-    hub.revocations.down = True
-    assert isinstance(await error_of(hub.accounts.suspend(user_id_of(first), "spam")), Unavailable)
-    hub.revocations.down = False
-    await hub.accounts.suspend(user_id_of(first), "spam")
-    assert set(hub.revocations.revoked) == {hub.actor(first).session_id}
-
-
-async def test_a_suspension_is_lifted_for_new_sessions_only(hub: AccountsStack) -> None:
-    first = await hub.sign_up("ada")
-    await hub.accounts.suspend(user_id_of(first), "spam")
-    await hub.accounts.reinstate(user_id_of(first))
-    assert isinstance(await error_of(refresh(hub, first)), Unauthorized)
-    assert (await hub.sign_in("ada")).user == first.user
-
-
-async def test_nobody_unknown_is_suspended_or_reinstated(hub: AccountsStack) -> None:
-    stranger = UserId(new_uuid())
-    assert isinstance(await error_of(hub.accounts.suspend(stranger, "spam")), NotFound)
-    assert isinstance(await error_of(hub.accounts.reinstate(stranger)), NotFound)
 
 
 async def test_an_outage_of_the_database_is_not_a_refusal(hub: AccountsStack) -> None:

@@ -9,10 +9,12 @@ from msgspec import UNSET
 
 from core_api.accounts.directory import Directory
 from core_api.accounts.directory_postgres import PostgresDirectory
+from core_api.accounts.people import People
 from core_api.accounts.routes import accounts_api, people_api
 from core_api.accounts.schema import PersonQuery, ProfileChanges
+from core_api.accounts.store import NEW_BLOCK
 from core_api.accounts.views import user_view
-from hub.kernel.errors import Conflict, Forbidden, HubError, NotFound, PreconditionFailed
+from hub.kernel.errors import Conflict, Forbidden, HubError, NotFound, PreconditionFailed, Unavailable
 from hub.kernel.events import Actor
 from hub.kernel.http import Handler, RestApi
 from hub.kernel.ids import UserId, new_uuid
@@ -121,6 +123,27 @@ async def test_somebody_blocked_sees_the_same_as_for_somebody_unknown(hub: Accou
         assert (await error_of(hidden)).to_wire() == (await error_of(unknown)).to_wire()
     assert await followers(hub, mallory.user_id, ada) == []
     assert await hub.people_store.blocked(mallory.user_id, ada.user_id)
+
+
+async def test_a_block_separates_at_once_and_again_when_the_outbox_tells_of_it_unless_it_was_taken_back(
+    hub: AccountsStack,
+) -> None:
+    separated: list[tuple[UserId, UserId]] = []
+
+    async def separate(one: UserId, other: UserId) -> None:
+        separated.append((one, other))
+        if len(separated) == 1:
+            raise Unavailable  # the block stands all the same, and the relay sees to the rest
+
+    people = People(hub.people_store, hub.clock, separate=separate)
+    ada, bob = await hub.person("ada"), await hub.person("bob")
+    told = people.sinks()[NEW_BLOCK]
+    await people.block(bob.user_id, ada)
+    await told({"blockerId": ada.user_id, "blockedId": bob.user_id})
+    assert separated == [(ada.user_id, bob.user_id)] * 2
+    await people.unblock(bob.user_id, ada)
+    await told({"blockerId": ada.user_id, "blockedId": bob.user_id})
+    assert len(separated) == 2
 
 
 async def test_who_blocks_still_sees_the_other_but_must_unblock_before_following(hub: AccountsStack) -> None:

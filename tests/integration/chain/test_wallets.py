@@ -8,6 +8,8 @@ import pytest
 
 from core_api.chain.errors import ChainUnavailable, NonceUsed, SignatureInvalid, WrongChain
 from core_api.chain.routes_wallets import wallets_api
+from core_api.chain.wallet_settings import WalletSettings
+from core_api.chain.wallets import Wallets
 from hub.kernel.errors import Conflict, InvalidPayload, NotFound, RateLimited
 from hub.kernel.pages import PageQuery
 from tests.support.wallets import CHAIN, CHECKSUMMED, MISTYPED, OTHER_CHAIN, OTHER_KEY, World, sign, wallet_world
@@ -113,7 +115,8 @@ async def test_messages_and_attempts_are_limited(world: World) -> None:
 
 def test_the_routes_are_those_of_the_contract() -> None:
     unused: Any = None
-    assert {f"{endpoint.method} {endpoint.path} {endpoint.status}" for endpoint in wallets_api(unused).endpoints} == {
+    wallets = Wallets(unused, unused, unused, unused, WalletSettings(), origin=unused)
+    assert {f"{endpoint.method} {endpoint.path} {endpoint.status}" for endpoint in wallets_api(wallets).endpoints} == {
         "POST /blockchain/wallet/nonce 201",
         "POST /blockchain/wallet/connect 201",
         "GET /blockchain/wallets 200",

@@ -1,5 +1,6 @@
 """What holds of every operation that the hub describes: who may ask, and what is said of input that does not fit."""
 
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -45,8 +46,17 @@ TOO_LARGE = 1_000_001
 
 
 async def test_the_hub_serves_the_document_that_these_tests_read(rest: Rest) -> None:
-    assert (await rest.get("//openapi.json")).expect(200) == DOCUMENT
+    assert _without_limits((await rest.get("//openapi.json")).expect(200)) == _without_limits(DOCUMENT)
     assert {str(operation) for operation in OPERATIONS} >= set(NAMES)
+
+
+def _without_limits(document: dict[str, Any]) -> dict[str, Any]:
+    """A document without what each operator sets."""
+    bare = deepcopy(document)
+    for path in bare["paths"].values():
+        for operation in path.values():
+            del operation["x-limit"]
+    return bare
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=str)

@@ -14,7 +14,7 @@ async def test_a_started_node_is_live_and_ready_and_says_what_it_checked(node: R
         assert response.status == 200
         report = await response.json()
     assert report["status"] == "ready"
-    assert report["nodes"][0]["checks"] == {"postgres": "ok", "redis": "ok", "broker": "ok"}
+    assert report["nodes"][0]["checks"] == {"postgres": "ok", "redis": "ok", "bus": "ok"}
 
 
 async def test_a_node_without_its_database_is_not_ready_and_says_which(node: RunningHub) -> None:

@@ -41,6 +41,10 @@ class FixedRoles:
             return None
         return self.stranger if user_id is None else self.members
 
+    async def roles(self, user_id: str, resource_ids: Set[str]) -> dict[str, str]:
+        found = {resource_id: await self.role(user_id, resource_id) for resource_id in resource_ids}
+        return {resource_id: role for resource_id, role in found.items() if role is not None}
+
 
 class Blocks:
     async def blocked(self, one: str, other: str) -> bool:
@@ -51,8 +55,10 @@ class Blocks:
         return frozenset([other for other in others if await self.blocked(one, other)])
 
 
-def rule(roles: Roles) -> Access:
-    return AccessRule({"document": roles}, Blocks())
+def rule(roles: Roles) -> AccessRule:
+    access = AccessRule({"document": roles}, Blocks())
+    _: Access = access
+    return access
 
 
 @pytest.mark.parametrize(("role", "action", "allowed"), CASES)
@@ -97,6 +103,11 @@ async def test_owners_of_resources_may_join_after_the_rule_was_made() -> None:
     access = AccessRule(roles, Blocks())
     roles["room"] = FixedRoles("viewer")
     await access.check(ADA, "read", "room", "r")
+
+
+async def test_of_many_resources_those_that_may_be_read_are_told() -> None:
+    assert await rule(FixedRoles("viewer")).readable(ADA.user_id, "document", ["r", "s", "r"]) == {"r"}
+    assert await rule(FixedRoles(None)).readable(ADA.user_id, "document", ["r"]) == frozenset()
 
 
 async def test_nobody_blocks_themselves_and_a_block_counts_from_both_sides() -> None:

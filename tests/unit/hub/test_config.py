@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from hub.config import ConfigError, describe, load
+from hub.kernel.limits import Limit
 
 
 def test_nothing_set_is_fine() -> None:
@@ -37,6 +38,11 @@ def test_settings_arrive_nested_ones_and_lists_too() -> None:
     assert settings.chain_rpc_url == "https://node.example/v3/key"
     assert settings.chain_engine == "eth-tester"
     assert settings.chain.confirmations == 12
+
+
+def test_limits_are_changed_by_the_name_of_an_event_or_a_route() -> None:
+    changes = load({"SPARKLE_LIMITS_OVERRIDES": "room:send=1200/200, typing:start=off, POST /posts = 60/10"}).limits
+    assert changes.changes() == {"room:send": Limit(1200, 200), "typing:start": None, "POST /posts": Limit(60, 10)}
 
 
 def test_the_key_of_the_chain_is_beside_the_other_data_unless_told_otherwise() -> None:
@@ -80,6 +86,16 @@ def test_an_empty_variable_is_as_good_as_none() -> None:
         ("SPARKLE_CHAIN_ENGINE", "ganache"),
         ("SPARKLE_CHAIN_CONFIRMATIONS", "0"),
         ("SPARKLE_CHAIN_REQUEST_TIMEOUT_S", "0"),
+        ("SPARKLE_LIMITS_ADDRESS_USERS", "-1"),
+        ("SPARKLE_LIMITS_OVERRIDES", "room:send"),
+        ("SPARKLE_LIMITS_OVERRIDES", "room:send=60"),
+        ("SPARKLE_LIMITS_OVERRIDES", "room:send=60/0"),
+        ("SPARKLE_LIMITS_OVERRIDES", "room:send=0/10"),
+        ("SPARKLE_LIMITS_OVERRIDES", "room:send=-1/10"),
+        ("SPARKLE_LIMITS_OVERRIDES", "room:send=1.5/10"),
+        ("SPARKLE_LIMITS_OVERRIDES", "room:send=on"),
+        ("SPARKLE_LIMITS_OVERRIDES", "=60/10"),
+        ("SPARKLE_LIMITS_OVERRIDES", "room:send=off,room:send=60/10"),
     ],
 )
 def test_a_wrong_setting_is_named_with_the_reason(variable: str, value: str) -> None:

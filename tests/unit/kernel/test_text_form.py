@@ -121,7 +121,7 @@ def test_an_event_with_binary_parts_travels_as_its_plain_value() -> None:
 def test_a_delivery_arrives_at_another_node_as_it_was(event: ServerEvent) -> None:
     sent = Delivery.of([], event, volatile=True)
     _ = sent.payload  # a listener here has read it
-    arrived = Delivery(*msgspec.msgpack.decode(msgspec.msgpack.encode(sent.packed())))
+    arrived = Delivery([], *msgspec.msgpack.decode(msgspec.msgpack.encode(sent.packed())))
     assert arrived.packed() == Delivery.of([], event, volatile=True).packed()
     assert arrived.payload == to_wire(event)
 

@@ -15,7 +15,7 @@ from signaling import errors
 from signaling.handlers import call_events
 from signaling.ice import Ice
 from signaling.legs import LocalLegs
-from signaling.model import End
+from signaling.model import Call, End
 from signaling.service import CallService
 from signaling.settings import CallSettings, IceSettings
 from signaling.sweeper import CallSweeper
@@ -55,6 +55,7 @@ class Hub:
         self.clock, self.rooms, self.people = FrozenClock(), RecordedRooms(), Neighbours()
         self.store, self.legs, settings = ModelCallStore(self.clock), LocalLegs(), CallSettings()
         service = CallService(self.store, self.rooms, self.people, self.people, self.legs, self.clock, settings)
+        self.service = service
         self.router: EventRouter = call_events(service, Ice(IceSettings(stun_urls=("stun:a",)), self.clock))
         self.sweeper = CallSweeper(service, self.legs, settings)
 
@@ -402,3 +403,50 @@ async def test_after_an_outage_every_node_renews_before_any_node_sweeps(hub: Hub
     await hub.sweeper.tick(now=100.0 + 2 * CallSettings().leg_renew_every_s)
     assert hub.told(f"call:{call_id}") == []
     assert hub.store.calls[call_id].state == "connecting"
+
+
+@pytest.mark.parametrize("blocker", [ALICE, BOB], ids=["caller", "callee"])
+async def test_a_block_ends_the_call_of_the_two_as_if_the_blocker_had_hung_up(hub: Hub, blocker: UserId) -> None:
+    call_id = await hub.connect()
+    await hub.service.separate(blocker, BOB if blocker == ALICE else ALICE)
+    assert hub.told(f"call:{call_id}") == [("call:ended", "user_hangup")]
+    assert hub.rooms.skipped == [None], "the blocker's own device is told too"
+    assert await hub.ring(DESK, BOB) != call_id, "the pair is free again"
+
+
+@pytest.mark.parametrize(("blocker", "reason"), [(ALICE, "cancelled"), (BOB, "rejected")], ids=["caller", "callee"])
+async def test_a_block_ends_what_rings_as_if_the_blocker_had_refused_it(hub: Hub, blocker: UserId, reason: str) -> None:
+    call_id = await hub.ring(DESK, BOB)
+    await hub.service.separate(blocker, BOB if blocker == ALICE else ALICE)
+    assert hub.told(f"call:{call_id}") == [("call:ended", reason)]
+    assert hub.told(f"user:{BOB}") == [("call:incoming", ""), ("call:cancelled", reason)]
+
+
+async def test_a_block_ends_no_call_with_others_and_none_that_is_over(hub: Hub) -> None:
+    call_id = await hub.connect()
+    await hub.service.separate(BOB, CAROL)
+    await hub.service.separate(CAROL, ALICE)
+    assert hub.rooms.emitted == []
+    await hub.service.separate(BOB, ALICE)
+    told = len(hub.rooms.emitted)
+    await hub.service.separate(BOB, ALICE)
+    assert (len(hub.rooms.emitted), hub.store.calls[call_id].reason) == (told, "user_hangup")
+
+
+async def test_a_call_that_is_placed_beside_a_block_does_not_ring(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    claim = hub.store.claim_pair
+
+    async def claim_and_block(call: Call, instead_of: str = "") -> str:
+        hub.people.blocks.add(frozenset((ALICE, BOB)))
+        return await claim(call, instead_of)
+
+    monkeypatch.setattr(hub.store, "claim_pair", claim_and_block)
+    await refused(hub.send(DESK, "initiate", to=BOB, type="audio"), NotFound)
+    assert hub.rooms.emitted == []
+    assert hub.store.pairs == {}
+
+
+async def test_a_block_while_calls_cannot_be_reached_is_told_so_that_it_is_tried_again(hub: Hub) -> None:
+    await hub.connect()
+    hub.store.down = True
+    await refused(hub.service.separate(ALICE, BOB), Unavailable)

@@ -19,9 +19,8 @@ NOTHING = Nothing()
 def a_connection() -> Connection:
     engine = SimpleNamespace(loop=asyncio.get_running_loop())
     socket = SimpleNamespace(client=SimpleNamespace(session=SimpleNamespace(engine=engine)))
-    return Connection(
-        cast("Any", socket), cast("Any", None), cast("Any", SimpleNamespace(caller=None, expires_at_ms=0))
-    )
+    admission = SimpleNamespace(caller=None, expires_at_ms=0)
+    return Connection(cast("Any", socket), cast("Any", None), cast("Any", admission), cast("Any", None))
 
 
 class Events:

@@ -112,6 +112,41 @@ async def http(library: Library) -> AsyncIterator[Http]:
         yield client
 
 
+class Spent:
+    """Implements hub.kernel.ports.Limits: nobody has anything left of what is named."""
+
+    def __init__(self, whose: str) -> None:
+        self._whose = whose
+        self.asked: list[tuple[str, str | None, str | None]] = []
+
+    def source(self, address: str) -> str | None:
+        return f"of {address}"
+
+    def wait(self, name: str, user_id: str | None, source: str | None) -> float:
+        self.asked.append((name, user_id, source))
+        return 2.5 if self._whose in (user_id, source) else 0.0
+
+
+@pytest.mark.parametrize(
+    ("whose", "token", "status"),
+    [("ada", "good", 429), ("of 127.0.0.1", "good", 429), ("of 127.0.0.1", "bad", 429), ("ada", "bad", 401)],
+)
+async def test_what_is_over_a_limit_is_refused_before_anything_is_done(
+    library: Library, whose: str, token: str, status: int
+) -> None:
+    limits, api = Spent(whose), RestApi("books")
+    api.post("/books", library.write)
+    app = web.Application(middlewares=[middleware.scope])
+    rest.add_endpoints(app, [api], Tokens(), MemoryAnswers(), limits)
+    async with TestClient(TestServer(app)) as client:
+        headers = {"Authorization": f"Bearer {token}"}
+        async with client.post(BOOKS, data=b"no JSON", headers=headers) as response:
+            assert response.status == status
+            assert response.headers.get("Retry-After") == ("3" if status == 429 else None)
+    assert library.written == 0
+    assert {name for name, _, _ in limits.asked} == {"POST /books"}
+
+
 async def test_head_answers_as_get_without_the_body(http: Http) -> None:
     async with http.head(BOOK) as response:
         assert (response.status, response.headers["ETag"], await response.read()) == (200, '"7"', b"")

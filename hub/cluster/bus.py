@@ -1,0 +1,171 @@
+"""The bus between nodes: every room on its shard, events in one order a shard, and this node's position in each."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import zlib
+from collections.abc import Iterable
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from hub.cluster.address import RedisAddress
+from hub.cluster.link import Down, Refused
+from hub.cluster.publisher import Outgoing, Publisher, new_message_id
+from hub.cluster.shard import Shard
+from hub.cluster.shard_commands import ShardCommands
+from hub.kernel.delivery import Delivery
+from hub.kernel.errors import Unavailable
+from hub.kernel.ids import NodeId, RoomName
+from hub.kernel.tasks import Tasks
+
+log = logging.getLogger(__name__)
+
+START_S: Final = 10.0
+DEAF_S: Final = 5.0
+"""Without its own marker for this long a node counts as deaf, and readiness says so."""
+FLUSH_S: Final = 2.0
+"""Longest wait, on shutdown, for what was published last."""
+EVENT, COMMAND = 0, 1
+"""What is published to a room: an event for its members, or something that the nodes do with them."""
+
+_pack = msgspec.msgpack.Encoder().encode
+_unpack = msgspec.msgpack.Decoder().decode
+
+
+class Members(Protocol):
+    """Who gets what comes over the bus. Called in its order, outside any task; must neither block nor raise."""
+
+    def deliver(self, delivery: Delivery) -> None:
+        """An event for the members of a room on this node."""
+        ...
+
+    def command(self, room: RoomName, name: str, arguments: list[Any]) -> None:
+        """Something to do with them."""
+        ...
+
+    def missed(self, rooms: Iterable[RoomName] | None) -> None:
+        """Events of these rooms are lost for this node; ``None``: of rooms that cannot be known, so of all."""
+        ...
+
+
+class Bus:
+    """Publishes to rooms, and follows those that have members here. Implements hub.cluster.shard.Audience.
+
+    What is kept comes to all nodes, the publishing one included, in one order for each shard, and once; what is
+    ephemeral reaches the members here at once, and those elsewhere if nothing breaks.
+    """
+
+    name = "bus"
+
+    def __init__(self, address: RedisAddress, node_id: NodeId, tasks: Tasks, *, shards: int = 1) -> None:
+        async def locate() -> RedisAddress:
+            return address
+
+        self._tasks = tasks
+        commands = [ShardCommands(index, locate) for index in range(shards)]
+        self._shards = [Shard(one, node_id, self) for one in commands]
+        self._publishers = [Publisher(one) for one in commands]
+        self._members: Members | None = None
+
+    def serve(self, members: Members) -> None:
+        """Hand over to ``members`` what comes. Before :meth:`start`."""
+        self._members = members
+
+    async def start(self) -> None:
+        """Return when this node hears the bus. Raises Unavailable if it does not within ten seconds."""
+        for shard, publisher in zip(self._shards, self._publishers, strict=True):
+            self._tasks.start(shard.run(), name=f"bus: shard {shard.index}")
+            self._tasks.start(publisher.run(), name=f"bus: publisher of shard {shard.index}")
+        try:
+            async with asyncio.timeout(START_S):
+                for shard in self._shards:
+                    await shard.ready()
+        except (TimeoutError, Down, Refused) as error:
+            raise Unavailable(f"Nothing is heard over Redis after {START_S:.0f} s.") from error
+
+    async def flushed(self) -> None:
+        """Wait until what was published is in Redis. Raises TimeoutError."""
+        async with asyncio.timeout(FLUSH_S):
+            for publisher in self._publishers:
+                await publisher.flushed()
+
+    def close(self) -> None:
+        """Close the links for commands; those for messages end with the tasks."""
+        for shard in self._shards:
+            shard.commands.close()
+
+    async def check(self) -> None:
+        """Readiness: raises if this node has not heard its own markers for five seconds."""
+        now = asyncio.get_running_loop().time()
+        for shard in self._shards:
+            if (silent_s := now - shard.heard_at) > DEAF_S:
+                raise ConnectionError(f"nothing heard over shard {shard.index} for {silent_s:.0f} s")
+
+    # ---------------------------------------------------------------- out
+
+    def emit(self, delivery: Delivery) -> None:
+        """Publish an event to each of its rooms. Never blocks and never raises. A member of several gets it once."""
+        volatile, packed = delivery.volatile, delivery.packed()
+        for place, room in enumerate(delivery.rooms):
+            # A connection that is in an earlier room too has got it there.
+            self._publish(room, _pack((EVENT, delivery.rooms[:place], *packed)), kept=not volatile)
+        if volatile and self._members is not None:
+            self._members.deliver(delivery)
+
+    def command(self, room: RoomName, name: str, *arguments: Any) -> None:
+        """Have every node that has members in a room do something with them, this one included, in its order."""
+        self._publish(room, _pack((COMMAND, name, arguments)), kept=True)
+
+    def _publish(self, room: RoomName, event: bytes, *, kept: bool) -> None:
+        place = self._place(room)
+        if not kept:
+            event = self._shards[place].ephemeral(event)
+        self._publishers[place].publish(Outgoing(room, event, new_message_id() if kept else None))
+
+    # ---------------------------------------------------------------- rooms
+
+    async def follow(self, room: RoomName) -> None:
+        """Follow a room: on return everything that is published to it comes. Harmless if it is followed already.
+
+        Raises Unavailable if Redis does not answer.
+        """
+        try:
+            await self._shards[self._place(room)].follow(room)
+        except Down as error:
+            raise Unavailable from error
+
+    def leave(self, room: RoomName) -> None:
+        """Follow a room no more."""
+        self._shards[self._place(room)].leave(room)
+
+    def _place(self, room: RoomName) -> int:
+        return zlib.crc32(room.encode()) % len(self._shards) if len(self._shards) > 1 else 0
+
+    # ---------------------------------------------------------------- in
+
+    def moved(self, shard: Shard) -> None:
+        """See hub.cluster.shard.Audience."""
+
+    def deliver(self, room: str, event: bytes, *, kept: bool) -> None:
+        """See hub.cluster.shard.Audience."""
+        if self._members is None:
+            return
+        try:
+            kind, *content = _unpack(event)
+            if kind == COMMAND:
+                self._members.command(RoomName(room), *content)
+                return
+            others, name, text, payload, skip, volatile = content
+            self._members.deliver(Delivery([RoomName(room)], name, text, payload, skip, volatile, others))
+        except Exception:
+            log.exception("what another node said is not understood: is it of another version?")
+
+    def missed(self, shard: Shard, room: str | None) -> None:
+        """See hub.cluster.shard.Audience."""
+        if self._members is not None:
+            self._members.missed(None if room is None else [RoomName(room)])
+
+    def told(self, message: bytes) -> None:
+        """See hub.cluster.shard.Audience. Nodes have nothing to say to one another yet."""

@@ -1,0 +1,114 @@
+#!lua name=sparkle_hub_1
+-- The order of events: what must happen at once on one shard. Every key and channel carries the shard's hash tag, so all
+-- of them are in one slot of a Redis Cluster.
+--
+--   {sK}:head       hash: base, seq, run. base is the epoch, and the first number of it: the time, in microseconds
+--   {sK}:last       hash: room -> number of the last event of the room
+--   {sK}:x:<room>   stream, ids <number>-0. e: the event, v: number of the one before it in the room, m: id of the message
+--   {sK}:c:<room>   channel of a room
+--   {sK}:n:<node>   channel of a node
+--
+-- The numbers are near 2^51. tostring() would write them as 1.7e+15.
+
+local function text(number)
+  return string.format('%.0f', number)
+end
+
+-- Run on every new connection, before any other command: is this still the data that positions refer to?
+-- KEYS head; ARGV run id of the server, whether every answered write is on its disk ("1"). Gives base and seq.
+local function attach(keys, args)
+  local head = redis.call('HMGET', keys[1], 'base', 'seq', 'run')
+  local time = redis.call('TIME')
+  local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
+  if not head[1] then
+    redis.call('HSET', keys[1], 'base', text(now), 'seq', text(now), 'run', args[1])
+  elseif head[3] ~= args[1] then
+    redis.call('HSET', keys[1], 'run', args[1])
+    if args[2] ~= '1' then
+      -- Another process serves this data, and its end may be missing. Its numbers would be given once more, and nodes
+      -- would take new events for old ones. So a new epoch begins, above every number that was given.
+      local base = text(math.max(now, tonumber(head[2]) + 1048576))
+      redis.call('HSET', keys[1], 'base', base, 'seq', base)
+    end
+  end
+  return redis.call('HMGET', keys[1], 'base', 'seq')
+end
+
+-- KEYS head last stream; ARGV channel, room, event, entries kept, ms kept, message id, number known before the first try
+-- (empty on the first try). Gives the event's number, the same one however often it is called.
+local function publish(keys, args)
+  if redis.call('HEXISTS', keys[1], 'base') == 0 then
+    return redis.error_reply('NOHEAD attach first')
+  end
+  if args[7] ~= '' then
+    for _, entry in ipairs(redis.call('XRANGE', keys[3], '(' .. args[7] .. '-0', '+')) do
+      if entry[2][6] == args[6] then
+        return string.match(entry[1], '^%d+')
+      end
+    end
+  end
+  local number = text(redis.call('HINCRBY', keys[1], 'seq', 1))
+  local before = redis.call('HGET', keys[2], args[2]) or '0'
+  redis.call('HSET', keys[2], args[2], number)
+  redis.call('XADD', keys[3], 'MAXLEN', '~', args[4], number .. '-0', 'e', args[3], 'v', before, 'm', args[6])
+  redis.call('PEXPIRE', keys[3], args[5])
+  redis.call('SPUBLISH', args[1], 'E' .. number .. ' ' .. before .. '\n' .. args[3])
+  return number
+end
+
+-- An event of these rooms was given up: their members have to be told. A number without an event breaks the chain of
+-- each room, which every node finds by itself, now or when somebody resumes.
+-- KEYS head last; ARGV (channel, room)...
+local function give_up(keys, args)
+  if redis.call('HEXISTS', keys[1], 'base') == 0 then
+    return redis.error_reply('NOHEAD attach first')
+  end
+  for i = 1, #args, 2 do
+    local number = text(redis.call('HINCRBY', keys[1], 'seq', 1))
+    local before = redis.call('HGET', keys[2], args[i + 1]) or '0'
+    redis.call('HSET', keys[2], args[i + 1], number)
+    redis.call('SPUBLISH', args[i], 'E' .. number .. ' ' .. number .. '\n')
+  end
+  return 'OK'
+end
+
+-- A marker: where the shard and some rooms stand, in the order of the messages.
+-- KEYS head last; ARGV channel of the node, token, rooms... Gives base and seq.
+local function mark(keys, args)
+  local head = redis.call('HMGET', keys[1], 'base', 'seq')
+  if not head[1] then
+    return redis.error_reply('NOHEAD attach first')
+  end
+  local said = {'M' .. head[1], head[2], args[2]}
+  for i = 3, #args do
+    said[#said + 1] = args[i]
+    said[#said + 1] = redis.call('HGET', keys[2], args[i]) or '0'
+  end
+  redis.call('SPUBLISH', args[1], table.concat(said, '\n'))
+  return head
+end
+
+-- KEYS head last stream...; ARGV limit, (room, number)... An empty number asks only where the room stands.
+-- Gives base, seq, and for each room its last number and the entries above the given one, all of one moment.
+local function read(keys, args)
+  local head = redis.call('HMGET', keys[1], 'base', 'seq')
+  if not head[1] then
+    return redis.error_reply('NOHEAD attach first')
+  end
+  local found = {head[1], head[2]}
+  for i = 3, #keys do
+    local room, above = args[2 * i - 4], args[2 * i - 3]
+    local entries = {}
+    if above ~= '' then
+      entries = redis.call('XRANGE', keys[i], '(' .. above .. '-0', '+', 'COUNT', args[1])
+    end
+    found[#found + 1] = {redis.call('HGET', keys[2], room) or '0', entries}
+  end
+  return found
+end
+
+redis.register_function('sparkle1_attach', attach)
+redis.register_function('sparkle1_publish', publish)
+redis.register_function('sparkle1_give_up', give_up)
+redis.register_function('sparkle1_mark', mark)
+redis.register_function('sparkle1_read', read)

@@ -1,0 +1,163 @@
+"""Publishing to one shard: in order, each event once, nothing given up without a word."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections import deque
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from hub.cluster.link import Down, Refused, Reply, Word
+from hub.cluster.shard_commands import AGAIN_S, KEPT_EVENTS, KEPT_MS, ShardCommands
+
+log = logging.getLogger(__name__)
+
+MAX_WAITING_BYTES: Final = 32 << 20
+"""Of events that wait for Redis. Beyond it the oldest are given up, and the members of their rooms are told."""
+MAX_BATCH: Final = 200
+"""Sent without waiting for the replies."""
+SPACING_S: Final = 0.001
+"""Between two batches. What comes after a pause goes at once; a stream of events is worth a millisecond of waiting,
+since a write for each of them would cost more than all the rest of publishing."""
+
+
+class Outgoing(NamedTuple):
+    """An event to publish to a room. Without an id it is ephemeral: nobody keeps it, and no try is repeated."""
+
+    room: str
+    event: bytes
+    message_id: str | None
+
+
+def new_message_id() -> str:
+    """What a repeated try is recognised by."""
+    return os.urandom(12).hex()
+
+
+class Publisher:
+    """A queue to one shard. ``publish`` never blocks and never raises.
+
+    Events of this node arrive in the order of the calls. A kept event whose reply was lost is published again only if
+    it is not in its room's stream. One that had to be given up breaks the chain of its room, so that every node, and
+    everybody who resumes, finds that something is missing.
+    """
+
+    def __init__(self, commands: ShardCommands) -> None:
+        self._commands = commands
+        self._waiting: deque[Outgoing] = deque()
+        self._waiting_bytes = 0
+        self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._broken: set[str] = set()
+        """Rooms of which an event was given up, and whose members do not know it yet."""
+        self._seen = 0
+        """The highest number that a reply has shown."""
+        self.given_up = 0
+        """Kept events given up, since the start."""
+
+    def publish(self, outgoing: Outgoing) -> None:
+        """Queue an event."""
+        self._waiting.append(outgoing)
+        self._waiting_bytes += len(outgoing.event)
+        while self._is_full and len(self._waiting) > 1:
+            self._give_up(self._take())
+        self._wake.set()
+        self._idle.clear()
+
+    @property
+    def _is_full(self) -> bool:
+        return self._waiting_bytes > MAX_WAITING_BYTES
+
+    def _take(self) -> Outgoing:
+        outgoing = self._waiting.popleft()
+        self._waiting_bytes -= len(outgoing.event)
+        return outgoing
+
+    async def flushed(self) -> None:
+        """Wait until everything that was published is in Redis, or given up."""
+        await self._idle.wait()
+
+    async def run(self) -> None:
+        """Publish for ever."""
+        try:
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                while self._waiting or self._broken:
+                    await self._next()
+                    await asyncio.sleep(SPACING_S)
+                self._idle.set()
+        finally:
+            self._commands.close()
+
+    async def _next(self) -> None:
+        batch, above = [self._take() for _ in range(min(MAX_BATCH, len(self._waiting)))], self._seen
+        try:
+            await self._tell_broken()
+            done = await self._send(batch)
+        except (Down, Refused) as error:
+            self._failed(error)
+            done = 0
+        left = [outgoing for outgoing in batch[done:] if outgoing.message_id is not None]
+        for outgoing in left:
+            await self._repeat(outgoing, above)
+
+    async def _send(self, batch: Sequence[Outgoing]) -> int:
+        """Publish without waiting in between. Returns how many have arrived; the others may have, in their order."""
+        link = await self._commands.link()
+        replies = await link.call_many([self._command(outgoing) for outgoing in batch])
+        for done, reply in enumerate(replies):
+            if isinstance(reply, Exception):
+                self._failed(reply)
+                return done
+            self._saw(reply)
+        return len(batch)
+
+    async def _repeat(self, outgoing: Outgoing, above: int) -> None:
+        """Publish what may have arrived before, unless it is found above a number that was known before the try."""
+        while True:
+            try:
+                link = await self._commands.link()
+                self._saw(await link.call(*self._command(outgoing, above)))
+            except (Down, Refused) as error:
+                self._failed(error)
+                if self._is_full:
+                    self._give_up(outgoing)
+                    return
+                await asyncio.sleep(AGAIN_S)
+            else:
+                return
+
+    def _failed(self, error: Exception) -> None:
+        log.warning("an event was not published on shard %d yet: %s", self._commands.index, error)
+        if isinstance(error, Refused):
+            self._commands.is_worth_another_try(error)
+
+    def _command(self, outgoing: Outgoing, above: int | None = None) -> tuple[Word, ...]:
+        """What publishes it; with ``above``, unless its room's stream has it above that number."""
+        to, (room, event, message_id) = self._commands, outgoing
+        if message_id is None:
+            return "SPUBLISH", to.channel(room), event
+        keys, known = (to.head, to.last, to.stream(room)), "" if above is None else above
+        arguments = (to.channel(room), room, event, KEPT_EVENTS, KEPT_MS, message_id, known)
+        return "FCALL", "sparkle1_publish", len(keys), *keys, *arguments
+
+    def _saw(self, reply: Reply) -> None:
+        if isinstance(reply, bytes):
+            self._seen = max(self._seen, int(reply))
+
+    def _give_up(self, outgoing: Outgoing) -> None:
+        if outgoing.message_id is not None:
+            self.given_up += 1
+            self._broken.add(outgoing.room)
+
+    async def _tell_broken(self) -> None:
+        if not self._broken:
+            return
+        rooms = sorted(self._broken)
+        places = [word for room in rooms for word in (self._commands.channel(room), room)]
+        await self._commands.function("sparkle1_give_up", [self._commands.head, self._commands.last], *places)
+        self._broken.difference_update(rooms)

@@ -1,0 +1,425 @@
+"""One shard as a node sees it: a position in its order, the rooms that are followed, holes filled before what follows.
+
+Everything that Redis publishes on the shard comes over one link and is taken in one order. While something has to be
+read the link is held. So the position never passes an event that has not been delivered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final, Protocol
+
+import hiredis
+
+from hub.cluster.chain import is_complete
+from hub.cluster.link import Down, Link, Refused
+from hub.cluster.shard_commands import AGAIN_S, RoomRead, ShardCommands
+
+log = logging.getLogger(__name__)
+
+BEAT_S: Final = 1.0
+"""Between two markers: each shows that this node hears, and audits where some rooms stand."""
+AUDITED: Final = 500
+"""Rooms that one marker audits, in turn. There may be 30 000, two for every connection: to ask for all of them each
+second would take 15 ms of Redis and 30 of this node. A hole that no later event of its room shows is very rare."""
+MARK_S: Final = 2.0
+"""Longest way of a marker. Redis closes subscribers whose output buffer overflows; a broken link may stay silent."""
+NOWHERE: Final = -1
+FOLLOW_S: Final = 5.0
+"""Longest wait until a room is followed."""
+
+
+class Audience(Protocol):
+    """Who gets what comes over a shard. Called in its order, outside any task; must neither block nor raise."""
+
+    def moved(self, shard: Shard) -> None:
+        """The position has changed."""
+        ...
+
+    def deliver(self, room: str, event: bytes, *, kept: bool) -> None:
+        """An event of a room, once. After a kept one the position is that of the event."""
+        ...
+
+    def missed(self, shard: Shard, room: str | None) -> None:
+        """Events of a room are lost for this node; ``None``: the epoch has ended, for all rooms and all positions."""
+        ...
+
+    def told(self, message: bytes) -> None:
+        """Another node has something to say to this one."""
+        ...
+
+
+class Shard:
+    """Follows rooms on one shard, for as long as :meth:`run` runs."""
+
+    def __init__(self, commands: ShardCommands, node_id: str, audience: Audience) -> None:
+        self.commands = commands
+        self.index = commands.index
+        self.position = 0
+        """Every event of a followed room up to this number has been delivered."""
+        self.base = 0
+        """The epoch: positions below it mean nothing any more."""
+        self._node_id = node_id
+        self._node_channel = commands.node_channel(node_id)
+        self._audience = audience
+        self._rooms: dict[str, int] = {}
+        """The rooms that are followed, and the number of the last event of each; NOWHERE until it is anchored."""
+        self._waiters: dict[str, list[asyncio.Future[None]]] = {}
+        """Who waits until a room is anchored."""
+        self._own = b"V%b\n" % node_id.encode()
+        self._link: Link | None = None
+        self._filling: asyncio.Task[None] | None = None
+        self._to_anchor: set[str] = set()
+        self._anchoring: asyncio.Task[None] | None = None
+        self._up = asyncio.Event()
+        self._audit: Iterator[str] = iter(())
+        """The rooms whose turn to be audited has not come yet."""
+        self._marks: dict[str, asyncio.Future[None]] = {}
+        self._tokens = itertools.count(1)
+        self._unsubscribed: Counter[str] = Counter()
+        """Channels that we left ourselves: Redis Cluster says the same of channels whose slot has moved away."""
+        self.heard_at = 0.0
+        """When the last marker came, in the time of the loop."""
+        self.counts: Counter[str] = Counter()
+        """How often something rare has happened."""
+
+    # ---------------------------------------------------------------- the link
+
+    async def run(self) -> None:
+        """Follow for ever, over a new link whenever one breaks. Whatever it was, the next is set up from the start."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._beat())
+            while True:
+                try:
+                    await self._listen()
+                except (Down, Refused) as error:
+                    log.warning("the events of shard %d do not come: %s", self.index, error)
+                except Exception:
+                    log.exception("the link of shard %d", self.index)
+                self.counts["links lost"] += 1
+                await asyncio.sleep(AGAIN_S)
+
+    async def _listen(self) -> None:
+        """Subscribe to everything, read what was missed meanwhile, and take messages until the link breaks."""
+        link = await Link.open(await self.commands.locate())
+        gone = asyncio.Event()
+        link.lost = gone.set
+        self._unsubscribed.clear()
+        try:
+            await self._subscribe(link)
+            # Subscribed first and read after that: nothing can fall between.
+            await self._fill()
+            self._up.set()
+            link.release()
+            await gone.wait()
+        finally:
+            self._up.clear()
+            self._link = None
+            link.close()
+            if self._filling is not None:
+                self._filling.cancel()
+                self._filling = None
+        raise Down("the link broke")
+
+    async def _subscribe(self, link: Link) -> None:
+        """Return when Redis has confirmed all. Messages that come before wait: the link is held at the last one."""
+        missing = {self._node_channel, *(self.commands.channel(room) for room in self._rooms)}
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        early: list[Any] = []
+
+        def confirm(reply: Any) -> None:
+            if isinstance(reply, hiredis.ReplyError):
+                done.set_exception(Refused(str(reply)))
+            elif reply[0] == b"ssubscribe" and (channel := reply[1].decode()) in missing:
+                missing.discard(channel)
+                if not missing and not done.done():
+                    link.hold()
+                    link.listen(self._on_reply)
+                    done.set_result(None)
+            else:
+                early.append(reply)
+
+        link.listen(confirm)
+        for channel in list(missing):
+            link.send("SSUBSCRIBE", channel)
+        self._link = link  # from here on follow() subscribes on it by itself
+        async with asyncio.timeout(FOLLOW_S):
+            await done
+        link.put_first(early)
+
+    def _on_reply(self, reply: Any) -> None:
+        if isinstance(reply, hiredis.ReplyError):
+            log.warning("shard %d: %s", self.index, reply)  # MOVED and the like
+            self._break()
+            return
+        kind, channel, data = reply[0], reply[1].decode(), reply[2]
+        if kind == b"smessage":
+            self._on_message(channel, data)
+        elif kind == b"ssubscribe":
+            if (room := self.commands.room_of(channel)) is not None:
+                self._anchor_soon(room)
+        elif kind == b"sunsubscribe":
+            if not self._unsubscribed[channel]:
+                log.warning("shard %d has moved to another server", self.index)
+                self._break()
+            else:
+                self._unsubscribed[channel] -= 1
+
+    def _break(self) -> None:
+        if self._link is not None:
+            self._link.close()
+        self.commands.close()
+
+    # ---------------------------------------------------------------- what comes
+
+    def _on_message(self, channel: str, data: bytes) -> None:
+        kind = data[:1]
+        if kind == b"V":
+            room = self.commands.room_of(channel)
+            # What is ephemeral was served here before it was published.
+            if room in self._rooms and not data.startswith(self._own):
+                self._audience.deliver(room, data[data.index(b"\n") + 1 :], kept=False)
+        elif kind == b"E":
+            self._on_event(self.commands.room_of(channel) or "", data)
+        elif kind == b"M":
+            self._on_marker(data)
+        else:
+            self._audience.told(data)
+
+    def _on_event(self, room: str, data: bytes) -> None:
+        """``E<number> <number before it>\n<event>``."""
+        stop = data.index(b"\n")
+        number, before = map(int, data[1:stop].split(b" "))
+        last = self._rooms.get(room, NOWHERE)
+        if last == NOWHERE:
+            self._move(number)
+        elif number <= last:
+            return  # it came by a fill already
+        elif before != last:
+            self.counts["holes"] += 1
+            self._fill_soon()
+        else:
+            self._take(room, number, data[stop + 1 :])
+
+    def _on_marker(self, data: bytes) -> None:
+        """``M<base>\n<head>\n<token>`` and, for some rooms, name and last number. In the order of the events."""
+        base, head, token, *rooms = data[1:].decode().split("\n")
+        stand = {room: int(last) for room, last in zip(rooms[::2], rooms[1::2], strict=True) if room in self._rooms}
+        if int(base) != self.base or any(NOWHERE < self._rooms[room] < last for room, last in stand.items()):
+            # A marker keeps the order, so what has not come before it is lost, and not late.
+            self.counts["silent holes"] += 1
+            self._fill_soon(then=lambda: self._arrived(token))
+            return
+        for room, last in stand.items():
+            self._anchored(room, last)
+        self._move(int(head))
+        self._arrived(token)
+
+    def ephemeral(self, event: bytes) -> bytes:
+        """What to publish of an event that was served here already."""
+        return self._own + event
+
+    def _arrived(self, token: str) -> None:
+        self.heard_at = asyncio.get_running_loop().time()
+        mark = self._marks.pop(token, None)
+        if mark is not None and not mark.done():
+            mark.set_result(None)
+
+    def _move(self, number: int) -> None:
+        if number > self.position:
+            self.position = number
+            self._audience.moved(self)
+
+    def _take(self, room: str, number: int, event: bytes) -> None:
+        if room in self._rooms:  # nobody may have waited for the end of a fill
+            self._rooms[room] = number
+        self._move(number)
+        self._audience.deliver(room, event, kept=True)
+
+    # ---------------------------------------------------------------- holes
+
+    def _fill_soon(self, then: Callable[[], None] | None = None) -> None:
+        """Hold the link, read what is missing, and go on."""
+        link = self._link
+        if link is None:
+            return
+        link.hold()
+
+        async def fill() -> None:
+            try:
+                await self._fill()
+            except (Down, Refused) as error:
+                log.warning("a hole on shard %d is not filled: %s", self.index, error)
+                self._break()
+            else:
+                if then is not None:
+                    then()
+                link.release()
+
+        self._filling = asyncio.get_running_loop().create_task(fill(), name="fill")
+
+    async def _fill(self) -> None:
+        """Bring all rooms of the shard to one moment: filling only one would move the position past others' holes."""
+        asked = list(self._rooms.items())
+        read = await self.commands.read([(room, None if last == NOWHERE else last) for room, last in asked])
+        found = {room: one for (room, _), one in zip(asked, read.rooms, strict=True) if room in self._rooms}
+        if read.base == self.base:
+            self._apply(found)
+        else:
+            had_one, self.base = bool(self.base), read.base
+            for room, one in found.items():
+                self._rooms[room] = NOWHERE
+                self._anchored(room, one.last)
+            if had_one:
+                self.counts["epochs"] += 1
+                self._audience.missed(self, None)
+        self._move(read.head)
+
+    def _apply(self, found: Mapping[str, RoomRead]) -> None:
+        missing: list[tuple[int, str, bytes]] = []
+        for room, one in found.items():
+            last = self._rooms[room]
+            if last == NOWHERE:
+                self._anchored(room, one.last)
+            elif is_complete(last, one.last, one.entries):
+                missing += [(entry.number, room, entry.event) for entry in one.entries if entry.number > last]
+            else:
+                self.counts["rooms missed"] += 1
+                self._rooms[room] = one.last
+                self._audience.missed(self, room)
+        for number, room, event in sorted(missing):
+            self.counts["events filled"] += 1
+            self._take(room, number, event)
+
+    # ---------------------------------------------------------------- positions
+
+    async def mark(self, rooms: Sequence[str] = ()) -> int:
+        """Send a marker and wait for it. The position is then at least the head, which is returned. Raises Down."""
+        token = str(next(self._tokens))
+        mark = self._marks[token] = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(MARK_S):
+                head = await self.commands.mark(self._node_id, token, rooms, within_s=MARK_S)
+                await mark
+        except TimeoutError:
+            raise Down("a marker does not come") from None
+        finally:
+            self._marks.pop(token, None)
+        return head
+
+    async def ready(self) -> None:
+        """Wait until this node hears the shard. Raises Down or Refused."""
+        await self._up.wait()
+        await self.mark()
+
+    async def catch_up(self, number: int, within_s: float = FOLLOW_S) -> bool:
+        """Wait until the position has reached a number. False: it is none that the shard has given.
+
+        Raises Down if the events do not come.
+        """
+        try:
+            async with asyncio.timeout(within_s):
+                while self.position < number:
+                    await self._up.wait()
+                    try:
+                        head = await self.mark()
+                    except Down:
+                        await asyncio.sleep(AGAIN_S)
+                        continue
+                    if head < number:
+                        return False
+        except TimeoutError:
+            raise Down("the events do not come") from None
+        return True
+
+    async def _beat(self) -> None:
+        """A canary, an audit of every room's last number, and a fresh position for an idle shard."""
+        misses = 0
+        while True:
+            await asyncio.sleep(BEAT_S)
+            if not self._up.is_set():
+                continue
+            try:
+                await self.mark(self._next_to_audit())
+                misses = 0
+            except (Down, Refused):
+                misses += 1
+                if misses >= 2:
+                    self.counts["deaf"] += 1
+                    misses = 0
+                    self._break()
+
+    def _next_to_audit(self) -> list[str]:
+        rooms = list(itertools.islice(self._audit, AUDITED))
+        if len(rooms) < AUDITED:
+            self._audit = iter(list(self._rooms))
+        return [room for room in rooms if self._rooms.get(room, NOWHERE) != NOWHERE]
+
+    # ---------------------------------------------------------------- rooms
+
+    async def follow(self, room: str) -> None:
+        """Follow a room: on return everything of it above the position will come. Harmless if it is followed already.
+
+        Raises Down if Redis does not confirm it; the room is still followed then, unless it is left.
+        """
+        if room not in self._rooms:
+            self._rooms[room] = NOWHERE
+            self._say("SSUBSCRIBE", room)
+        if self._rooms[room] != NOWHERE:
+            return
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.setdefault(room, []).append(waiter)
+        try:
+            async with asyncio.timeout(FOLLOW_S):
+                await waiter
+        except TimeoutError:
+            raise Down(f"the room {room} is not followed yet") from None
+
+    def leave(self, room: str) -> None:
+        """Follow a room no more."""
+        if self._rooms.pop(room, None) is not None:
+            self._wake(room)
+            if self._say("SUNSUBSCRIBE", room):
+                self._unsubscribed[self.commands.channel(room)] += 1
+
+    def _anchored(self, room: str, last: int) -> None:
+        """Everything of a room above ``last`` comes from now on."""
+        if self._rooms[room] == NOWHERE:
+            self._rooms[room] = last
+            self._wake(room)
+
+    def _wake(self, room: str) -> None:
+        for waiter in self._waiters.pop(room, ()):
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def _say(self, command: str, room: str) -> bool:
+        """Whether it was said; without a link the next one subscribes, and anchors, by itself."""
+        if self._link is None or self._link.closed:
+            return False
+        self._link.send(command, self.commands.channel(room))
+        return True
+
+    def _anchor_soon(self, name: str) -> None:
+        """Have a marker say where a room stands, one for all whose subscriptions are confirmed by then."""
+        self._to_anchor.add(name)
+        if self._anchoring is None:
+            self._anchoring = asyncio.get_running_loop().create_task(self._anchor(), name="anchor")
+
+    async def _anchor(self) -> None:
+        try:
+            while self._to_anchor and self._up.is_set():  # a new link anchors everything by itself
+                names = [name for name in self._to_anchor if self._rooms.get(name) == NOWHERE]
+                self._to_anchor.clear()
+                try:
+                    if names:
+                        await self.mark(names)
+                except (Down, Refused):
+                    self._to_anchor.update(names)
+                    await asyncio.sleep(AGAIN_S)
+        finally:
+            self._anchoring = None

@@ -1,0 +1,158 @@
+"""What is asked of one shard: its functions, over a link that is attached first."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from hub.cluster.address import RedisAddress
+from hub.cluster.chain import Entry
+from hub.cluster.link import Down, Link, Refused, Word
+
+SOURCE: Final = (Path(__file__).parent / "functions.lua").read_text()
+AGAIN_S: Final = 0.05
+"""Between two tries."""
+READ_LIMIT: Final = 2000
+"""Events of one room that are read at once. Whoever has missed more is told."""
+KEPT_EVENTS: Final = 10_000
+"""Of a room, about: XADD trims whole nodes of the stream."""
+KEPT_MS: Final = 5 * 60_000
+"""How long a room's events are kept after its last one: more than twice the time in which a client may come back."""
+
+FORGOTTEN: Final = ("NOHEAD", "Function not found", "LOADING")
+"""In the errors of a server that lost its data or is reading it: after a new link, and so a new attach, it serves."""
+
+Locate = Callable[[], Awaitable[RedisAddress]]
+"""Finds the server that has a shard."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoomRead:
+    """What was read of a room: the number of its last event, and the entries above the number asked for."""
+
+    last: int
+    entries: Sequence[Entry]
+
+
+@dataclass(frozen=True, slots=True)
+class ShardRead:
+    """What was read of a shard, of one moment."""
+
+    base: int
+    head: int
+    rooms: Sequence[RoomRead]
+
+
+class ShardCommands:
+    """Commands on one shard. They are repeated until they have run, or the time is up; each may run twice.
+
+    The link is opened when it is needed, and again after it broke.
+    """
+
+    def __init__(self, index: int, locate: Locate, *, durable: bool = False) -> None:
+        """``durable``: the server has every write on its disk before it answers, so nothing is lost when it dies."""
+        self.index = index
+        self.tag = f"{{s{index}}}"
+        self.head, self.last = f"{self.tag}:head", f"{self.tag}:last"
+        self.locate = locate
+        self._durable = durable
+        self._link: Link | None = None
+        self._opening = asyncio.Lock()
+
+    def stream(self, room: str) -> str:
+        """The key of a room's events."""
+        return f"{self.tag}:x:{room}"
+
+    def channel(self, room: str) -> str:
+        """Where a room's events are published."""
+        return f"{self.tag}:c:{room}"
+
+    def node_channel(self, node_id: str) -> str:
+        """Where a node gets what is for it alone."""
+        return f"{self.tag}:n:{node_id}"
+
+    def room_of(self, channel: str) -> str | None:
+        """The room of a channel; ``None`` for a node's."""
+        kind, _, name = channel.removeprefix(f"{self.tag}:").partition(":")
+        return name if kind == "c" else None
+
+    async def link(self) -> Link:
+        """The link, attached. Raises Down or Refused."""
+        if self._link is None or self._link.closed:
+            async with self._opening:
+                if self._link is None or self._link.closed:
+                    self._link = await self._attached()
+        return self._link
+
+    async def _attached(self) -> Link:
+        link = await Link.open(await self.locate())
+        try:
+            await self._attach(link)
+        except BaseException:
+            link.close()
+            raise
+        return link
+
+    async def _attach(self, link: Link) -> None:
+        """Before anything else on a connection: does this server still hold the epoch that is known?"""
+        info: bytes = await link.call("INFO", "server")
+        run = next(line.partition(b":")[2].strip() for line in info.splitlines() if line.startswith(b"run_id:"))
+        attach: tuple[Word, ...] = ("FCALL", "sparkle1_attach", 1, self.head, run, int(self._durable))
+        try:
+            await link.call(*attach)
+        except Refused as error:
+            if "not found" not in str(error):
+                raise
+            await link.call("FUNCTION", "LOAD", "REPLACE", SOURCE)
+            await link.call(*attach)
+
+    async def function(self, name: str, keys: Sequence[str], *arguments: Word, within_s: float = 5.0) -> Any:
+        """The reply of a function that may run twice. Raises Down when the time is up, and Refused."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + within_s
+        while True:
+            try:
+                return await (await self.link()).call("FCALL", name, len(keys), *keys, *arguments)
+            except Refused as error:
+                if not self.is_worth_another_try(error) or loop.time() > end:
+                    raise
+            except Down:
+                if loop.time() > end:
+                    raise
+            await asyncio.sleep(AGAIN_S)
+
+    def is_worth_another_try(self, error: Refused) -> bool:
+        """Whether the server has lost or is still reading its data: a new link, and so a new attach, will help."""
+        if any(word in str(error) for word in FORGOTTEN):
+            self.close()
+            return True
+        return False
+
+    def close(self) -> None:
+        """Close the link; the next command opens another."""
+        if self._link is not None:
+            self._link.close()
+
+    async def mark(self, node_id: str, token: str, rooms: Sequence[str] = (), within_s: float = 5.0) -> int:
+        """Have a marker sent to a node's channel, in the order of the messages. Returns the head at that moment."""
+        keys = [self.head, self.last]
+        _, head = await self.function(
+            "sparkle1_mark", keys, self.node_channel(node_id), token, *rooms, within_s=within_s
+        )
+        return int(head)
+
+    async def read(self, wanted: Sequence[tuple[str, int | None]], within_s: float = 5.0) -> ShardRead:
+        """Rooms, each with the number above which its events are wanted, ``None`` for only where it stands."""
+        keys = [self.head, self.last, *(self.stream(room) for room, _ in wanted)]
+        asked = itertools.chain.from_iterable((room, "" if above is None else above) for room, above in wanted)
+        base, head, *rooms = await self.function("sparkle1_read", keys, READ_LIMIT, *asked, within_s=within_s)
+        return ShardRead(int(base), int(head), [RoomRead(int(last), _entries(found)) for last, found in rooms])
+
+
+def _entries(found: Sequence[tuple[bytes, Sequence[bytes]]]) -> list[Entry]:
+    """``e`` the event, ``v`` the number before it, ``m`` the id of its message, in this order."""
+    return [Entry(int(id.partition(b"-")[0]), int(fields[3]), fields[1]) for id, fields in found]
