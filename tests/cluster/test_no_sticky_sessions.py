@@ -9,7 +9,6 @@ import time
 from urllib.parse import urlsplit
 
 import aiohttp
-import pytest
 
 from tests.support.hub_process import HubProcess, Node
 from tests.support.raw_client import Client
@@ -22,12 +21,6 @@ from tests.support.wait import until
 AT_ONCE_S = 1.0
 LEASE_S = 6.0 + 1.0 + 1.0 + 1.0
 """What a lease lasts, how long an address is used without a look at it, the time between two looks, and a margin."""
-
-
-# A client that is ended while it connects leaves the socket to the collector (asyncio's sock_connect, cancelled).
-leaves_sockets = pytest.mark.filterwarnings(
-    r"ignore:Exception ignored in. <socket.socket \[closed\]:pytest.PytestUnraisableExceptionWarning"
-)
 
 
 def port_of(url: str) -> int:
@@ -47,7 +40,6 @@ async def passed_on(hub: HubProcess) -> float:
     return total
 
 
-@leaves_sockets
 async def test_fifty_polling_clients_of_python_work_through_a_balancer_that_knows_none(
     hub: HubProcess, rest: Rest
 ) -> None:
@@ -77,7 +69,6 @@ async def test_fifty_polling_clients_of_python_work_through_a_balancer_that_know
     assert await passed_on(hub) - before > 150, "half of at least 300 requests"
 
 
-@leaves_sockets
 async def test_a_client_of_python_upgrades_through_another_node(hub: HubProcess, rest: Rest) -> None:
     ada = await rest.sign_up("ada")
     for start in (0, 1):

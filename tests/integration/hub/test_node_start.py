@@ -67,6 +67,13 @@ def test_a_node_that_may_wait_starts_once_its_servers_answer(database_url: str, 
         program.line_with("listens on", 20)
 
 
+def status_of_refusal(target: str, **headers: str) -> int:
+    with pytest.raises(HTTPError) as refused:
+        urllib.request.urlopen(urllib.request.Request(target, headers=headers), timeout=5)
+    with refused.value as answer:
+        return answer.code
+
+
 def test_a_node_with_a_name_for_other_machines_publishes_it_and_lets_nobody_in_without_the_secret(
     database_url: str, redis_url: str, tmp_path: Path
 ) -> None:
@@ -83,13 +90,8 @@ def test_a_node_with_a_name_for_other_machines_publishes_it_and_lets_nobody_in_w
         assert is_ours(address.socket)
         folder = Path(address.socket).parent
         target = f"http://127.0.0.1:{address.port}/socket.io/?EIO=4&transport=polling&sid=unknown"
-        with pytest.raises(HTTPError) as refused:
-            urllib.request.urlopen(target, timeout=5)
-        assert refused.value.code == 403
-        known = urllib.request.Request(target, headers={SECRET: secret, CLIENT: "192.0.2.7 5"})
-        with pytest.raises(HTTPError) as unknown:
-            urllib.request.urlopen(known, timeout=5)
-        assert unknown.value.code == 400
+        assert status_of_refusal(target) == 403
+        assert status_of_refusal(target, **{SECRET: secret, CLIENT: "192.0.2.7 5"}) == 400
         program.send(signal.SIGTERM)
         assert program.end(15) == 0
     with redis.Redis.from_url(redis_url) as client:
