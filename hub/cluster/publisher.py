@@ -101,6 +101,7 @@ class Publisher:
         except (Down, Refused) as error:
             self._failed(error)
             done = 0
+            await asyncio.sleep(AGAIN_S)
         left = [outgoing for outgoing in batch[done:] if outgoing.message_id is not None]
         for outgoing in left:
             await self._repeat(outgoing, above)
@@ -157,7 +158,11 @@ class Publisher:
     async def _tell_broken(self) -> None:
         if not self._broken:
             return
-        rooms = sorted(self._broken)
-        places = [word for room in rooms for word in (self._commands.channel(room), room)]
-        await self._commands.function("sparkle1_give_up", [self._commands.head, self._commands.last], *places)
-        self._broken.difference_update(rooms)
+        # Taken first: an event that is given up meanwhile is one more that has to be told.
+        rooms, self._broken = self._broken, set()
+        places = [word for room in sorted(rooms) for word in (self._commands.channel(room), room)]
+        try:
+            await self._commands.function("sparkle1_give_up", [self._commands.head, self._commands.last], *places)
+        except BaseException:
+            self._broken |= rooms
+            raise

@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -224,6 +225,50 @@ async def test_an_event_that_had_to_be_given_up_is_told_to_the_members_of_its_ro
     assert two.heard.kept["hall"] == ["whole"]
     one.publish("lobby", "later")
     await until(lambda: two.heard.kept["lobby"][-1] == "later")
+
+
+async def test_when_telling_of_a_loss_has_failed_it_is_repeated_and_publishing_goes_on(
+    pair: list[ShardNode], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = pair
+    await two.follow("lobby")
+    monkeypatch.setattr("hub.cluster.publisher.MAX_WAITING_BYTES", 100)
+    function, failures = one.commands.function, iter([Down("the reply is lost")])
+
+    async def failing(name: str, *arguments: Any, **options: Any) -> Any:
+        if name == "sparkle1_give_up" and (failure := next(failures, None)) is not None:
+            raise failure
+        return await function(name, *arguments, **options)
+
+    monkeypatch.setattr(one.commands, "function", failing)
+    for number in range(11):
+        one.publish("lobby", f"{number:010}")
+    await until(lambda: two.heard.lost == ["lobby"])
+    one.publish("lobby", "later")
+    await until(lambda: two.heard.kept["lobby"][-1] == "later")
+
+
+async def test_an_event_given_up_while_another_loss_is_told_is_told_too(
+    pair: list[ShardNode], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = pair
+    await two.follow("lobby")
+    monkeypatch.setattr("hub.cluster.publisher.MAX_WAITING_BYTES", 100)
+    function = one.commands.function
+
+    async def slow(name: str, *arguments: Any, **options: Any) -> Any:
+        reply = await function(name, *arguments, **options)
+        if name == "sparkle1_give_up" and one.publisher.given_up == 1:
+            await until(lambda: two.heard.lost == ["lobby"])
+            for number in range(11, 22):
+                one.publish("lobby", f"{number:010}")
+        return reply
+
+    monkeypatch.setattr(one.commands, "function", slow)
+    for number in range(11):
+        one.publish("lobby", f"{number:010}")
+    await until(lambda: two.heard.lost == ["lobby", "lobby"])
+    assert one.publisher.given_up == 2
 
 
 async def test_a_node_that_hears_nothing_breaks_its_link_and_hears_again(
