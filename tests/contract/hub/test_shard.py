@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from hub.cluster.link import Down
+from hub.cluster.link import Down, Link, Word
+from hub.cluster.shard import FOLLOW_S, NOWHERE
 from tests.support.shards import ShardNode, shard_nodes
 from tests.support.wait import until
 
@@ -64,6 +65,44 @@ async def test_after_a_room_is_followed_all_that_is_published_comes(pair: list[S
     assert int(heard[0]) <= 26
 
 
+async def test_a_room_is_not_followed_before_redis_has_confirmed_it_whatever_is_read_or_marked_meanwhile(
+    pair: list[ShardNode], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = pair
+    await two.follow("lobby")
+    late: list[tuple[Word, ...]] = []
+    with monkeypatch.context() as slow:
+        slow.setattr(two.link, "send", lambda *command: late.append(command))
+        for room in ("lobby", "lobby", "hall"):
+            two.shard.leave(room)
+            following = asyncio.create_task(two.follow(room))
+            await until(partial(two.shard._rooms.get, room))
+        two.shard._fill_soon()
+        await two.shard.mark(["lobby", "hall"])
+        assert two.shard._rooms == {"lobby": NOWHERE, "hall": NOWHERE}
+        assert not following.done()
+    for command in late:
+        two.link.send(*command)
+    await following
+    one.publish("hall", "heard")
+    await one.publisher.flushed()
+    await two.shard.mark()
+    assert two.heard.kept == {"hall": ["heard"]}
+    assert two.shard.counts["holes"] + two.shard.counts["silent holes"] == 0
+
+
+async def test_of_rooms_that_were_left_nothing_stays_in_memory(pair: list[ShardNode]) -> None:
+    _, two = pair
+    await two.shard.ready()
+    for number in range(20):
+        await two.follow(f"room {number}")
+        two.shard.leave(f"room {number}")
+    await until(lambda: not two.shard._unsubscribed)
+    assert not two.shard._rooms
+    assert not two.shard._unconfirmed
+    assert not two.shard._waiters
+
+
 async def test_ephemeral_events_come_in_order_with_the_others_and_move_nothing(pair: list[ShardNode]) -> None:
     one, two = pair
     await two.follow("lobby")
@@ -94,6 +133,24 @@ async def test_what_was_published_while_the_link_was_broken_comes_before_the_res
     assert two.heard.kept["hall"] == [str(number) for number in range(3, 101, 3)]
     assert two.heard.lost == []
     assert two.shard.counts["links lost"] >= 1
+
+
+async def test_a_link_that_breaks_while_it_subscribes_is_followed_by_the_next_at_once(
+    pair: list[ShardNode], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, two = pair
+    await two.follow("lobby")
+    send, broken = Link.send, []
+
+    def breaking(link: Link, *command: Word) -> None:
+        send(link, *command)
+        if not broken:
+            broken.append(link)
+            asyncio.get_running_loop().call_soon(link.close)
+
+    monkeypatch.setattr(Link, "send", breaking)
+    two.link.close()
+    await until(lambda: broken and two.shard._up.is_set(), timeout_s=FOLLOW_S / 2)
 
 
 async def test_a_message_that_never_came_is_filled_by_the_next_and_for_all_rooms(pair: list[ShardNode]) -> None:
