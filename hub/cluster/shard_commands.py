@@ -62,6 +62,8 @@ class ShardCommands:
         self._durable = durable
         self._link: Link | None = None
         self._opening = asyncio.Lock()
+        self._before: tuple[bytes, int] | None = None
+        """The last link that served: the process at its other end, and its number there."""
 
     def stream(self, room: str) -> str:
         """The key of a room's events."""
@@ -101,6 +103,10 @@ class ShardCommands:
         """Before anything else on a connection: does this server still hold the epoch that is known?"""
         info: bytes = await link.call("INFO", "server")
         run = next(line.partition(b":")[2].strip() for line in info.splitlines() if line.startswith(b"run_id:"))
+        if self._before is not None and self._before[0] == run:
+            # TCP goes on sending what was written to a link that is closed here. What arrived after it was repeated
+            # over this link would run once more, so Redis must not listen to that link any more.
+            await link.call("CLIENT", "KILL", "ID", self._before[1])
         attach: tuple[Word, ...] = ("FCALL", "sparkle1_attach", 1, self.head, run, int(self._durable))
         try:
             await link.call(*attach)
@@ -109,6 +115,7 @@ class ShardCommands:
                 raise
             await link.call("FUNCTION", "LOAD", "REPLACE", SOURCE)
             await link.call(*attach)
+        self._before = run, int(await link.call("CLIENT", "ID"))
 
     async def function(self, name: str, keys: Sequence[str], *arguments: Word, within_s: float = 5.0) -> Any:
         """The reply of a function that may run twice. Raises Down when the time is up, and Refused."""

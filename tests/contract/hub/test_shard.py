@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 
 from hub.cluster.link import Down, Link, Word
 from hub.cluster.shard import FOLLOW_S, NOWHERE
+from tests.support.late_network import late_network
 from tests.support.shards import ShardNode, shard_nodes
 from tests.support.wait import until
 
@@ -71,19 +72,18 @@ async def test_a_room_is_not_followed_before_redis_has_confirmed_it_whatever_is_
     one, two = pair
     await two.follow("lobby")
     late: list[tuple[Word, ...]] = []
-    with monkeypatch.context() as slow:
-        slow.setattr(two.link, "send", lambda *command: late.append(command))
-        for room in ("lobby", "lobby", "hall"):
-            two.shard.leave(room)
-            following = asyncio.create_task(two.follow(room))
-            await until(partial(two.shard._rooms.get, room))
-        two.shard._fill_soon()
-        await two.shard.mark(["lobby", "hall"])
-        assert two.shard._rooms == {"lobby": NOWHERE, "hall": NOWHERE}
-        assert not following.done()
-    for command in late:
-        two.link.send(*command)
-    await following
+    async with asyncio.TaskGroup() as group:
+        with monkeypatch.context() as slow:
+            slow.setattr(two.link, "send", lambda *command: late.append(command))
+            two.shard.leave("lobby")
+            following = [group.create_task(two.follow(room)) for room in ("lobby", "hall")]
+            await until(lambda: len(late) == 3)
+            two.shard._fill_soon()
+            await two.shard.mark(["lobby", "hall"])
+            assert two.shard._rooms == {"lobby": NOWHERE, "hall": NOWHERE}
+            assert not any(one.done() for one in following)
+        for command in late:
+            two.link.send(*command)
     one.publish("hall", "heard")
     await one.publisher.flushed()
     await two.shard.mark()
@@ -140,7 +140,7 @@ async def test_a_link_that_breaks_while_it_subscribes_is_followed_by_the_next_at
 ) -> None:
     _, two = pair
     await two.follow("lobby")
-    send, broken = Link.send, []
+    send, broken = Link.send, list[Link]()
 
     def breaking(link: Link, *command: Word) -> None:
         send(link, *command)
@@ -218,6 +218,20 @@ async def test_a_reply_that_was_lost_does_not_double_its_event(pair: list[ShardN
     await one.publisher.flushed()
     assert await two.shard.mark()
     assert two.heard.kept["lobby"] == numbers(0, 300)
+
+
+async def test_what_arrives_late_over_a_link_that_was_given_up_is_published_once(redis_url: str) -> None:
+    async with late_network(redis_url) as network, shard_nodes(network.url, "one") as [one]:
+        await one.follow("lobby")
+        network.keep_back()
+        one.publish("lobby", "once")
+        await until(lambda: network.kept)
+        one.shard._break()
+        await one.publisher.flushed()
+        await network.deliver()
+        one.publish("lobby", "last")
+        await until(lambda: "last" in one.heard.kept.get("lobby", ()))
+        assert one.heard.kept["lobby"] == ["once", "last"]
 
 
 async def test_what_has_left_the_stream_is_told_and_what_comes_after_it_is_delivered(
