@@ -107,8 +107,13 @@ local function read(keys, args)
   return found
 end
 
-redis.register_function('sparkle1_attach', attach)
+-- All but publishing must go on when memory is full, so that nodes hear, and follow rooms, as long as anything can come.
+local function register_needed(name, callback)
+  redis.register_function{function_name = name, callback = callback, flags = {'allow-oom'}}
+end
+
 redis.register_function('sparkle1_publish', publish)
-redis.register_function('sparkle1_give_up', give_up)
-redis.register_function('sparkle1_mark', mark)
-redis.register_function('sparkle1_read', read)
+register_needed('sparkle1_attach', attach)
+register_needed('sparkle1_give_up', give_up)
+register_needed('sparkle1_mark', mark)
+register_needed('sparkle1_read', read)

@@ -107,12 +107,18 @@ class Publisher:
             await self._repeat(outgoing, above)
 
     async def _send(self, batch: Sequence[Outgoing]) -> int:
-        """Publish without waiting in between. Returns how many have arrived; the others may have, in their order."""
+        """Publish at once. Returns how many have arrived; the others may have, in their order."""
+        if not batch:
+            return 0
         link = await self._commands.link()
-        replies = await link.call_many([self._command(outgoing) for outgoing in batch])
+        # A transaction: if Redis refuses one, its memory being full for a moment, those behind must not overtake it.
+        *queued, replies = await link.call_many([("MULTI",), *map(self._command, batch), ("EXEC",)])
+        if isinstance(replies, Exception):
+            self._failed(next((reply for reply in queued if isinstance(reply, Exception)), replies))
+            return 0
         for done, reply in enumerate(replies):
             if isinstance(reply, Exception):
-                self._failed(reply)
+                self._failed(Refused(str(reply)))
                 return done
             self._saw(reply)
         return len(batch)

@@ -2,14 +2,14 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 
-from hub.cluster.link import Down, Link, Word
+from hub.cluster.link import Down, Link, Reply, Word
 from hub.cluster.shard import FOLLOW_S, NOWHERE
 from tests.support.late_network import late_network
 from tests.support.shards import ShardNode, shard_nodes
@@ -232,6 +232,59 @@ async def test_what_arrives_late_over_a_link_that_was_given_up_is_published_once
         one.publish("lobby", "last")
         await until(lambda: "last" in one.heard.kept.get("lobby", ()))
         assert one.heard.kept["lobby"] == ["once", "last"]
+
+
+@pytest.fixture
+async def full(redis: Redis) -> AsyncIterator[Callable[[bool], Awaitable[None]]]:
+    """Fills the memory of Redis, and frees it."""
+
+    async def fill(is_full: bool) -> None:
+        await redis.config_set("maxmemory", "1" if is_full else "0")
+
+    yield fill
+    await fill(False)
+
+
+async def test_an_event_that_redis_has_no_memory_for_is_not_overtaken_by_the_next(
+    pair: list[ShardNode], full: Callable[[bool], Awaitable[None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = pair
+    await two.follow("lobby")
+    call_many = Link.call_many
+
+    def freed_within(link: Link, commands: Sequence[tuple[Word, ...]]) -> asyncio.Future[list[Reply]]:
+        places = [place for place, command in enumerate(commands) if "sparkle1_publish" in command]
+        if len(places) < 2:
+            return call_many(link, commands)
+
+        async def in_two_parts() -> list[Reply]:
+            await full(True)
+            first = await call_many(link, commands[: places[1]])
+            await full(False)
+            return first + await call_many(link, commands[places[1] :])
+
+        return asyncio.get_running_loop().create_task(in_two_parts())
+
+    monkeypatch.setattr(Link, "call_many", freed_within)
+    for number in range(5):
+        one.publish("lobby", f"{number}")
+    await until(lambda: len(two.heard.kept.get("lobby", ())) >= 5)
+    assert two.heard.kept["lobby"] == numbers(0, 5)
+
+
+async def test_when_the_memory_of_redis_is_full_nodes_hear_and_rooms_are_followed(
+    pair: list[ShardNode], full: Callable[[bool], Awaitable[None]]
+) -> None:
+    one, two = pair
+    await two.follow("lobby")
+    await full(True)
+    one.publish("lobby", "kept back")
+    two.link.close()
+    await two.follow("hall")
+    await two.shard.mark()
+    assert not two.heard.kept
+    await full(False)
+    await until(lambda: two.heard.kept == {"lobby": ["kept back"]})
 
 
 async def test_what_has_left_the_stream_is_told_and_what_comes_after_it_is_delivered(
