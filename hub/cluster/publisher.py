@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from hub.cluster.link import Down, Refused, Reply, Word
+from hub.cluster.link import Down, Link, Refused, Reply, Word
 from hub.cluster.shard_commands import AGAIN_S, KEPT_EVENTS, KEPT_MS, ShardCommands
 
 log = logging.getLogger(__name__)
@@ -40,8 +40,9 @@ class Publisher:
     """A queue to one shard. ``publish`` never blocks and never raises.
 
     Events of this node arrive in the order of the calls. A kept event whose reply was lost is published again only if
-    it is not in its room's stream. One that had to be given up breaks the chain of its room, so that every node, and
-    everybody who resumes, finds that something is missing.
+    it is not in its room's stream. If the beginning of that has gone meanwhile, nobody can tell, and it is given up. An
+    event that is given up breaks the chain of its room, so that every node, and everybody who resumes, finds that
+    something is missing.
     """
 
     def __init__(self, commands: ShardCommands) -> None:
@@ -53,8 +54,6 @@ class Publisher:
         self._idle.set()
         self._broken: set[str] = set()
         """Rooms of which an event was given up, and whose members do not know it yet."""
-        self._seen = 0
-        """The highest number that a reply has shown."""
         self.given_up = 0
         """Kept events given up, since the start."""
 
@@ -94,10 +93,12 @@ class Publisher:
             self._commands.close()
 
     async def _next(self) -> None:
-        batch, above = [self._take() for _ in range(min(MAX_BATCH, len(self._waiting)))], self._seen
+        batch, above = [self._take() for _ in range(min(MAX_BATCH, len(self._waiting)))], None
         try:
             await self._tell_broken()
-            done = await self._send(batch)
+            link = await self._commands.link()
+            above = self._commands.known
+            done = await self._send(link, batch)
         except (Down, Refused) as error:
             self._failed(error)
             done = 0
@@ -106,11 +107,10 @@ class Publisher:
         for outgoing in left:
             await self._repeat(outgoing, above)
 
-    async def _send(self, batch: Sequence[Outgoing]) -> int:
+    async def _send(self, link: Link, batch: Sequence[Outgoing]) -> int:
         """Publish at once. Returns how many have arrived; the others may have, in their order."""
         if not batch:
             return 0
-        link = await self._commands.link()
         # A transaction: if Redis refuses one, its memory being full for a moment, those behind must not overtake it.
         *queued, replies = await link.call_many([("MULTI",), *map(self._command, batch), ("EXEC",)])
         if isinstance(replies, Exception):
@@ -123,12 +123,20 @@ class Publisher:
             self._saw(reply)
         return len(batch)
 
-    async def _repeat(self, outgoing: Outgoing, above: int) -> None:
-        """Publish what may have arrived before, unless it is found above a number that was known before the try."""
+    async def _repeat(self, outgoing: Outgoing, above: int | None) -> None:
+        """Publish what may have arrived before, unless it is found above a number that was known before the first try.
+
+        ``None``: there was none.
+        """
         while True:
             try:
                 link = await self._commands.link()
-                self._saw(await link.call(*self._command(outgoing, above)))
+                command = self._command(outgoing, above)
+                above = self._commands.known if above is None else above
+                reply = await link.call(*command)
+                if reply is None:
+                    self.given_up += 1  # and its room has been told
+                self._saw(reply)
             except (Down, Refused) as error:
                 self._failed(error)
                 if self._is_full:
@@ -154,7 +162,7 @@ class Publisher:
 
     def _saw(self, reply: Reply) -> None:
         if isinstance(reply, bytes):
-            self._seen = max(self._seen, int(reply))
+            self._commands.saw(int(reply))
 
     def _give_up(self, outgoing: Outgoing) -> None:
         if outgoing.message_id is not None:
@@ -166,9 +174,10 @@ class Publisher:
             return
         # Taken first: an event that is given up meanwhile is one more that has to be told.
         rooms, self._broken = self._broken, set()
+        keys = [self._commands.head, self._commands.last]
         places = [word for room in sorted(rooms) for word in (self._commands.channel(room), room)]
         try:
-            await self._commands.function("sparkle1_give_up", [self._commands.head, self._commands.last], *places)
+            self._saw(await self._commands.function("sparkle1_give_up", keys, *places))
         except BaseException:
             self._broken |= rooms
             raise

@@ -61,6 +61,8 @@ class ShardCommands:
         self.locate = locate
         self._durable = durable
         self._link: Link | None = None
+        self.known = 0
+        """The highest number that the shard is known to have given: no older than the link, or the last marker."""
         self._opening = asyncio.Lock()
         self._before: tuple[bytes, int] | None = None
         """The last link that served: the process at its other end, and its number there."""
@@ -109,12 +111,13 @@ class ShardCommands:
             await link.call("CLIENT", "KILL", "ID", self._before[1])
         attach: tuple[Word, ...] = ("FCALL", "sparkle1_attach", 1, self.head, run, int(self._durable))
         try:
-            await link.call(*attach)
+            _, head = await link.call(*attach)
         except Refused as error:
             if "not found" not in str(error):
                 raise
             await link.call("FUNCTION", "LOAD", "REPLACE", SOURCE)
-            await link.call(*attach)
+            _, head = await link.call(*attach)
+        self.saw(int(head))
         self._before = run, int(await link.call("CLIENT", "ID"))
 
     async def function(self, name: str, keys: Sequence[str], *arguments: Word, within_s: float = 5.0) -> Any:
@@ -139,6 +142,10 @@ class ShardCommands:
             return True
         return False
 
+    def saw(self, number: int) -> None:
+        """The shard has given a number."""
+        self.known = max(self.known, number)
+
     def close(self) -> None:
         """Close the link; the next command opens another."""
         if self._link is not None:
@@ -150,6 +157,7 @@ class ShardCommands:
         _, head = await self.function(
             "sparkle1_mark", keys, self.node_channel(node_id), token, *rooms, within_s=within_s
         )
+        self.saw(int(head))
         return int(head)
 
     async def read(self, wanted: Sequence[tuple[str, int | None]], within_s: float = 5.0) -> ShardRead:

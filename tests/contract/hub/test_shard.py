@@ -287,6 +287,38 @@ async def test_when_the_memory_of_redis_is_full_nodes_hear_and_rooms_are_followe
     await until(lambda: two.heard.kept == {"lobby": ["kept back"]})
 
 
+async def test_an_event_of_which_nobody_knows_whether_it_came_is_given_up_and_told(
+    pair: list[ShardNode], redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = pair
+    await two.follow("lobby")
+    one.publish("lobby", "before")
+    await until(lambda: two.heard.kept)
+    call_many, lost = Link.call_many, list[Link]()
+
+    def without_reply(link: Link, commands: Sequence[tuple[Word, ...]]) -> asyncio.Future[list[Reply]]:
+        if lost or not any("sparkle1_publish" in command for command in commands):
+            return call_many(link, commands)
+        lost.append(link)
+
+        async def outlived() -> list[Reply]:
+            await call_many(link, commands)
+            await redis.delete(one.commands.stream("lobby"))  # as it expires in a long outage
+            link.close()
+            return [Down("the reply is lost")] * len(commands)
+
+        return asyncio.get_running_loop().create_task(outlived())
+
+    monkeypatch.setattr(Link, "call_many", without_reply)
+    one.publish("lobby", "once")
+    await until(lambda: lost)
+    await one.publisher.flushed()
+    one.publish("lobby", "last")
+    await until(lambda: "last" in two.heard.kept["lobby"])
+    assert two.heard.kept["lobby"] == ["before", "once", "(missed)", "last"]
+    assert one.publisher.given_up == 1
+
+
 async def test_what_has_left_the_stream_is_told_and_what_comes_after_it_is_delivered(
     pair: list[ShardNode], redis: Redis
 ) -> None:
