@@ -90,12 +90,12 @@ local function mark(keys, args)
   if not head[1] then
     return redis.error_reply('NOHEAD attach first')
   end
-  local said = {'M' .. head[1], head[2], args[2]}
+  local said = {head[1], head[2], args[2]}
   for i = 3, #args do
     said[#said + 1] = args[i]
     said[#said + 1] = redis.call('HGET', keys[2], args[i]) or '0'
   end
-  redis.call('SPUBLISH', args[1], table.concat(said, '\n'))
+  redis.call('SPUBLISH', args[1], 'M' .. cmsgpack.pack(said))
   return head
 end
 

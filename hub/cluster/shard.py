@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import hiredis
+import msgspec
 
 from hub.cluster.chain import is_complete
 from hub.cluster.link import Down, Link, Refused
@@ -31,6 +32,8 @@ MARK_S: Final = 2.0
 NOWHERE: Final = -1
 FOLLOW_S: Final = 5.0
 """Longest wait until a room is followed."""
+
+_unpack = msgspec.msgpack.Decoder(list[str]).decode
 
 
 class Audience(Protocol):
@@ -215,8 +218,8 @@ class Shard:
             self._take(room, number, data[stop + 1 :])
 
     def _on_marker(self, data: bytes) -> None:
-        """``M<base>\n<head>\n<token>`` and, for some rooms, name and last number. In the order of the events."""
-        base, head, token, *rooms = data[1:].decode().split("\n")
+        """``M``, base, head, token and, for some rooms, name and last number. In the order of the events."""
+        base, head, token, *rooms = _unpack(data[1:])
         stand = {room: int(last) for room, last in zip(rooms[::2], rooms[1::2], strict=True) if self._is_heard(room)}
         if int(base) != self.base or any(NOWHERE < self._rooms[room] < last for room, last in stand.items()):
             # A marker keeps the order, so what has not come before it is lost, and not late.

@@ -91,6 +91,18 @@ async def test_a_room_is_not_followed_before_redis_has_confirmed_it_whatever_is_
     assert two.shard.counts["holes"] + two.shard.counts["silent holes"] == 0
 
 
+@pytest.mark.parametrize("room", ["a:b", "{s1}:c:x", "a b", "two\nlines", "überall 🎈", ""])
+async def test_a_room_may_have_any_name(pair: list[ShardNode], room: str) -> None:
+    one, two = pair
+    await two.follow("lobby")
+    await two.follow(room)
+    one.publish(room, "heard")
+    await one.publisher.flushed()
+    await two.shard.mark([room, "lobby"])
+    assert two.heard.kept == {room: ["heard"]}
+    assert two.shard.counts["links lost"] == 0
+
+
 async def test_of_rooms_that_were_left_nothing_stays_in_memory(pair: list[ShardNode]) -> None:
     _, two = pair
     await two.shard.ready()
