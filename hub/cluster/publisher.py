@@ -16,6 +16,8 @@ log = logging.getLogger(__name__)
 
 MAX_WAITING_BYTES: Final = 32 << 20
 """Of events that wait for Redis. Beyond it the oldest are given up, and the members of their rooms are told."""
+EPHEMERAL_BEHIND_BYTES: Final = 1 << 20
+"""Behind more than this an ephemeral event would come too late to be of use, and push out kept ones."""
 MAX_BATCH: Final = 200
 """Sent without waiting for the replies."""
 SPACING_S: Final = 0.001
@@ -59,6 +61,8 @@ class Publisher:
 
     def publish(self, outgoing: Outgoing) -> None:
         """Queue an event."""
+        if outgoing.message_id is None and self._waiting_bytes > EPHEMERAL_BEHIND_BYTES:
+            return
         self._waiting.append(outgoing)
         self._waiting_bytes += len(outgoing.event)
         while self._is_full and len(self._waiting) > 1:

@@ -395,6 +395,29 @@ async def test_an_event_that_had_to_be_given_up_is_told_to_the_members_of_its_ro
     await until(lambda: two.heard.kept["lobby"][-1] == "later")
 
 
+async def test_ephemeral_events_push_out_no_kept_ones_while_redis_does_not_answer(
+    pair: list[ShardNode], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = pair
+    await two.follow("lobby")
+    monkeypatch.setattr("hub.cluster.publisher.EPHEMERAL_BEHIND_BYTES", 100)
+    monkeypatch.setattr("hub.cluster.publisher.MAX_WAITING_BYTES", 1000)
+    with monkeypatch.context() as broken:
+
+        async def down() -> Link:
+            raise Down("no way to Redis")
+
+        broken.setattr(one.commands, "link", down)
+        for number in range(10):
+            one.publish("lobby", f"{number}")
+        for number in range(100):
+            one.whisper("lobby", f"cursor {number:010}")
+    await until(lambda: len(two.heard.kept.get("lobby", ())) >= 10)
+    assert two.heard.kept["lobby"] == numbers(0, 10)
+    assert len(two.heard.ephemeral["lobby"]) < 10
+    assert one.publisher.given_up == 0
+
+
 async def test_when_telling_of_a_loss_has_failed_it_is_repeated_and_publishing_goes_on(
     pair: list[ShardNode], monkeypatch: pytest.MonkeyPatch
 ) -> None:
