@@ -34,21 +34,35 @@ local function attach(keys, args)
   return redis.call('HMGET', keys[1], 'base', 'seq')
 end
 
+-- A number without an event breaks the chain of a room, which every node finds by itself, now or when somebody resumes.
+local function break_chain(keys, channel, room)
+  local number = text(redis.call('HINCRBY', keys[1], 'seq', 1))
+  redis.call('HSET', keys[2], room, number)
+  redis.call('SPUBLISH', channel, 'E' .. number .. ' ' .. number .. '\n')
+  return number
+end
+
 -- KEYS head last stream; ARGV channel, room, event, entries kept, ms kept, message id, number known before the first try
--- (empty on the first try). Gives the event's number, the same one however often it is called.
+-- (empty on the first try). Gives the event's number, the same one however often it is called; or nothing, if nobody can
+-- tell any more whether the event was published: then the room's chain is broken.
 local function publish(keys, args)
   if redis.call('HEXISTS', keys[1], 'base') == 0 then
     return redis.error_reply('NOHEAD attach first')
   end
-  if args[7] ~= '' then
-    for _, entry in ipairs(redis.call('XRANGE', keys[3], '(' .. args[7] .. '-0', '+')) do
+  local before = redis.call('HGET', keys[2], args[2]) or '0'
+  if args[7] ~= '' and tonumber(before) > tonumber(args[7]) then
+    local entries = redis.call('XRANGE', keys[3], '(' .. args[7] .. '-0', '+')
+    for _, entry in ipairs(entries) do
       if entry[2][6] == args[6] then
         return string.match(entry[1], '^%d+')
       end
     end
+    if not entries[1] or tonumber(entries[1][2][4]) > tonumber(args[7]) then
+      break_chain(keys, args[1], args[2])
+      return false
+    end
   end
   local number = text(redis.call('HINCRBY', keys[1], 'seq', 1))
-  local before = redis.call('HGET', keys[2], args[2]) or '0'
   redis.call('HSET', keys[2], args[2], number)
   redis.call('XADD', keys[3], 'MAXLEN', '~', args[4], number .. '-0', 'e', args[3], 'v', before, 'm', args[6])
   redis.call('PEXPIRE', keys[3], args[5])
@@ -56,20 +70,17 @@ local function publish(keys, args)
   return number
 end
 
--- An event of these rooms was given up: their members have to be told. A number without an event breaks the chain of
--- each room, which every node finds by itself, now or when somebody resumes.
--- KEYS head last; ARGV (channel, room)...
+-- An event of these rooms was given up: their members have to be told.
+-- KEYS head last; ARGV (channel, room)... Gives the last number.
 local function give_up(keys, args)
   if redis.call('HEXISTS', keys[1], 'base') == 0 then
     return redis.error_reply('NOHEAD attach first')
   end
+  local number
   for i = 1, #args, 2 do
-    local number = text(redis.call('HINCRBY', keys[1], 'seq', 1))
-    local before = redis.call('HGET', keys[2], args[i + 1]) or '0'
-    redis.call('HSET', keys[2], args[i + 1], number)
-    redis.call('SPUBLISH', args[i], 'E' .. number .. ' ' .. number .. '\n')
+    number = break_chain(keys, args[i], args[i + 1])
   end
-  return 'OK'
+  return number
 end
 
 -- A marker: where the shard and some rooms stand, in the order of the messages.
@@ -79,12 +90,12 @@ local function mark(keys, args)
   if not head[1] then
     return redis.error_reply('NOHEAD attach first')
   end
-  local said = {'M' .. head[1], head[2], args[2]}
+  local said = {head[1], head[2], args[2]}
   for i = 3, #args do
     said[#said + 1] = args[i]
     said[#said + 1] = redis.call('HGET', keys[2], args[i]) or '0'
   end
-  redis.call('SPUBLISH', args[1], table.concat(said, '\n'))
+  redis.call('SPUBLISH', args[1], 'M' .. cmsgpack.pack(said))
   return head
 end
 
@@ -107,8 +118,13 @@ local function read(keys, args)
   return found
 end
 
-redis.register_function('sparkle1_attach', attach)
+-- All but publishing must go on when memory is full, so that nodes hear, and follow rooms, as long as anything can come.
+local function register_needed(name, callback)
+  redis.register_function{function_name = name, callback = callback, flags = {'allow-oom'}}
+end
+
 redis.register_function('sparkle1_publish', publish)
-redis.register_function('sparkle1_give_up', give_up)
-redis.register_function('sparkle1_mark', mark)
-redis.register_function('sparkle1_read', read)
+register_needed('sparkle1_attach', attach)
+register_needed('sparkle1_give_up', give_up)
+register_needed('sparkle1_mark', mark)
+register_needed('sparkle1_read', read)

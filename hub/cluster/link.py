@@ -109,9 +109,13 @@ class Link(asyncio.Protocol):
         if self.closed or self._transport is None:
             raise Down("the link to Redis is closed")
         loop = asyncio.get_running_loop()
+        # Before anything is expected: what cannot be written has no reply, and would shift those of all others.
+        packed = b"".join(map(hiredis.pack_command, commands))  # type: ignore[arg-type] # of any length
         batch = Batch(len(commands), loop.create_future(), loop.time())
+        if not commands:
+            batch.done.set_result([])
         self._waiting.extend([batch] * len(commands))
-        self._transport.write(b"".join(map(hiredis.pack_command, commands)))  # type: ignore[arg-type] # of any length
+        self._transport.write(packed)
         if self._watch is None:
             self._watch = loop.call_later(LOOK_S, self._look)
         return batch.done

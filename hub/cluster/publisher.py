@@ -9,13 +9,15 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from hub.cluster.link import Down, Refused, Reply, Word
+from hub.cluster.link import Down, Link, Refused, Reply, Word
 from hub.cluster.shard_commands import AGAIN_S, KEPT_EVENTS, KEPT_MS, ShardCommands
 
 log = logging.getLogger(__name__)
 
 MAX_WAITING_BYTES: Final = 32 << 20
 """Of events that wait for Redis. Beyond it the oldest are given up, and the members of their rooms are told."""
+EPHEMERAL_BEHIND_BYTES: Final = 1 << 20
+"""Behind more than this an ephemeral event would come too late to be of use, and push out kept ones."""
 MAX_BATCH: Final = 200
 """Sent without waiting for the replies."""
 SPACING_S: Final = 0.001
@@ -40,8 +42,9 @@ class Publisher:
     """A queue to one shard. ``publish`` never blocks and never raises.
 
     Events of this node arrive in the order of the calls. A kept event whose reply was lost is published again only if
-    it is not in its room's stream. One that had to be given up breaks the chain of its room, so that every node, and
-    everybody who resumes, finds that something is missing.
+    it is not in its room's stream. If the beginning of that has gone meanwhile, nobody can tell, and it is given up. An
+    event that is given up breaks the chain of its room, so that every node, and everybody who resumes, finds that
+    something is missing.
     """
 
     def __init__(self, commands: ShardCommands) -> None:
@@ -53,13 +56,13 @@ class Publisher:
         self._idle.set()
         self._broken: set[str] = set()
         """Rooms of which an event was given up, and whose members do not know it yet."""
-        self._seen = 0
-        """The highest number that a reply has shown."""
         self.given_up = 0
         """Kept events given up, since the start."""
 
     def publish(self, outgoing: Outgoing) -> None:
         """Queue an event."""
+        if outgoing.message_id is None and self._waiting_bytes > EPHEMERAL_BEHIND_BYTES:
+            return
         self._waiting.append(outgoing)
         self._waiting_bytes += len(outgoing.event)
         while self._is_full and len(self._waiting) > 1:
@@ -94,34 +97,50 @@ class Publisher:
             self._commands.close()
 
     async def _next(self) -> None:
-        batch, above = [self._take() for _ in range(min(MAX_BATCH, len(self._waiting)))], self._seen
+        batch, above = [self._take() for _ in range(min(MAX_BATCH, len(self._waiting)))], None
         try:
             await self._tell_broken()
-            done = await self._send(batch)
+            link = await self._commands.link()
+            above = self._commands.known
+            done = await self._send(link, batch)
         except (Down, Refused) as error:
             self._failed(error)
             done = 0
+            await asyncio.sleep(AGAIN_S)
         left = [outgoing for outgoing in batch[done:] if outgoing.message_id is not None]
         for outgoing in left:
             await self._repeat(outgoing, above)
 
-    async def _send(self, batch: Sequence[Outgoing]) -> int:
-        """Publish without waiting in between. Returns how many have arrived; the others may have, in their order."""
-        link = await self._commands.link()
-        replies = await link.call_many([self._command(outgoing) for outgoing in batch])
+    async def _send(self, link: Link, batch: Sequence[Outgoing]) -> int:
+        """Publish at once. Returns how many have arrived; the others may have, in their order."""
+        if not batch:
+            return 0
+        # A transaction: if Redis refuses one, its memory being full for a moment, those behind must not overtake it.
+        *queued, replies = await link.call_many([("MULTI",), *map(self._command, batch), ("EXEC",)])
+        if isinstance(replies, Exception):
+            self._failed(next((reply for reply in queued if isinstance(reply, Exception)), replies))
+            return 0
         for done, reply in enumerate(replies):
             if isinstance(reply, Exception):
-                self._failed(reply)
+                self._failed(Refused(str(reply)))
                 return done
             self._saw(reply)
         return len(batch)
 
-    async def _repeat(self, outgoing: Outgoing, above: int) -> None:
-        """Publish what may have arrived before, unless it is found above a number that was known before the try."""
+    async def _repeat(self, outgoing: Outgoing, above: int | None) -> None:
+        """Publish what may have arrived before, unless it is found above a number that was known before the first try.
+
+        ``None``: there was none.
+        """
         while True:
             try:
                 link = await self._commands.link()
-                self._saw(await link.call(*self._command(outgoing, above)))
+                command = self._command(outgoing, above)
+                above = self._commands.known if above is None else above
+                reply = await link.call(*command)
+                if reply is None:
+                    self.given_up += 1  # and its room has been told
+                self._saw(reply)
             except (Down, Refused) as error:
                 self._failed(error)
                 if self._is_full:
@@ -147,7 +166,7 @@ class Publisher:
 
     def _saw(self, reply: Reply) -> None:
         if isinstance(reply, bytes):
-            self._seen = max(self._seen, int(reply))
+            self._commands.saw(int(reply))
 
     def _give_up(self, outgoing: Outgoing) -> None:
         if outgoing.message_id is not None:
@@ -157,7 +176,12 @@ class Publisher:
     async def _tell_broken(self) -> None:
         if not self._broken:
             return
-        rooms = sorted(self._broken)
-        places = [word for room in rooms for word in (self._commands.channel(room), room)]
-        await self._commands.function("sparkle1_give_up", [self._commands.head, self._commands.last], *places)
-        self._broken.difference_update(rooms)
+        # Taken first: an event that is given up meanwhile is one more that has to be told.
+        rooms, self._broken = self._broken, set()
+        keys = [self._commands.head, self._commands.last]
+        places = [word for room in sorted(rooms) for word in (self._commands.channel(room), room)]
+        try:
+            self._saw(await self._commands.function("sparkle1_give_up", keys, *places))
+        except BaseException:
+            self._broken |= rooms
+            raise

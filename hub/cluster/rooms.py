@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any, Protocol, cast
@@ -67,7 +68,7 @@ class LocalRooms(Protocol):
 class ClusterRooms:
     """Implements hub.kernel.ports.Rooms and hub.cluster.bus.Members.
 
-    A room is followed on the bus as long as it has a member here, or somebody listens to it.
+    A room is followed on the bus as long as it has a member here, or is to have one, or somebody listens to it.
 
     Member counts: each node keeps its own number in the hash ``hub:members:{room}``, and a reader adds up the numbers
     of live nodes. The number is absolute, so writing it twice or late does no harm, and a dead node's number stops
@@ -81,6 +82,8 @@ class ClusterRooms:
         self._nodes = nodes
         self._tasks = tasks
         self._listeners: dict[RoomName, list[Listener]] = {}
+        self._entered: Counter[RoomName] = Counter()
+        """Rooms that connections are on their way into, and how many."""
         self.reviewer: Callable[[RoomName], None] | None = None
         """Begins a review of the connections here that are in a room, and returns at once."""
         bus.serve(self)
@@ -92,17 +95,19 @@ class ClusterRooms:
 
     async def enter(self, connection_id: ConnectionId, rooms: Iterable[RoomName]) -> None:
         """Put a connection into rooms that are followed then. Raises Unavailable if Redis does not answer."""
-        for room in rooms:
-            self._local.join(connection_id, room)
+        rooms = list(rooms)
+        self._entered.update(rooms)
         try:
             await asyncio.gather(*(self._bus.follow(room) for room in rooms))
-        except BaseException:
+            # Not before: what goes to several rooms is sent to a member of two of them as it comes to the first.
             for room in rooms:
-                self._local.leave(connection_id, room)
-            raise
+                self._local.join(connection_id, room)
         finally:
-            for room in rooms:  # the connection may have gone meanwhile
-                self._let_go(room)
+            for room in rooms:
+                self._entered[room] -= 1
+                if not self._entered[room]:
+                    del self._entered[room]
+                self._let_go(room)  # the connection may have gone meanwhile
 
     async def leave(self, connection_id: ConnectionId, room: RoomName) -> int:
         """See hub.kernel.ports.Rooms."""
@@ -118,8 +123,8 @@ class ClusterRooms:
             await self._changed(room)
 
     def _let_go(self, room: RoomName) -> None:
-        """Follow a room no more if nobody here is in it, or listens to it."""
-        if not self._local.count(room) and room not in self._listeners:
+        """Follow a room no more if nobody here is in it, is entering it, or listens to it."""
+        if not self._local.count(room) and room not in self._entered and room not in self._listeners:
             self._bus.leave(room)
 
     def is_member(self, connection_id: ConnectionId, room: RoomName) -> bool:

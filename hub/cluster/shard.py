@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import hiredis
+import msgspec
 
 from hub.cluster.chain import is_complete
 from hub.cluster.link import Down, Link, Refused
@@ -31,6 +32,8 @@ MARK_S: Final = 2.0
 NOWHERE: Final = -1
 FOLLOW_S: Final = 5.0
 """Longest wait until a room is followed."""
+
+_unpack = msgspec.msgpack.Decoder(list[str]).decode
 
 
 class Audience(Protocol):
@@ -82,6 +85,9 @@ class Shard:
         self._tokens = itertools.count(1)
         self._unsubscribed: Counter[str] = Counter()
         """Channels that we left ourselves: Redis Cluster says the same of channels whose slot has moved away."""
+        self._unconfirmed: Counter[str] = Counter()
+        """Rooms to which this link has not subscribed yet, with how many confirmations are to come: a room may be
+        followed, left and followed again before the first. Until the last has come nothing says where it stands."""
         self.heard_at = 0.0
         """When the last marker came, in the time of the loop."""
         self.counts: Counter[str] = Counter()
@@ -107,10 +113,13 @@ class Shard:
         """Subscribe to everything, read what was missed meanwhile, and take messages until the link breaks."""
         link = await Link.open(await self.commands.locate())
         gone = asyncio.Event()
-        link.lost = gone.set
         self._unsubscribed.clear()
+        self._unconfirmed.clear()
         try:
             await self._subscribe(link)
+            link.lost = gone.set
+            if link.closed:
+                gone.set()
             # Subscribed first and read after that: nothing can fall between.
             await self._fill()
             self._up.set()
@@ -131,9 +140,13 @@ class Shard:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         early: list[Any] = []
 
+        def fail(error: Exception) -> None:
+            if not done.done():
+                done.set_exception(error)
+
         def confirm(reply: Any) -> None:
             if isinstance(reply, hiredis.ReplyError):
-                done.set_exception(Refused(str(reply)))
+                fail(Refused(str(reply)))
             elif reply[0] == b"ssubscribe" and (channel := reply[1].decode()) in missing:
                 missing.discard(channel)
                 if not missing and not done.done():
@@ -143,6 +156,7 @@ class Shard:
             else:
                 early.append(reply)
 
+        link.lost = lambda: fail(Down("the link broke"))
         link.listen(confirm)
         for channel in list(missing):
             link.send("SSUBSCRIBE", channel)
@@ -161,13 +175,11 @@ class Shard:
             self._on_message(channel, data)
         elif kind == b"ssubscribe":
             if (room := self.commands.room_of(channel)) is not None:
+                _count_down(self._unconfirmed, room)
                 self._anchor_soon(room)
-        elif kind == b"sunsubscribe":
-            if not self._unsubscribed[channel]:
-                log.warning("shard %d has moved to another server", self.index)
-                self._break()
-            else:
-                self._unsubscribed[channel] -= 1
+        elif kind == b"sunsubscribe" and not _count_down(self._unsubscribed, channel):
+            log.warning("shard %d has moved to another server", self.index)
+            self._break()
 
     def _break(self) -> None:
         if self._link is not None:
@@ -206,9 +218,9 @@ class Shard:
             self._take(room, number, data[stop + 1 :])
 
     def _on_marker(self, data: bytes) -> None:
-        """``M<base>\n<head>\n<token>`` and, for some rooms, name and last number. In the order of the events."""
-        base, head, token, *rooms = data[1:].decode().split("\n")
-        stand = {room: int(last) for room, last in zip(rooms[::2], rooms[1::2], strict=True) if room in self._rooms}
+        """``M``, base, head, token and, for some rooms, name and last number. In the order of the events."""
+        base, head, token, *rooms = _unpack(data[1:])
+        stand = {room: int(last) for room, last in zip(rooms[::2], rooms[1::2], strict=True) if self._is_heard(room)}
         if int(base) != self.base or any(NOWHERE < self._rooms[room] < last for room, last in stand.items()):
             # A marker keeps the order, so what has not come before it is lost, and not late.
             self.counts["silent holes"] += 1
@@ -266,7 +278,7 @@ class Shard:
         """Bring all rooms of the shard to one moment: filling only one would move the position past others' holes."""
         asked = list(self._rooms.items())
         read = await self.commands.read([(room, None if last == NOWHERE else last) for room, last in asked])
-        found = {room: one for (room, _), one in zip(asked, read.rooms, strict=True) if room in self._rooms}
+        found = {room: one for (room, _), one in zip(asked, read.rooms, strict=True) if self._is_heard(room)}
         if read.base == self.base:
             self._apply(found)
         else:
@@ -368,7 +380,8 @@ class Shard:
         """
         if room not in self._rooms:
             self._rooms[room] = NOWHERE
-            self._say("SSUBSCRIBE", room)
+            if self._say("SSUBSCRIBE", room):
+                self._unconfirmed[room] += 1
         if self._rooms[room] != NOWHERE:
             return
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -385,6 +398,10 @@ class Shard:
             self._wake(room)
             if self._say("SUNSUBSCRIBE", room):
                 self._unsubscribed[self.commands.channel(room)] += 1
+
+    def _is_heard(self, room: str) -> bool:
+        """Whether the room is followed, and everything that is published to it comes over the link."""
+        return room in self._rooms and not self._unconfirmed[room]
 
     def _anchored(self, room: str, last: int) -> None:
         """Everything of a room above ``last`` comes from now on."""
@@ -413,7 +430,7 @@ class Shard:
     async def _anchor(self) -> None:
         try:
             while self._to_anchor and self._up.is_set():  # a new link anchors everything by itself
-                names = [name for name in self._to_anchor if self._rooms.get(name) == NOWHERE]
+                names = [name for name in self._to_anchor if self._is_heard(name) and self._rooms[name] == NOWHERE]
                 self._to_anchor.clear()
                 try:
                     if names:
@@ -423,3 +440,13 @@ class Shard:
                     await asyncio.sleep(AGAIN_S)
         finally:
             self._anchoring = None
+
+
+def _count_down(counter: Counter[str], name: str) -> bool:
+    """One less, and no entry for none: names come and go without end. False if there was none."""
+    if name not in counter:
+        return False
+    counter[name] -= 1
+    if not counter[name]:
+        del counter[name]
+    return True

@@ -61,7 +61,11 @@ class ShardCommands:
         self.locate = locate
         self._durable = durable
         self._link: Link | None = None
+        self.known = 0
+        """The highest number that the shard is known to have given: no older than the link, or the last marker."""
         self._opening = asyncio.Lock()
+        self._before: tuple[bytes, int] | None = None
+        """The last link that served: the process at its other end, and its number there."""
 
     def stream(self, room: str) -> str:
         """The key of a room's events."""
@@ -101,14 +105,20 @@ class ShardCommands:
         """Before anything else on a connection: does this server still hold the epoch that is known?"""
         info: bytes = await link.call("INFO", "server")
         run = next(line.partition(b":")[2].strip() for line in info.splitlines() if line.startswith(b"run_id:"))
+        if self._before is not None and self._before[0] == run:
+            # TCP goes on sending what was written to a link that is closed here. What arrived after it was repeated
+            # over this link would run once more, so Redis must not listen to that link any more.
+            await link.call("CLIENT", "KILL", "ID", self._before[1])
         attach: tuple[Word, ...] = ("FCALL", "sparkle1_attach", 1, self.head, run, int(self._durable))
         try:
-            await link.call(*attach)
+            _, head = await link.call(*attach)
         except Refused as error:
             if "not found" not in str(error):
                 raise
             await link.call("FUNCTION", "LOAD", "REPLACE", SOURCE)
-            await link.call(*attach)
+            _, head = await link.call(*attach)
+        self.saw(int(head))
+        self._before = run, int(await link.call("CLIENT", "ID"))
 
     async def function(self, name: str, keys: Sequence[str], *arguments: Word, within_s: float = 5.0) -> Any:
         """The reply of a function that may run twice. Raises Down when the time is up, and Refused."""
@@ -132,6 +142,10 @@ class ShardCommands:
             return True
         return False
 
+    def saw(self, number: int) -> None:
+        """The shard has given a number."""
+        self.known = max(self.known, number)
+
     def close(self) -> None:
         """Close the link; the next command opens another."""
         if self._link is not None:
@@ -143,6 +157,7 @@ class ShardCommands:
         _, head = await self.function(
             "sparkle1_mark", keys, self.node_channel(node_id), token, *rooms, within_s=within_s
         )
+        self.saw(int(head))
         return int(head)
 
     async def read(self, wanted: Sequence[tuple[str, int | None]], within_s: float = 5.0) -> ShardRead:

@@ -193,6 +193,31 @@ async def test_a_member_of_several_rooms_gets_an_event_for_all_of_them_once(pair
     assert [payload["text"] for payload in two.local.received("c")] == ["kept", "volatile"]
 
 
+async def test_a_member_of_one_room_misses_nothing_while_it_enters_another(
+    pair: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = pair
+    hall = RoomName("room:hall")
+    await two.rooms.join(ConnectionId("b"), LOBBY)
+    follow, may = two.bus.follow, asyncio.Event()
+
+    async def slow(room: RoomName) -> None:
+        await may.wait()
+        await follow(room)
+
+    monkeypatch.setattr(two.bus, "follow", slow)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(two.rooms.join(ConnectionId("b"), hall))
+        await until(lambda: hall in two.rooms._entered)
+        await one.rooms.emit([hall, LOBBY], Said(text="to both"))
+        await one.rooms.emit(LOBBY, Said(text="last"))
+        await until(lambda: {"text": "last"} in two.local.received("b"))
+        may.set()
+    assert two.local.received("b") == [{"text": "to both"}, {"text": "last"}]
+    assert two.rooms.is_member(ConnectionId("b"), hall)
+    assert not two.rooms._entered
+
+
 async def test_what_is_volatile_reaches_members_here_at_once_and_nobody_twice(pair: tuple[Node, Node]) -> None:
     one, two = pair
     await one.rooms.join(ConnectionId("a"), LOBBY)
@@ -332,6 +357,28 @@ async def test_without_redis_a_room_cannot_be_joined_and_nobody_waits_for_it(
         await node.rooms.join(ConnectionId("a"), LOBBY)
     assert not node.rooms.is_member(ConnectionId("a"), LOBBY)
     await node.rooms.emit(LOBBY, Said(text="nobody hears it yet"))
+
+
+async def test_who_cannot_enter_another_room_stays_in_those_that_it_is_in(
+    pair: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, _ = pair
+    hall = RoomName("room:hall")
+    await one.rooms.join(ConnectionId("a"), LOBBY)
+    follow = one.bus.follow
+
+    async def failing(room: RoomName) -> None:
+        if room == hall:
+            raise Unavailable
+        await follow(room)
+
+    monkeypatch.setattr(one.bus, "follow", failing)
+    with pytest.raises(Unavailable):
+        await one.rooms.enter(ConnectionId("a"), [LOBBY, hall])
+    assert one.rooms.is_member(ConnectionId("a"), LOBBY)
+    assert not one.rooms.is_member(ConnectionId("a"), hall)
+    await one.rooms.emit(LOBBY, Said(text="still here"))
+    await until(lambda: one.local.received("a") == [{"text": "still here"}])
 
 
 async def test_code_that_listens_to_a_room_gets_what_its_members_get_from_any_node_in_order(
