@@ -1,5 +1,6 @@
 """Presence of users: their connections on this node, and what is shown of whom to whom."""
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
@@ -94,10 +95,13 @@ class PresenceService:
             raise InvalidPayload(message, errors=[{"pointer": "/userIds", "detail": message}])
         watched.update(user_ids)
         hidden = await self._access.blocked_among(caller.user_id, user_ids)
-        for user_id in user_ids:
-            # One's own changes come by the user room, with the truth in them.
-            if user_id not in hidden and user_id != caller.user_id:
-                await self._rooms.join(caller.connection_id, watch_room(user_id))
+        # One's own changes come by the user room, with the truth in them.
+        wanted = [user_id for user_id in user_ids if user_id not in hidden and user_id != caller.user_id]
+        await asyncio.gather(*(self._rooms.join(caller.connection_id, watch_room(user_id)) for user_id in wanted))
+        # Once more: whoever was blocked since the first look was put out before they had come in.
+        hidden = await self._access.blocked_among(caller.user_id, user_ids)
+        for user_id in hidden.intersection(wanted):
+            await self._rooms.leave(caller.connection_id, watch_room(UserId(user_id)))
         # Read after joining: what changes in between comes twice, and not never.
         return await self._presences(caller.user_id, user_ids, hidden)
 

@@ -97,7 +97,17 @@ class Publisher:
             self._commands.close()
 
     async def _next(self) -> None:
-        batch, above = [self._take() for _ in range(min(MAX_BATCH, len(self._waiting)))], None
+        batch = [self._take() for _ in range(min(MAX_BATCH, len(self._waiting)))]
+        try:
+            await self._publish(batch)
+        except Exception:  # a bug of ours: the next events must not wait for it, and the members have to be told
+            log.exception("events were not published on shard %d", self._commands.index)
+            for outgoing in batch:
+                self._give_up(outgoing)
+            await asyncio.sleep(AGAIN_S)
+
+    async def _publish(self, batch: Sequence[Outgoing]) -> None:
+        above = None
         try:
             await self._tell_broken()
             link = await self._commands.link()

@@ -538,3 +538,21 @@ async def _break(draw: random.Random, node: ShardNode, redis: Redis) -> None:
             await asyncio.sleep(0.02)
         case _:
             await asyncio.sleep(0)
+
+
+async def test_a_bug_in_publishing_is_told_and_does_not_stop_the_rest(
+    pair: list[ShardNode], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = pair
+    await two.follow("lobby")
+    saw = one.commands.saw
+
+    def broken(_number: int) -> None:
+        monkeypatch.setattr(one.commands, "saw", saw)
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(one.commands, "saw", broken)
+    one.publish("lobby", "first")
+    await until(lambda: "lobby" in two.heard.lost)
+    one.publish("lobby", "second")
+    await until(lambda: two.heard.kept["lobby"][-1] == "second")

@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 
 from hub.kernel.errors import InvalidPayload, Unavailable
 from hub.kernel.events import Caller
-from hub.kernel.ids import NodeId, RoomName, UserId, user_room
+from hub.kernel.ids import ConnectionId, NodeId, RoomName, UserId, user_room
 from hub.kernel.tasks import Tasks
 from presence.diffs import Diffs
 from presence.handlers import presence_events
@@ -223,6 +223,24 @@ async def test_watching_gives_a_snapshot_and_joins_the_rooms_of_others(node: Nod
     assert not node.rooms.is_member(ben.connection_id, watchers(ben.user_id))
     assert await node.ask("presence:unwatch", ben, {"userIds": [ann.user_id]}) == {"users": []}
     assert not node.rooms.is_member(ben.connection_id, watchers(ann.user_id))
+
+
+async def test_a_block_that_comes_while_somebody_begins_to_watch_puts_them_out_again(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann, ben = caller(some_user(), "c1"), caller(some_user(), "c2")
+    await node.connect(ann)
+    await node.connect(ben)
+    join = node.rooms.join
+
+    async def join_as_they_are_blocked(connection_id: ConnectionId, room: RoomName) -> int:
+        node.access.blocks.add(frozenset((ann.user_id, ben.user_id)))
+        return await join(connection_id, room)
+
+    monkeypatch.setattr(node.rooms, "join", join_as_they_are_blocked)
+    shown = await node.ask("presence:watch", ann, {"userIds": [ben.user_id]})
+    assert [user["status"] for user in shown["users"]] == ["offline"]
+    assert not node.rooms.is_member(ann.connection_id, watchers(ben.user_id))
 
 
 async def test_a_connection_watches_500_users_in_all(node: Node) -> None:
