@@ -9,6 +9,7 @@ from aiohttp import web
 
 from hub.cluster.bus import Bus
 from hub.cluster.leases import RedisNodes
+from hub.cluster.records import Records
 from hub.kernel.ids import NodeId
 from hub.kernel.tasks import Tasks
 from hub.kernel.wire import ServerEvent
@@ -49,6 +50,7 @@ class Hub:
     sockets: Sockets
     nodes: RedisNodes
     bus: Bus
+    records: Records
     health: Health
     tasks: Tasks
     starts: Sequence[Step]

@@ -38,6 +38,9 @@ class Reason:
     """Why a session ended, in the words that Socket.IO servers give to disconnect handlers."""
 
     SERVER_DISCONNECT: Final = "server disconnect"
+    """The server has ended it for good."""
+    FORCED_CLOSE: Final = "forced server close"
+    """The server closes the connection, and the client may come back."""
     CLIENT_DISCONNECT: Final = "client disconnect"
     PING_TIMEOUT: Final = "ping timeout"
     TRANSPORT_CLOSE: Final = "transport close"

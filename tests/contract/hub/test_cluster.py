@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from hub.cluster.address import RedisAddress
 from hub.cluster.bus import Bus
 from hub.cluster.leases import ADDRESSES, KEY, RedisNodes
+from hub.cluster.records import Records
 from hub.cluster.rooms import ClusterRooms
 from hub.kernel.errors import Unavailable
 from hub.kernel.ids import ConnectionId, NodeId, NodeTag, RoomName, tag_of
@@ -37,7 +38,8 @@ class Node:
         self.nodes = RedisNodes(redis, NodeId(name), tasks)
         self.bus = Bus(RedisAddress.of(url), NodeId(name), tasks)
         self.local = MemoryLocalRooms()
-        self.rooms = ClusterRooms(self.local, self.bus, redis, self.nodes, tasks)
+        self.records = Records(self.bus, self.local.drop)
+        self.rooms = ClusterRooms(self.local, self.bus, self.records, redis, self.nodes, tasks)
 
     def has_received(self, connection: str, count: int) -> bool:
         return len(self.local.received(connection)) >= count
