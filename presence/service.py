@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from hub.kernel.clock import Clock
@@ -105,7 +105,7 @@ class PresenceService:
         # Read after joining: what changes in between comes twice, and not never.
         return await self._presences(caller.user_id, user_ids, hidden)
 
-    async def restore(self, caller: Caller, user_ids: Collection[str]) -> None:
+    async def restore(self, caller: Caller, user_ids: Mapping[str, bytes]) -> None:
         """The caller's connection came back, and watches these users. Those between whom and it there is a block now
         are put out in silence, as they would have been.
         """

@@ -1,6 +1,6 @@
 """Watching posts, and what those who watch or follow are told of them."""
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Mapping
 
 from core_api.content.model import PUBLISHED, REMOVED, UPDATED, Post, content_room
 from core_api.content.schema import ContentNew, ContentRemoved, ContentUpdated, Watching
@@ -42,7 +42,7 @@ class Subscriptions:
             raise
         return Watching(content_id=content_id, member_count=count)
 
-    async def restore(self, caller: Caller, content_ids: Collection[str]) -> None:
+    async def restore(self, caller: Caller, content_ids: Mapping[str, bytes]) -> None:
         """The caller's connection came back, and watches these posts. Raises NotFound for one that is not for it."""
         for content_id in content_ids:
             await self._access.check(caller, "read", "content", content_id)

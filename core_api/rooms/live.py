@@ -1,7 +1,7 @@
 """Rooms as connections live in them: entering, leaving, speaking, being put out."""
 
 import logging
-from collections.abc import Collection, Coroutine
+from collections.abc import Coroutine, Mapping
 from typing import Any
 
 import msgspec
@@ -63,7 +63,7 @@ class LiveRooms:
         await self._arrived(caller, room_id)
         return Attendance(room_id=room_id, member_count=count)
 
-    async def restore(self, caller: Caller, room_ids: Collection[str]) -> None:
+    async def restore(self, caller: Caller, room_ids: Mapping[str, bytes]) -> None:
         """The caller's connection came back, and is in these rooms. Raises NotFound if it may not be in one of them."""
         self._entered[caller.connection_id] = set(room_ids)
         for room_id in room_ids:

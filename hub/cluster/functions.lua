@@ -9,7 +9,8 @@
 --   {sK}:n:<node>   channel of a node
 --   {sK}:back:<pid> hash: what is kept of a connection whose client may come back. user, login, base (of the shard that
 --                   the record is on), gen (how many connections it was), first and ids (of these, the last one last), here (1 while
---                   it is connected), ticket (a digest), ends (of the ticket's sign-in), r:<room> -> position at joining
+--                   it is connected), ticket (a digest), ends (of the ticket's sign-in), r:<room> -> position at joining,
+--                   n:<room> -> note of a feature
 --
 -- The numbers are near 2^51. tostring() would write them as 1.7e+15.
 
@@ -161,8 +162,8 @@ local function take_record(keys, args)
   return record
 end
 
--- Change a record: its rooms (room, position or empty for one that was left)..., the end of its connection, its own end.
--- KEYS record; ARGV gen, "rooms" | "gone" | "end", ... Gives whose record it is: "mine", "none" if there is none, "other" if another connection
+-- Change a record: its rooms (room, position or empty for one that was left)..., a note on a room, the end of its
+-- connection, its own end. KEYS record; ARGV gen, "rooms" | "note" | "gone" | "end", ... Gives whose record it is: "mine", "none" if there is none, "other" if another connection
 -- has taken it, and then nothing is changed.
 local function change_record(keys, args)
   local gen = redis.call('HGET', keys[1], 'gen')
@@ -172,10 +173,14 @@ local function change_record(keys, args)
   if args[2] == 'rooms' then
     for i = 3, #args, 2 do
       if args[i + 1] == '' then
-        redis.call('HDEL', keys[1], 'r:' .. args[i])
+        redis.call('HDEL', keys[1], 'r:' .. args[i], 'n:' .. args[i])
       else
         redis.call('HSET', keys[1], 'r:' .. args[i], args[i + 1])
       end
+    end
+  elseif args[2] == 'note' then
+    if redis.call('HEXISTS', keys[1], 'r:' .. args[3]) == 1 then
+      redis.call('HSET', keys[1], 'n:' .. args[3], args[4])
     end
   elseif args[2] == 'gone' then
     redis.call('HSET', keys[1], 'here', '0')

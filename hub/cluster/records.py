@@ -58,6 +58,8 @@ class Taken:
     """Of the last ones that it was, this at the end."""
     joined: Mapping[RoomName, int]
     """Its rooms, each with the position from which on everything of it is owed."""
+    notes: Mapping[RoomName, bytes]
+    """What features keep with them."""
     was_here: bool
     """Whether the connection before may still be there."""
 
@@ -106,6 +108,7 @@ class Records:
             first_id=ConnectionId(fields[b"first"].decode()),
             ids=[ConnectionId(one) for one in fields[b"ids"].decode().split()],
             joined={RoomName(name[2:].decode()): int(at) for name, at in fields.items() if name.startswith(b"r:")},
+            notes={RoomName(name[2:].decode()): note for name, note in fields.items() if name.startswith(b"n:")},
             was_here=fields[b"was"] == b"1",
         )
 
@@ -140,6 +143,13 @@ class Records:
                 others = {room: at for room, at in changed.items() if room not in rooms}
                 record.changed = others | record.changed
                 raise
+
+    async def note(self, connection_id: ConnectionId, room: RoomName, note: bytes) -> None:
+        """Keep a note with a room of a connection, if it is in it. Raises Unavailable."""
+        record = self._records.get(connection_id)
+        if record is not None:
+            async with self._in_turn(record):
+                await self._change(connection_id, record, "note", room, note)
 
     async def gone(self, connection_id: ConnectionId) -> None:
         """A connection has gone: its client may come back for some time. Raises Unavailable."""

@@ -113,7 +113,8 @@ class ConnectionRecovery:
             for index, rooms in since.items()
             for room, entry in await self._missed(index, rooms, stand)
         ]
-        return Recovered(taken.first_id, taken.ids[:-1], list(taken.joined), list(_replay(missed, seen, taken)))
+        rooms = {room: taken.notes.get(room, b"") for room in taken.joined}
+        return Recovered(taken.first_id, taken.ids[:-1], rooms, list(_replay(missed, seen, taken)))
 
     async def _missed(
         self, index: int, since: Mapping[RoomName, int], stand: Mapping[RoomName, int]

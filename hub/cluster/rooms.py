@@ -135,6 +135,13 @@ class ClusterRooms:
                     del self._entered[room]
                 self._let_go(room)  # the connection may have gone meanwhile
 
+    async def note(self, connection_id: ConnectionId, room: RoomName, note: bytes) -> None:
+        """See hub.kernel.ports.Rooms."""
+        try:
+            await self._records.note(connection_id, room, note)
+        except Unavailable:
+            log.info("a note on %s is not kept", room)
+
     async def leave(self, connection_id: ConnectionId, room: RoomName) -> int:
         """See hub.kernel.ports.Rooms."""
         if self.is_member(connection_id, room):  # else it may have gone, and be in the room when it comes back

@@ -1,6 +1,6 @@
 """Client events: the narrow interface between a feature and the socket server."""
 
-from collections.abc import Awaitable, Callable, Collection, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar, get_type_hints
@@ -92,7 +92,7 @@ class EventRouter:
 
     Also for one that was restored, and did not begin after all.
     """
-    restores: dict[str, Callable[[Caller, Collection[str]], Awaitable[None]]] = field(default_factory=dict)
+    restores: dict[str, Callable[[Caller, Mapping[str, bytes]], Awaitable[None]]] = field(default_factory=dict)
     """For kinds of rooms (what stands before the colon): puts the feature into the state in which a connection that
     has come back is in rooms of the kind. See hub.kernel.recovery.Restore. Rooms of any other kind are joined anew."""
 

@@ -23,6 +23,13 @@ class Rooms(Protocol):
         """
         ...
 
+    async def note(self, connection_id: ConnectionId, room: RoomName, note: bytes) -> None:
+        """Keep a few hundred bytes with a connection's being in ``room``, for when its client comes back.
+
+        They are gone when it leaves, and may be lost: whoever restores without must find another way. Never raises.
+        """
+        ...
+
     async def leave(self, connection_id: ConnectionId, room: RoomName) -> int:
         """Take a connection of this node out of ``room`` and return the members left on all nodes. Idempotent."""
         ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,8 +15,9 @@ MAX_PID = 64
 MAX_OFFSET = 400
 """Characters of an offset: 16 shards need 224."""
 
-Restore = Callable[[Caller, Collection[str]], Awaitable[None]]
-"""Puts a feature into the state in which the caller's connection is in rooms of one kind, given without their kind.
+Restore = Callable[[Caller, Mapping[str, bytes]], Awaitable[None]]
+"""Puts a feature into the state in which the caller's connection is in rooms of one kind, given without their kind,
+each with the feature's note on it (see hub.kernel.ports.Rooms).
 
 It is in them already, and has been told nothing. Checks that the caller may be there; takes the connection out of a
 room where the client need not know; raises HubError if it has to begin anew, and know that.
@@ -53,7 +54,8 @@ class Recovered:
     """The id under which the client knows itself: that of the first of its connections."""
     earlier: Sequence[ConnectionId]
     """Of all of them, as far as anybody may still speak of them."""
-    rooms: Collection[RoomName]
+    rooms: Mapping[RoomName, bytes]
+    """With the notes of features on them."""
     missed: Sequence[tuple[RoomName, Delivery]]
     """Events that it has not got yet, in their order, each with its room."""
 

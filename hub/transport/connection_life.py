@@ -220,14 +220,14 @@ class ConnectionLife:
 
     async def _restore(self, caller: Caller, recovered: Recovered) -> None:
         """Have the features know the rooms of a connection. Raises HubError if one of them is not to be had back."""
-        by_kind: dict[str, list[str]] = {}
-        for room in recovered.rooms:
+        by_kind: dict[str, dict[str, bytes]] = {}
+        for room, note in recovered.rooms.items():
             kind, _, name = room.partition(":")
-            by_kind.setdefault(kind, []).append(name)
-        for kind, names in by_kind.items():
+            by_kind.setdefault(kind, {})[name] = note
+        for kind, rooms in by_kind.items():
             restore = self._router.restores.get(kind)
             if restore is not None:
-                await restore(caller, names)
+                await restore(caller, rooms)
             elif kind not in OWN_ROOMS:
                 raise Conflict(f"Rooms of the kind {kind} are joined anew.")
 

@@ -172,7 +172,7 @@ class Session:
             self.engine.heartbeat.schedule(self, self.engine.settings.ping_interval_s, early=True)
         elif kind == packets.CLOSE and len(payload) == 1:
             self.answer_poll(encode_payload([packets.NOOP_FRAME]))
-            self.close(Reason.CLIENT_DISCONNECT, drop=True)
+            self.close(Reason.TRANSPORT_CLOSE, drop=True)
         else:
             self.fail("a packet that no client sends")
 

@@ -12,7 +12,9 @@ from core_api.accounts.signing_key import new_key
 from tests.support.engineio_client import RawSocket, raw_socket
 from tests.support.hub import RunningHub, running_hub, settings
 from tests.support.rest import Person, Rest
+from tests.support.socket_client import socket_client
 from tests.support.wait import until
+from tests.support.yjs import Writer
 
 
 @dataclass
@@ -25,6 +27,8 @@ class Client:
     ready: dict[str, Any]
     first: list[list[Any]]
     """The events that came before `session:ready`."""
+    attached: list[bytes]
+    """The binary parts of these."""
     offset: str | None
     _asked: int = 0
 
@@ -59,9 +63,12 @@ async def client(node: RunningHub, person: Person, **claim: Any) -> AsyncIterato
     async with raw_socket(node) as socket:
         await socket.send("40" + json.dumps({"token": person.token, **claim}))
         answer = json.loads((await socket.packet("40"))[2:])
-        new = Client(socket, answer["sid"], answer.get("pid"), {}, [], claim.get("offset"))
+        new = Client(socket, answer["sid"], answer.get("pid"), {}, [], [], claim.get("offset"))
         while not new.ready:
-            arguments = json.loads((await socket.packet("42["))[2:])
+            if (text := await socket.packet()).startswith("451-"):
+                new.attached.append(await socket.binary())
+                continue
+            arguments = json.loads(text[2:])
             if arguments[0] == "session:ready":
                 new.ready = arguments[1]
             else:
@@ -206,8 +213,9 @@ async def test_whom_one_watches_is_watched_again(scene: Scene) -> None:
     await scene.speaker.ok("presence:update", {"status": "busy"})
     async with client(scene.two, scene.ada, **before.claim) as after:
         assert after.ready["recovered"] is True
-        shown = [event for event in after.first if event[0] == "presence:diff"] or [await after.event("presence:diff")]
-        assert shown[-1][1]["users"][0]["status"] == "busy"
+        shown = [user for name, *rest in after.first if name == "presence:diff" for user in rest[0]["users"]]
+        while not any((user["userId"], user["status"]) == (scene.bob.id, "busy") for user in shown):
+            shown += (await after.event("presence:diff"))[1]["users"]
 
 
 async def is_told(scene: Scene, person: Person, before: Client, **claim: Any) -> None:
@@ -219,11 +227,15 @@ async def is_told(scene: Scene, person: Person, before: Client, **claim: Any) ->
         assert said(after.first) == []
 
 
+PIDS: list[Any] = ["A" * 22, "", "x" * 65, 5, None, [], "a b", "\u0000"]
+OFFSETS: list[Any] = ["", "z.z", "-1", "1.2", "1" * 401, 7, [], {}, "~", "\u0661"]
+
+
 @pytest.mark.parametrize(
     "claim",
     [
-        *({"pid": pid} for pid in ("A" * 22, "", "x" * 65, 5, None, [], "a b", "\u0000")),
-        *({"offset": offset} for offset in ("", "z.z", "-1", "1.2", "1" * 401, 7, [], {}, "~", "\u0661")),
+        *({"pid": pid} for pid in PIDS),
+        *({"offset": offset} for offset in OFFSETS),
         {"offset": "zzzzzzzzzzzz"},  # from the future
     ],
     ids=repr,
@@ -286,9 +298,60 @@ async def test_whose_session_was_revoked_is_refused(scene: Scene) -> None:
         assert json.loads((await socket.packet("44"))[2:])["data"]["code"] == "unauthorized"
 
 
-async def test_with_a_document_open_it_begins_anew(scene: Scene) -> None:
-    document_id = await scene.rest.document(scene.ada)
-    async with scene.listener() as before:
+async def test_an_open_document_is_open_again_and_up_to_date(scene: Scene) -> None:
+    document_id = await scene.rest.document(scene.bob, scene.ada)
+    writer = Writer()
+    async with client(scene.one, scene.ada) as before:
         await before.socket.send(f'429["collab:join",{{"documentId":"{document_id}"}}]')
         await before.socket.packet("462-9")
-    await is_told(scene, scene.ada, before)
+    await scene.alone()
+    async with socket_client(scene.two.url, scene.bob.token) as bob:
+        await bob.ok("collab:join", document_id)
+        await bob.ok("collab:change", {"documentId": document_id, "update": writer.write("missed")})
+        async with client(scene.two, scene.ada, **before.claim) as after:
+            assert after.ready["recovered"] is True
+            mine = Writer()
+            mine.take(after.attached[0])
+            assert str(mine) == "missed"
+            await bob.ok("collab:change", {"documentId": document_id, "update": writer.write(", live")})
+            mine.take(await after.socket.binary())
+            assert str(mine) == "missed, live"
+            assert (await after.ok("collab:leave", {"documentId": document_id})) == {}
+
+
+async def test_a_spent_ticket_is_enough_for_the_connection_that_was_made_with_it(scene: Scene) -> None:
+    issued = (await scene.rest.post("/realtime/tickets", scene.ada)).expect(201)["ticket"]
+    other = (await scene.rest.post("/realtime/tickets", scene.ada)).expect(201)["ticket"]
+    async with client(scene.one, scene.ada, token=None, ticket=issued) as before:
+        await before.ok("room:join", {"roomId": scene.room_id})
+    async with client(scene.one, scene.ada, token=None, ticket=other):
+        pass
+    await scene.say("missed")
+    for refused in ({"ticket": other, **before.claim}, {"ticket": issued}, {"ticket": issued, "pid": "A" * 22}):
+        async with raw_socket(scene.two) as socket:
+            await socket.send("40" + json.dumps(refused))
+            assert json.loads((await socket.packet("44"))[2:])["data"]["code"] == "unauthorized"
+    async with client(scene.two, scene.ada, token=None, ticket=issued, **before.claim) as after:
+        assert after.ready["recovered"] is True
+        assert after.ready["expiresAt"] == before.ready["expiresAt"]
+        assert said(after.first) == ["missed"]
+
+
+async def test_a_spent_ticket_is_not_enough_for_a_connection_that_would_begin_anew(scene: Scene) -> None:
+    issued = (await scene.rest.post("/realtime/tickets", scene.ada)).expect(201)["ticket"]
+    async with client(scene.one, scene.ada, token=None, ticket=issued) as before:
+        pass
+    async with raw_socket(scene.two) as socket:
+        await socket.send("40" + json.dumps({"ticket": issued, "pid": before.pid, "offset": "zzzzzzzzzzzz"}))
+        assert json.loads((await socket.packet("44"))[2:])["data"]["code"] == "unauthorized"
+    await until(lambda: len(scene.two.hub.sockets) == 1)  # the speaker
+
+
+async def test_a_client_of_python_socketio_gets_events_as_they_are(scene: Scene) -> None:
+    heard: list[Any] = []
+    async with socket_client(scene.one.url, scene.ada.token) as ada:
+        ada.io.on("room:message", heard.append)  # one argument, or it would fail
+        await ada.ok("room:join", {"roomId": scene.room_id})
+        await scene.say("hello")
+        await until(lambda: heard)
+    assert heard[0]["body"] == "hello"

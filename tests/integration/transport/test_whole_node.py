@@ -14,7 +14,8 @@ from hub.transport.engineio.websocket import CloseCode
 from presence.schema import PresenceDiff
 from tests.support.hub import RunningHub, running_hub, settings
 from tests.support.raw_client import Client
-from tests.support.raw_engineio import Ended, Session, WebSocketSession
+from tests.support.raw_engineio import Session, WebSocketSession
+from tests.support.raw_http import Ended
 from tests.support.raw_websocket import Opcode
 from tests.support.wait import until
 
