@@ -24,14 +24,14 @@ async def test_a_lost_client_is_recovered_on_the_other_node(
     hub.wait_until_ready()
     ada, bob = await rest.sign_up("ada"), await rest.sign_up("bob")
     room_id = await rest.room(bob)
-    running = asyncio.ensure_future(
+    running = asyncio.gather(
         script("recovery", ada=ada.for_scripts(), bob=bob.for_scripts(), roomId=room_id, way=way, loss=loss)
     )
     if loss != "link":
         await until(lambda: running.done() or _is_away(rest, ada))
         if not running.done():
             hub.nodes[0].send(signal.Signals[loss])
-    report = await running
+    [report] = await running
 
     assert report["before"]["recovered"] is False
     assert report["after"]["recovered"] is True
