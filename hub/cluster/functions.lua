@@ -42,6 +42,21 @@ local function break_chain(keys, channel, room)
   return number
 end
 
+-- What other programs left under a room's key holds no events. Whoever asks for some finds that they are missing.
+local function entries_of(stream, first, last, ...)
+  local found = redis.pcall('XRANGE', stream, first, last, ...)
+  return found.err and {} or found
+end
+
+-- A stream that takes no entry would hold up its room for ever, and its shard with it: it begins anew. The entry names the
+-- number before it, so who follows the room misses nothing, and who comes back for what was in there is told.
+local function append(stream, ...)
+  if redis.pcall('XADD', stream, ...).err then
+    redis.call('DEL', stream)
+    redis.call('XADD', stream, ...)
+  end
+end
+
 -- KEYS head last stream; ARGV channel, room, event, entries kept, ms kept, message id, number known before the first try
 -- (empty on the first try). Gives the event's number, the same one however often it is called; or nothing, if nobody can
 -- tell any more whether the event was published: then the room's chain is broken.
@@ -51,7 +66,7 @@ local function publish(keys, args)
   end
   local before = redis.call('HGET', keys[2], args[2]) or '0'
   if args[7] ~= '' and tonumber(before) > tonumber(args[7]) then
-    local entries = redis.call('XRANGE', keys[3], '(' .. args[7] .. '-0', '+')
+    local entries = entries_of(keys[3], '(' .. args[7] .. '-0', '+')
     for _, entry in ipairs(entries) do
       if entry[2][6] == args[6] then
         return string.match(entry[1], '^%d+')
@@ -64,7 +79,7 @@ local function publish(keys, args)
   end
   local number = text(redis.call('HINCRBY', keys[1], 'seq', 1))
   redis.call('HSET', keys[2], args[2], number)
-  redis.call('XADD', keys[3], 'MAXLEN', '~', args[4], number .. '-0', 'e', args[3], 'v', before, 'm', args[6])
+  append(keys[3], 'MAXLEN', '~', args[4], number .. '-0', 'e', args[3], 'v', before, 'm', args[6])
   redis.call('PEXPIRE', keys[3], args[5])
   redis.call('SPUBLISH', args[1], 'E' .. number .. ' ' .. before .. '\n' .. args[3])
   return number
@@ -111,7 +126,7 @@ local function read(keys, args)
     local room, above = args[2 * i - 4], args[2 * i - 3]
     local entries = {}
     if above ~= '' then
-      entries = redis.call('XRANGE', keys[i], '(' .. above .. '-0', '+', 'COUNT', args[1])
+      entries = entries_of(keys[i], '(' .. above .. '-0', '+', 'COUNT', args[1])
     end
     found[#found + 1] = {redis.call('HGET', keys[2], room) or '0', entries}
   end

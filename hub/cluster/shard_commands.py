@@ -6,14 +6,13 @@ import asyncio
 import itertools
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 from hub.cluster.address import RedisAddress
 from hub.cluster.chain import Entry
+from hub.cluster.functions import SOURCE, named
 from hub.cluster.link import Down, Link, Refused, Word
 
-SOURCE: Final = (Path(__file__).parent / "functions.lua").read_text()
 AGAIN_S: Final = 0.05
 """Between two tries."""
 READ_LIMIT: Final = 2000
@@ -26,8 +25,15 @@ KEPT_MS: Final = 5 * 60_000
 FORGOTTEN: Final = ("NOHEAD", "Function not found", "LOADING")
 """In the errors of a server that lost its data or is reading it: after a new link, and so a new attach, it serves."""
 
+OF_THE_COMMAND: Final = ("ERR ", "WRONGTYPE ")
+"""What errors begin with that concern a command, or its keys, and not the state of the server: it may never end."""
+
 Locate = Callable[[], Awaitable[RedisAddress]]
 """Finds the server that has a shard."""
+
+
+class NotAttached(Refused):
+    """The server refused what comes before the commands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +102,9 @@ class ShardCommands:
         link = await Link.open(await self.locate())
         try:
             await self._attach(link)
+        except Refused as error:
+            link.close()
+            raise NotAttached(str(error)) from None
         except BaseException:
             link.close()
             raise
@@ -109,7 +118,7 @@ class ShardCommands:
             # TCP goes on sending what was written to a link that is closed here. What arrived after it was repeated
             # over this link would run once more, so Redis must not listen to that link any more.
             await link.call("CLIENT", "KILL", "ID", self._before[1])
-        attach: tuple[Word, ...] = ("FCALL", "sparkle1_attach", 1, self.head, run, int(self._durable))
+        attach: tuple[Word, ...] = ("FCALL", named("sparkle1_attach"), 1, self.head, run, int(self._durable))
         try:
             _, head = await link.call(*attach)
         except Refused as error:
@@ -121,12 +130,12 @@ class ShardCommands:
         self._before = run, int(await link.call("CLIENT", "ID"))
 
     async def function(self, name: str, keys: Sequence[str], *arguments: Word, within_s: float = 5.0) -> Any:
-        """The reply of a function that may run twice. Raises Down when the time is up, and Refused."""
+        """The reply of a function that may run twice, by its name in the file. Raises Refused, and Down in the end."""
         loop = asyncio.get_running_loop()
         end = loop.time() + within_s
         while True:
             try:
-                return await (await self.link()).call("FCALL", name, len(keys), *keys, *arguments)
+                return await (await self.link()).call("FCALL", named(name), len(keys), *keys, *arguments)
             except Refused as error:
                 if not self.is_worth_another_try(error) or loop.time() > end:
                     raise
@@ -141,6 +150,15 @@ class ShardCommands:
             self.close()
             return True
         return False
+
+    def may_never_end(self, error: Exception) -> bool:
+        """Whether it is an error of the command itself, which is the same at every try."""
+        return (
+            isinstance(error, Refused)
+            and not isinstance(error, NotAttached)
+            and str(error).startswith(OF_THE_COMMAND)
+            and not any(word in str(error) for word in FORGOTTEN)
+        )
 
     def saw(self, number: int) -> None:
         """The shard has given a number."""
