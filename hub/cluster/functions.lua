@@ -2,7 +2,7 @@
 -- The order of events: what must happen at once on one shard. Every key and channel carries the shard's hash tag, so all
 -- of them are in one slot of a Redis Cluster.
 --
---   {sK}:head       hash: base, seq, run. base is the epoch, and the first number of it: the time, in microseconds
+--   {sK}:head       hash: base, seq, run, shards. base is the epoch, and the first number of it: the time, in microseconds
 --   {sK}:last       hash: room -> number of the last event of the room
 --   {sK}:x:<room>   stream, ids <number>-0. e: the event, v: number of the one before it in the room, m: id of the message
 --   {sK}:c:<room>   channel of a room
@@ -15,9 +15,15 @@ local function text(number)
 end
 
 -- Run on every new connection, before any other command: is this still the data that positions refer to?
--- KEYS head; ARGV run id of the server, whether every answered write is on its disk ("1"). Gives base and seq.
+-- KEYS head; ARGV run id of the server, whether every answered write is on its disk ("1"), how many shards there are. Gives
+-- base and seq.
 local function attach(keys, args)
-  local head = redis.call('HMGET', keys[1], 'base', 'seq', 'run')
+  local head = redis.call('HMGET', keys[1], 'base', 'seq', 'run', 'shards')
+  if head[4] and head[4] ~= args[3] then
+    -- Which shard a room is on follows from their number: nodes with another would talk past each other.
+    return redis.error_reply('SHARDS ' .. head[4])
+  end
+  redis.call('HSET', keys[1], 'shards', args[3])
   local time = redis.call('TIME')
   local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
   if not head[1] then

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from tests.support.hub_process import HubProcess, running_hub_process
+from tests.support.redis_cluster import RedisCluster, running_redis_cluster
 from tests.support.rest import Rest
 from tests.support.servers import Servers
 
@@ -26,3 +27,17 @@ def hub(processes: HubProcess) -> HubProcess:
 async def rest(hub: HubProcess) -> AsyncIterator[Rest]:
     async with Rest(hub.url) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def started_redis_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisCluster]:
+    with running_redis_cluster(tmp_path_factory.mktemp("redis-cluster")) as running:
+        yield running
+
+
+@pytest.fixture
+def redis_cluster(started_redis_cluster: RedisCluster) -> RedisCluster:
+    """The session's Redis Cluster, whole and empty at the beginning of the test."""
+    started_redis_cluster.heal()
+    started_redis_cluster.clear()
+    return started_redis_cluster
