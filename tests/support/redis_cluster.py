@@ -17,6 +17,8 @@ from redis.exceptions import RedisError
 from hub.embedded.wheels import find_program
 from tests.support.wait import until_sync
 
+CLUSTER = "a Redis Cluster"
+"""Parameter of the fixture `processes`, for a hub on the session's cluster."""
 PRIMARIES = 3
 SLOTS = 16_384
 NODE_TIMEOUT_MS = 1000
