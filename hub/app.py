@@ -13,12 +13,12 @@ from core_api.accounts.store_postgres_people import PostgresPeople
 from core_api.accounts.tokens import TokenVerifier
 from core_api.outbox_relay import OutboxRelay
 from hub import schema
-from hub.cluster.address import RedisAddress
 from hub.cluster.bus import Bus
 from hub.cluster.leases import RedisNodes
 from hub.cluster.records import Records
 from hub.cluster.recovery import ConnectionRecovery
 from hub.cluster.rooms import ClusterRooms
+from hub.cluster.servers import servers_of
 from hub.config import ConfigError, Settings
 from hub.features import chain, companions, graphql, live, social
 from hub.features.core import Core, Feature
@@ -142,7 +142,7 @@ def _core(settings: Settings, pool: asyncpg.Pool, redis: Redis, clock: Clock) ->
     except PasswordFileError as error:
         raise ConfigError(f"SPARKLE_ADMIN_UI_PASSWORD_FILE: {error}") from None
     nodes = RedisNodes(redis, node_id, tasks)
-    bus = Bus(RedisAddress.of(settings.redis_url or "redis://nowhere"), node_id, tasks)
+    bus = Bus(servers_of(settings.redis_url or "redis://nowhere"), node_id, tasks, shards=settings.shards)
     records = Records(bus, sockets.drop)
     rooms = ClusterRooms(sockets, bus, records, redis, nodes, tasks)
     heartbeat_s = settings.sockets.ping_interval_s + settings.sockets.ping_timeout_s

@@ -10,12 +10,12 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
-from hub.cluster.address import RedisAddress
 from hub.cluster.chain import read_offset, write_offset
 from hub.cluster.link import Down, Refused
 from hub.cluster.publisher import Outgoing, Publisher, new_message_id
+from hub.cluster.servers import Servers
 from hub.cluster.shard import Shard
-from hub.cluster.shard_commands import RoomRead, ShardCommands
+from hub.cluster.shard_commands import OTHER_SHARDS, RoomRead, ShardCommands
 from hub.kernel.delivery import Delivery
 from hub.kernel.errors import Unavailable
 from hub.kernel.ids import NodeId, RoomName
@@ -33,6 +33,10 @@ EVENT, COMMAND = 0, 1
 
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder().decode
+
+
+class OtherShards(OSError):
+    """The events in Redis are on another number of shards than this node's. The message says what to do."""
 
 
 class Members(Protocol):
@@ -60,12 +64,9 @@ class Bus:
 
     name = "bus"
 
-    def __init__(self, address: RedisAddress, node_id: NodeId, tasks: Tasks, *, shards: int = 1) -> None:
-        async def locate() -> RedisAddress:
-            return address
-
+    def __init__(self, servers: Servers, node_id: NodeId, tasks: Tasks, *, shards: int = 1) -> None:
         self._tasks = tasks
-        commands = [ShardCommands(index, locate) for index in range(shards)]
+        commands = [ShardCommands(index, servers, shards=shards) for index in range(shards)]
         self._shards = [Shard(one, node_id, self) for one in commands]
         self._publishers = [Publisher(one) for one in commands]
         self._members: Members | None = None
@@ -76,16 +77,35 @@ class Bus:
         self._members = members
 
     async def start(self) -> None:
-        """Return when this node hears the bus. Raises Unavailable if it does not within ten seconds."""
+        """Return when this node hears the bus. Raises Unavailable if it does not within ten seconds.
+
+        Raises OtherShards if the events in Redis are on another number of shards.
+        """
         for shard, publisher in zip(self._shards, self._publishers, strict=True):
             self._tasks.start(shard.run(), name=f"bus: shard {shard.index}")
             self._tasks.start(publisher.run(), name=f"bus: publisher of shard {shard.index}")
         try:
             async with asyncio.timeout(START_S):
                 for shard in self._shards:
+                    await self._check_shards(shard)
+                for shard in self._shards:
                     await shard.ready()
         except (TimeoutError, Down, Refused) as error:
             raise Unavailable(f"Nothing is heard over Redis after {START_S:.0f} s.") from error
+
+    async def _check_shards(self, shard: Shard) -> None:
+        try:
+            await shard.commands.link()
+        except Refused as error:
+            if str(error).startswith(OTHER_SHARDS):
+                raise OtherShards(
+                    f"the events in Redis are on {str(error).removeprefix(OTHER_SHARDS).strip()} shards and not on "
+                    f"{len(self._shards)}: set SPARKLE_CLUSTER_SHARDS to that. To change it, stop all nodes, and delete"
+                    " the keys {s*}:*"
+                ) from None
+            log.warning("shard %d does not answer yet: %s", shard.index, error)
+        except Down as error:
+            log.warning("shard %d does not answer yet: %s", shard.index, error)
 
     async def flushed(self) -> None:
         """Wait until what was published is in Redis. Raises TimeoutError."""

@@ -2,7 +2,7 @@
 -- The order of events: what must happen at once on one shard. Every key and channel carries the shard's hash tag, so all
 -- of them are in one slot of a Redis Cluster.
 --
---   {sK}:head       hash: base, seq, run. base is the epoch, and the first number of it: the time, in microseconds
+--   {sK}:head       hash: base, seq, run, shards. base is the epoch, and the first number of it: the time, in microseconds
 --   {sK}:last       hash: room -> number of the last event of the room
 --   {sK}:x:<room>   stream, ids <number>-0. e: the event, v: number of the one before it in the room, m: id of the message
 --   {sK}:c:<room>   channel of a room
@@ -19,9 +19,15 @@ local function text(number)
 end
 
 -- Run on every new connection, before any other command: is this still the data that positions refer to?
--- KEYS head; ARGV run id of the server, whether every answered write is on its disk ("1"). Gives base and seq.
+-- KEYS head; ARGV run id of the server, whether every answered write is on its disk ("1"), how many shards there are. Gives
+-- base and seq.
 local function attach(keys, args)
-  local head = redis.call('HMGET', keys[1], 'base', 'seq', 'run')
+  local head = redis.call('HMGET', keys[1], 'base', 'seq', 'run', 'shards')
+  if head[4] and head[4] ~= args[3] then
+    -- Which shard a room is on follows from their number: nodes with another would talk past each other.
+    return redis.error_reply('SHARDS ' .. head[4])
+  end
+  redis.call('HSET', keys[1], 'shards', args[3])
   local time = redis.call('TIME')
   local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
   if not head[1] then
@@ -46,6 +52,21 @@ local function break_chain(keys, channel, room)
   return number
 end
 
+-- What other programs left under a room's key holds no events. Whoever asks for some finds that they are missing.
+local function entries_of(stream, first, last, ...)
+  local found = redis.pcall('XRANGE', stream, first, last, ...)
+  return found.err and {} or found
+end
+
+-- A stream that takes no entry would hold up its room for ever, and its shard with it: it begins anew. The entry names the
+-- number before it, so who follows the room misses nothing, and who comes back for what was in there is told.
+local function append(stream, ...)
+  if redis.pcall('XADD', stream, ...).err then
+    redis.call('DEL', stream)
+    redis.call('XADD', stream, ...)
+  end
+end
+
 -- KEYS head last stream; ARGV channel, room, event, entries kept, ms kept, message id, number known before the first try
 -- (empty on the first try). Gives the event's number, the same one however often it is called; or nothing, if nobody can
 -- tell any more whether the event was published: then the room's chain is broken.
@@ -55,7 +76,7 @@ local function publish(keys, args)
   end
   local before = redis.call('HGET', keys[2], args[2]) or '0'
   if args[7] ~= '' and tonumber(before) > tonumber(args[7]) then
-    local entries = redis.call('XRANGE', keys[3], '(' .. args[7] .. '-0', '+')
+    local entries = entries_of(keys[3], '(' .. args[7] .. '-0', '+')
     for _, entry in ipairs(entries) do
       if entry[2][6] == args[6] then
         return string.match(entry[1], '^%d+')
@@ -68,7 +89,7 @@ local function publish(keys, args)
   end
   local number = text(redis.call('HINCRBY', keys[1], 'seq', 1))
   redis.call('HSET', keys[2], args[2], number)
-  redis.call('XADD', keys[3], 'MAXLEN', '~', args[4], number .. '-0', 'e', args[3], 'v', before, 'm', args[6])
+  append(keys[3], 'MAXLEN', '~', args[4], number .. '-0', 'e', args[3], 'v', before, 'm', args[6])
   redis.call('PEXPIRE', keys[3], args[5])
   redis.call('SPUBLISH', args[1], 'E' .. number .. ' ' .. before .. '\n' .. args[3])
   return number
@@ -115,7 +136,7 @@ local function read(keys, args)
     local room, above = args[2 * i - 4], args[2 * i - 3]
     local entries = {}
     if above ~= '' then
-      entries = redis.call('XRANGE', keys[i], '(' .. above .. '-0', '+', 'COUNT', args[1])
+      entries = entries_of(keys[i], '(' .. above .. '-0', '+', 'COUNT', args[1])
     end
     found[#found + 1] = {redis.call('HGET', keys[2], room) or '0', entries}
   end
