@@ -100,6 +100,7 @@ class Connection(UnderWay):
         "expires_at_ms",
         "expiry",
         "gate",
+        "leaves",
         "only_again",
         "pid",
         "slot",
@@ -124,6 +125,8 @@ class Connection(UnderWay):
         """With which it was let in, if it was by one."""
         self.only_again = admission.only_again
         """Whether it is let in only if it comes back."""
+        self.leaves = False
+        """Whether no event of it is begun any more: its client repeats elsewhere what is not answered."""
         self.pid = ""
         """Under which its client comes back; empty for one that cannot."""
         self.earlier: Sequence[ConnectionId] = ()

@@ -63,8 +63,6 @@ class Events:
         self._limits: Limits = UNLIMITED
         self._by_text: dict[bytes, tuple[EventRoute, ReadText]] = {}
         """Those of its routes that read text, by the text that such an event begins with."""
-        self.stopped = False
-        """Whether no event is served any more; its client repeats it elsewhere."""
 
     def serve(self, router: EventRouter, limits: Limits) -> None:
         """Serve the events of ``router``, as often as ``limits`` allow."""
@@ -78,7 +76,7 @@ class Events:
     def event(self, socket: Socket, name: str, arguments: list[Any], ack_id: int | None) -> None:
         """See hub.transport.socketio.client.Endpoint."""
         connection: Connection | None = socket.owner
-        if connection is None or self.stopped:
+        if connection is None or connection.leaves:
             return
         event = Event(connection, name, ack_id)
         if self._is_over_limit(event):
@@ -104,7 +102,7 @@ class Events:
         connection: Connection | None = socket.owner
         stop = text.find(b'"', start + 2)
         found = self._by_text.get(bytes(text[start : stop + 3]))
-        if found is None or text[-1] != ARRAY_END or connection is None or self.stopped or self._server.observer:
+        if found is None or text[-1] != ARRAY_END or connection is None or connection.leaves or self._server.observer:
             return False
         route, read = found
         try:

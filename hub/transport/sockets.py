@@ -11,10 +11,11 @@ from hub.kernel.limits import UNLIMITED
 from hub.kernel.ports import Gate, Limits
 from hub.kernel.recovery import Recovery
 from hub.kernel.tasks import Tasks
-from hub.kernel.wire import ServerEvent, to_wire
+from hub.kernel.wire import ServerEvent
 from hub.transport.connection import Connection, UnderWay
 from hub.transport.connection_life import ConnectionLife
 from hub.transport.deliveries import NAMESPACE, DeliveryPackets
+from hub.transport.draining import send_away
 from hub.transport.engineio.session import Reason
 from hub.transport.events import Events
 from hub.transport.socket_metrics import METRICS
@@ -152,12 +153,10 @@ class Sockets:
         """Wait until no event and no disconnect hook is under way."""
         await self._under_way.settled(asyncio.get_running_loop())
 
-    async def drain(self, farewell: ServerEvent) -> None:
-        """Let nobody in and start no event any more, and send ``farewell`` to every connection.
+    async def drain(self, farewell: ServerEvent) -> bool:
+        """Let nobody in any more, and send everybody elsewhere. Returns whether all that was under way has ended.
 
-        Events that come after this are not acknowledged: their clients repeat them where they go.
+        See hub.transport.draining.
         """
-        self._life.closed = self._events.stopped = True
-        payload = to_wire(farewell)
-        for connection_id in list(self._connections):
-            self.send(connection_id, farewell.event, payload)
+        self._life.closed = True
+        return await send_away(list(self._connections.values()), farewell)

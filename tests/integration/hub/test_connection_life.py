@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+from types import SimpleNamespace
 
 import pytest
 
 from hub.kernel.events import Caller
 from hub.kernel.ids import RoomName, SessionId
 from hub.kernel.wire import Wire
+from hub.transport import draining
 from tests.support.engineio_client import polling_session, raw_socket, signed_in_polling, signed_in_socket
 from tests.support.hub import RunningHub
 from tests.support.wait import until
@@ -206,6 +208,34 @@ async def test_draining_waits_for_what_is_under_way_and_starts_nothing_more(node
             assert (await socket.answer(1))["ok"]
         assert done == ["event 1", "went"], "what features do when a connection goes is done when draining ends"
         assert await socket.closed()
+
+
+async def test_a_node_drains_in_waves_and_serves_each_client_until_its_turn(
+    node: RunningHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    next_wave, pauses = asyncio.Event(), list[float]()
+
+    async def pause(delay_s: float) -> None:
+        pauses.append(delay_s)
+        await next_wave.wait()
+
+    monkeypatch.setattr(draining, "WAVE", 1)
+    monkeypatch.setattr(draining, "asyncio", SimpleNamespace(**{**vars(asyncio), "sleep": pause}))
+    first_token, second_token = [(await node.sign_up(name))["accessToken"] for name in ("ada", "bob")]
+    async with (
+        signed_in_socket(node, first_token) as first,
+        signed_in_socket(node, second_token) as second,
+        asyncio.TaskGroup() as group,
+    ):
+        group.create_task(node.hub.drain())
+        await first.packet('42["hub:draining"')
+        assert await first.closed()
+        await second.send('421["presence:get",{"userIds":[]}]')
+        assert (await second.answer(1))["ok"]
+        next_wave.set()
+        await second.packet('42["hub:draining"')
+        assert await second.closed()
+    assert pauses == [draining.EVERY_S]
 
 
 async def test_a_draining_node_lets_nobody_in(node: RunningHub) -> None:
