@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
+
+from prometheus_client import Counter
 
 from hub.cluster.bus import Bus, delivery_of
 from hub.cluster.chain import Entry, is_complete, write_offset
@@ -29,6 +30,11 @@ RESUME_S: Final = 10.0
 """Longest time to resume a connection; its client comes again after that."""
 
 
+RECOVERIES: Final = Counter(
+    "hub_recoveries", "Clients that came back: resumed, or why they began anew", labelnames=["outcome"]
+)
+
+
 class Incomplete(Exception):
     """A connection cannot have everything back; the reason is for the counts."""
 
@@ -40,8 +46,6 @@ class ConnectionRecovery:
         self._bus = bus
         self._rooms = rooms
         self._records = records
-        self.counts: Counter[str] = Counter()
-        """How often connections were resumed, and why others were not."""
 
     async def open(
         self, pid: str, caller: Caller, rooms: Collection[RoomName], *, ticket: str | None, ends_at_ms: int
@@ -65,25 +69,25 @@ class ConnectionRecovery:
 
     async def give_up(self, connection_id: ConnectionId) -> None:
         """See hub.kernel.recovery.Recovery."""
-        self.counts["not restored"] += 1
+        RECOVERIES.labels("not restored").inc()
         await self._begin_anew(connection_id)
 
     async def resume(self, claim: Claim, caller: Caller) -> Recovered | None:
         """See hub.kernel.recovery.Recovery."""
         seen = [0] * len(self._bus.positions()) if claim.offset is None else self._bus.read_offset(claim.offset)
         if seen is None:
-            self.counts["no offset"] += 1
+            RECOVERIES.labels("no offset").inc()
             return None
         try:
             async with asyncio.timeout(RESUME_S):
                 taken = await self._records.take(claim.pid, caller)
                 if taken is not None:
                     recovered = await self._resume(seen, taken, caller)
-                    self.counts["resumed"] += 1
+                    RECOVERIES.labels("resumed").inc()
                     return recovered
-            self.counts["unknown"] += 1
+            RECOVERIES.labels("unknown").inc()
         except Incomplete as why:
-            self.counts[str(why)] += 1
+            RECOVERIES.labels(str(why)).inc()
             await self._begin_anew(caller.connection_id)
         except TimeoutError:
             raise Unavailable from None
