@@ -90,8 +90,9 @@ class Hub:
     async def close(self) -> None:
         """Stop everything. What fails, or does not end, is logged and does not keep the rest from stopping."""
         self.door.engine.stop()
-        steps = [*self.closes, self.bus.flushed, self.nodes.release, self.entrance.close, self.forwarder.close]
-        for step in [*steps, self.tasks.close]:
+        written = [self.bus.flushed, self.records.flushed]
+        left = [self.nodes.release, self.entrance.close, self.forwarder.close, self.tasks.close]
+        for step in [*self.closes, *written, *left]:
             try:
                 async with asyncio.timeout(STOP_S):
                     await step()

@@ -183,8 +183,8 @@ local function take_record(keys, args)
   return record
 end
 
--- Change a record: its rooms (room, position or empty for one that was left)..., a note on a room, the end of its
--- connection, its own end. KEYS record; ARGV gen, "rooms" | "note" | "gone" | "end", ... Gives whose record it is: "mine", "none" if there is none, "other" if another connection
+-- Change a record: its rooms (room, position or empty for one that was left)..., a note on a room, its end.
+-- KEYS record; ARGV gen, "rooms" | "note" | "end", ... Gives whose record it is: "mine", "none" if there is none, "other" if another connection
 -- has taken it, and then nothing is changed.
 local function change_record(keys, args)
   local gen = redis.call('HGET', keys[1], 'gen')
@@ -203,13 +203,21 @@ local function change_record(keys, args)
     if redis.call('HEXISTS', keys[1], 'r:' .. args[3]) == 1 then
       redis.call('HSET', keys[1], 'n:' .. args[3], args[4])
     end
-  elseif args[2] == 'gone' then
-    redis.call('HSET', keys[1], 'here', '0')
-    redis.call('PEXPIRE', keys[1], args[3])
   else
     redis.call('DEL', keys[1])
   end
   return 'mine'
+end
+
+-- Connections have gone. KEYS record...; ARGV ms kept, gen... Gives nothing that matters.
+local function leave_records(keys, args)
+  for i, key in ipairs(keys) do
+    if redis.call('HGET', key, 'gen') == args[i + 1] then
+      redis.call('HSET', key, 'here', '0')
+      redis.call('PEXPIRE', key, args[1])
+    end
+  end
+  return #keys
 end
 
 -- Keep records for longer. KEYS record...; ARGV ms kept.
@@ -233,4 +241,5 @@ register_needed('sparkle1_read', read)
 register_needed('sparkle1_open_record', open_record)
 register_needed('sparkle1_take_record', take_record)
 register_needed('sparkle1_change_record', change_record)
+register_needed('sparkle1_leave_records', leave_records)
 register_needed('sparkle1_keep_records', keep_records)

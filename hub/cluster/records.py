@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -26,8 +26,8 @@ RENEW_S: Final = 60.0
 LIVE_MS: Final = WINDOW_MS + int(2 * RENEW_S * 1000)
 """Life of a record while its connection lives, so that it outlives its node by the window. Of the renewals, one each
 minute, one may fail."""
-RENEWED_AT_ONCE: Final = 500
-"""Records of one command: a third of a millisecond of Redis."""
+AT_ONCE: Final = 500
+"""Records of one command: half a millisecond of Redis."""
 IDS_KEPT: Final = 8
 """Of the connections that a record was before."""
 HOLDER: Final = ("user", "login", "ticket", "ends")
@@ -75,6 +75,9 @@ class Records:
         self._bus = bus
         self._taken_away = taken_away
         self._records: dict[ConnectionId, Record] = {}
+        self._gone: list[Record] = []
+        """Records of connections that have gone, of which that is not written yet."""
+        self._leaving: asyncio.Task[None] | None = None
 
     def has(self, connection_id: ConnectionId) -> bool:
         """Whether anything is kept of a connection."""
@@ -151,9 +154,31 @@ class Records:
             async with self._in_turn(record):
                 await self._change(connection_id, record, "note", room, note)
 
-    async def gone(self, connection_id: ConnectionId) -> None:
-        """A connection has gone: its client may come back for some time. Raises Unavailable."""
-        await self._finish(connection_id, "gone", WINDOW_MS)
+    def gone(self, connection_id: ConnectionId) -> None:
+        """A connection has gone: its client may come back for some time. Written soon, for many at once."""
+        record = self._records.pop(connection_id, None)
+        if record is not None:
+            self._gone.append(record)
+            if self._leaving is None:
+                self._leaving = asyncio.get_running_loop().create_task(self._leave(), name="records left")
+
+    async def _leave(self) -> None:
+        try:
+            while self._gone:
+                gone, self._gone = self._gone, []
+                for commands, records in self._by_shard(gone):
+                    keys = [self._place(record.pid)[1] for record in records]
+                    gens = [record.gen for record in records]
+                    await _ask(commands, "leave", keys, WINDOW_MS, *gens, many=True)
+        except Unavailable:
+            log.info("records are left to run out by themselves")
+        finally:
+            self._leaving = None
+
+    async def flushed(self) -> None:
+        """Wait until it is written which connections have gone."""
+        if self._leaving is not None:
+            await self._leaving
 
     async def end(self, connection_id: ConnectionId) -> None:
         """Nobody is to come back to this. Raises Unavailable."""
@@ -197,13 +222,18 @@ class Records:
                 log.warning("what is kept of connections was not renewed: %s", error)
 
     async def _renew(self) -> None:
-        by_shard: dict[int, tuple[ShardCommands, list[str]]] = {}
-        for record in self._records.values():
-            commands, key = self._place(record.pid)
-            by_shard.setdefault(commands.index, (commands, []))[1].append(key)
-        for commands, keys in by_shard.values():
-            for start in range(0, len(keys), RENEWED_AT_ONCE):
-                await _ask(commands, "keep", keys[start : start + RENEWED_AT_ONCE], LIVE_MS, many=True)
+        for commands, records in self._by_shard(self._records.values()):
+            await _ask(commands, "keep", [self._place(record.pid)[1] for record in records], LIVE_MS, many=True)
+
+    def _by_shard(self, records: Iterable[Record]) -> Iterator[tuple[ShardCommands, Sequence[Record]]]:
+        """Records in parts that one command takes."""
+        found: dict[int, tuple[ShardCommands, list[Record]]] = {}
+        for record in records:
+            commands = self._bus.commands_of(record.pid)
+            found.setdefault(commands.index, (commands, []))[1].append(record)
+        for commands, together in found.values():
+            for start in range(0, len(together), AT_ONCE):
+                yield commands, together[start : start + AT_ONCE]
 
     def _place(self, pid: str) -> tuple[ShardCommands, str]:
         commands = self._bus.commands_of(pid)

@@ -61,10 +61,10 @@ class ConnectionRecovery:
 
     async def lost(self, connection_id: ConnectionId, rooms: Collection[RoomName], *, for_good: bool) -> None:
         """See hub.kernel.recovery.Recovery."""
-        try:
-            await (self._records.end if for_good else self._records.gone)(connection_id)
-        except Unavailable:
-            log.info("a record is left to run out by itself")
+        if for_good:
+            await self._end(connection_id)
+        else:
+            self._records.gone(connection_id)
         await self._rooms.left(rooms)
 
     async def give_up(self, connection_id: ConnectionId) -> None:
@@ -135,6 +135,9 @@ class ConnectionRecovery:
 
     async def _begin_anew(self, connection_id: ConnectionId) -> None:
         await self._rooms.forsake(connection_id)
+        await self._end(connection_id)
+
+    async def _end(self, connection_id: ConnectionId) -> None:
         try:
             await self._records.end(connection_id)
         except Unavailable:
