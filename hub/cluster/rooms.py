@@ -166,7 +166,8 @@ class ClusterRooms:
 
     async def evict(self, room: RoomName, *, of: RoomName) -> None:
         """See hub.kernel.ports.Rooms."""
-        self._bus.command(of, "evict", room)
+        # In the order of the room that they leave: what was sent to it before reaches them, and nothing after.
+        self._bus.command(room, "evict", of)
 
     async def review(self, of: RoomName) -> None:
         """See hub.kernel.ports.Rooms."""
@@ -201,8 +202,8 @@ class ClusterRooms:
         match name, arguments:
             case "disconnect", [event, payload]:
                 self._local.disconnect(room, event, payload)
-            case "evict", [other]:
-                self._tasks.start(self._evict_here(RoomName(other), room), name="evict")
+            case "evict", [of]:
+                self._tasks.start(self._evict_here(room, RoomName(of)), name="evict")
             case "review", []:
                 if self.reviewer is not None:
                     self.reviewer(room)

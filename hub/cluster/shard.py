@@ -79,6 +79,7 @@ class Shard:
         self._to_anchor: set[str] = set()
         self._anchoring: asyncio.Task[None] | None = None
         self._up = asyncio.Event()
+        self._is_known_down = False
         self._audit: Iterator[str] = iter(())
         """The rooms whose turn to be audited has not come yet."""
         self._marks: dict[str, asyncio.Future[None]] = {}
@@ -103,7 +104,9 @@ class Shard:
                 try:
                     await self._listen()
                 except (Down, Refused) as error:
-                    log.warning("the events of shard %d do not come: %s", self.index, error)
+                    level = logging.DEBUG if self._is_known_down else logging.WARNING  # there are 20 tries a second
+                    log.log(level, "the events of shard %d do not come: %s", self.index, error)
+                    self._is_known_down = True
                 except Exception:
                     log.exception("the link of shard %d", self.index)
                 self.counts["links lost"] += 1
@@ -122,6 +125,9 @@ class Shard:
                 gone.set()
             # Subscribed first and read after that: nothing can fall between.
             await self._fill()
+            if self._is_known_down:
+                log.info("the events of shard %d come again", self.index)
+                self._is_known_down = False
             self._up.set()
             link.release()
             await gone.wait()
