@@ -3,7 +3,8 @@
 -- of them are in one slot of a Redis Cluster.
 --
 --   {sK}:head       hash: base, seq, run, shards. base is the epoch, and the first number of it: the time, in microseconds
---   {sK}:last       hash: room -> number of the last event of the room
+--                   floor: no room that is not in last has an event above it   old, mark, marked_ms: see sweep
+--   {sK}:last       hash: room -> number of the last event of the room, of those that had one lately
 --   {sK}:x:<room>   stream, ids <number>-0. e: the event, v: number of the one before it in the room, m: id of the message
 --   {sK}:c:<room>   channel of a room
 --   {sK}:n:<node>   channel of a node
@@ -12,6 +13,11 @@
 
 local function text(number)
   return string.format('%.0f', number)
+end
+
+-- The number of a room's last event. Negative if it is forgotten: it was at most so much.
+local function last_of(keys, room, floor)
+  return redis.call('HGET', keys[2], room) or '-' .. (floor or redis.call('HGET', keys[1], 'floor') or '0')
 end
 
 -- Run on every new connection, before any other command: is this still the data that positions refer to?
@@ -70,15 +76,15 @@ local function publish(keys, args)
   if redis.call('HEXISTS', keys[1], 'base') == 0 then
     return redis.error_reply('NOHEAD attach first')
   end
-  local before = redis.call('HGET', keys[2], args[2]) or '0'
-  if args[7] ~= '' and tonumber(before) > tonumber(args[7]) then
+  local before = last_of(keys, args[2])
+  if args[7] ~= '' and math.abs(before) > tonumber(args[7]) then
     local entries = entries_of(keys[3], '(' .. args[7] .. '-0', '+')
     for _, entry in ipairs(entries) do
       if entry[2][6] == args[6] then
         return string.match(entry[1], '^%d+')
       end
     end
-    if not entries[1] or tonumber(entries[1][2][4]) > tonumber(args[7]) then
+    if not entries[1] or math.abs(entries[1][2][4]) > tonumber(args[7]) then
       break_chain(keys, args[1], args[2])
       return false
     end
@@ -107,23 +113,23 @@ end
 -- A marker: where the shard and some rooms stand, in the order of the messages.
 -- KEYS head last; ARGV channel of the node, token, rooms... Gives base and seq.
 local function mark(keys, args)
-  local head = redis.call('HMGET', keys[1], 'base', 'seq')
+  local head = redis.call('HMGET', keys[1], 'base', 'seq', 'floor')
   if not head[1] then
     return redis.error_reply('NOHEAD attach first')
   end
   local said = {head[1], head[2], args[2]}
   for i = 3, #args do
     said[#said + 1] = args[i]
-    said[#said + 1] = redis.call('HGET', keys[2], args[i]) or '0'
+    said[#said + 1] = last_of(keys, args[i], head[3])
   end
   redis.call('SPUBLISH', args[1], 'M' .. cmsgpack.pack(said))
-  return head
+  return {head[1], head[2]}
 end
 
 -- KEYS head last stream...; ARGV limit, (room, number)... An empty number asks only where the room stands.
 -- Gives base, seq, and for each room its last number and the entries above the given one, all of one moment.
 local function read(keys, args)
-  local head = redis.call('HMGET', keys[1], 'base', 'seq')
+  local head = redis.call('HMGET', keys[1], 'base', 'seq', 'floor')
   if not head[1] then
     return redis.error_reply('NOHEAD attach first')
   end
@@ -134,9 +140,38 @@ local function read(keys, args)
     if above ~= '' then
       entries = entries_of(keys[i], '(' .. above .. '-0', '+', 'COUNT', args[1])
     end
-    found[#found + 1] = {redis.call('HGET', keys[2], room) or '0', entries}
+    found[#found + 1] = {last_of(keys, room, head[3]), entries}
   end
   return found
+end
+
+-- Forgets where rooms stand that were silent for so long that none of their events is kept: there may be a new room for
+-- every call, document and session, for ever. The floor takes their place: who has heard everything up to it has heard
+-- all of theirs, and who has not is told. The age of a number is known by those that were noted at a time.
+-- KEYS head last; ARGV cursor, about how many rooms, ms after which an event is kept no more. Gives the next cursor, and
+-- how many of how many rooms were forgotten.
+local function sweep(keys, args)
+  local head = redis.call('HMGET', keys[1], 'seq', 'floor', 'old', 'mark', 'marked_ms')
+  local time, kept = redis.call('TIME'), tonumber(args[3])
+  local now, floor, old = time[1] * 1000 + math.floor(time[2] / 1000), tonumber(head[2] or 0), head[3]
+  if not head[1] then
+    return redis.error_reply('NOHEAD attach first')
+  end
+  if not head[5] or now - head[5] >= kept then
+    old = head[4] or '0'
+    redis.call('HSET', keys[1], 'old', old, 'mark', head[1], 'marked_ms', text(now))
+  end
+  local found = redis.call('HSCAN', keys[2], args[1], 'COUNT', args[2])
+  local forgotten = 0
+  for i = 1, #found[2], 2 do
+    local number = tonumber(found[2][i + 1])
+    if number <= tonumber(old) then
+      redis.call('HDEL', keys[2], found[2][i])
+      floor, forgotten = math.max(floor, number), forgotten + 1
+    end
+  end
+  redis.call('HSET', keys[1], 'floor', text(floor))
+  return {found[1], forgotten, #found[2] / 2}
 end
 
 -- All but publishing must go on when memory is full, so that nodes hear, and follow rooms, as long as anything can come.
@@ -149,3 +184,4 @@ register_needed('sparkle1_attach', attach)
 register_needed('sparkle1_give_up', give_up)
 register_needed('sparkle1_mark', mark)
 register_needed('sparkle1_read', read)
+register_needed('sparkle1_sweep', sweep)

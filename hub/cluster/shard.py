@@ -217,14 +217,17 @@ class Shard:
             self._move(number)
         elif number <= last:
             return  # it came by a fill already
-        elif before != last:
+        elif before != last and not last <= -before <= self.position:  # negative: forgotten, and heard long ago
             self.counts["holes"] += 1
             self._fill_soon()
         else:
             self._take(room, number, data[stop + 1 :])
 
     def _on_marker(self, data: bytes) -> None:
-        """``M``, base, head, token and, for some rooms, name and last number. In the order of the events."""
+        """``M``, base, head, token and, for some rooms, name and last number. In the order of the events.
+
+        A negative number, of a room whose last one is forgotten, says nothing: an audit came long before that.
+        """
         base, head, token, *rooms = _unpack(data[1:])
         stand = {room: int(last) for room, last in zip(rooms[::2], rooms[1::2], strict=True) if self._is_heard(room)}
         if int(base) != self.base or any(NOWHERE < self._rooms[room] < last for room, last in stand.items()):
@@ -233,7 +236,7 @@ class Shard:
             self._fill_soon(then=lambda: self._arrived(token))
             return
         for room, last in stand.items():
-            self._anchored(room, last)
+            self._anchored(room, abs(last))
         self._move(int(head))
         self._arrived(token)
 
@@ -293,7 +296,7 @@ class Shard:
             had_one, self.base = bool(self.base), read.base
             for room, one in found.items():
                 self._rooms[room] = NOWHERE
-                self._anchored(room, one.last)
+                self._anchored(room, abs(one.last))
             if had_one:
                 self.counts["epochs"] += 1
                 self._audience.missed(self, None)
@@ -304,12 +307,12 @@ class Shard:
         for room, one in found.items():
             last = self._rooms[room]
             if last == NOWHERE:
-                self._anchored(room, one.last)
-            elif is_complete(last, one.last, one.entries):
+                self._anchored(room, abs(one.last))
+            elif is_complete(last, one.last, one.entries, heard=self.position):
                 missing += [(entry.number, room, entry.event) for entry in one.entries if entry.number > last]
             else:
                 self.counts["rooms missed"] += 1
-                self._rooms[room] = one.last
+                self._rooms[room] = abs(one.last)
                 self._audience.missed(self, room)
         for number, room, event in sorted(missing):
             self.counts["events filled"] += 1

@@ -48,6 +48,7 @@ class RoomRead:
     """What was read of a room: the number of its last event, and the entries above the number asked for."""
 
     last: int
+    """Negative if it is forgotten: it was at most so much."""
     entries: Sequence[Entry]
 
 

@@ -81,6 +81,22 @@ async def test_who_is_put_out_of_a_room_has_got_what_was_sent_to_it_before(redis
     bus.close()
 
 
+async def test_every_shard_forgets_where_silent_rooms_stand(
+    redis_url: str, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.cluster.sweeper.KEPT_MS", 0)
+    monkeypatch.setattr("hub.cluster.sweeper.PAUSE_S", 0.01)
+    async with bus_nodes(redis_url, "one", shards=SHARDS) as [one]:
+        for number, room in enumerate(ROOMS):
+            one.publish(room, number)
+        await one.bus.flushed()
+
+        async def is_forgotten() -> bool:
+            return not await redis.keys("*:last")
+
+        await until(is_forgotten)
+
+
 @pytest.mark.parametrize("other", [1, 3, 8])
 async def test_a_node_with_another_number_of_shards_is_refused_and_told_the_right_one(
     redis_url: str, other: int
