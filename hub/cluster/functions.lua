@@ -145,6 +145,37 @@ local function read(keys, args)
   return found
 end
 
+-- The same in parts, all of the moment of the first. KEYS head last stream...; ARGV most entries, the number that the first
+-- part gave (empty for the first), (room, number)... Gives base, that number, and for each room its last number up to there,
+-- or nothing if it cannot be told, and the entries above the given one. Fewer rooms, and not all entries of the last one, if
+-- there are more.
+local function read_part(keys, args)
+  local head = redis.call('HMGET', keys[1], 'base', 'seq', 'floor')
+  if not head[1] then
+    return redis.error_reply('NOHEAD attach first')
+  end
+  local left, upto = tonumber(args[1]), tonumber(args[2])
+  local found = {head[1], upto and args[2] or head[2]}
+  for i = 3, #keys do
+    local room, above = args[2 * i - 3], args[2 * i - 2]
+    local last, entries = last_of(keys, room, head[3]), {}
+    if upto and tonumber(last) > upto then
+      -- The room went on: its first event after that moment names the one before it.
+      local later = entries_of(keys[i], '(' .. args[2] .. '-0', '+', 'COUNT', 1)
+      last = later[1] and tonumber(later[1][2][4]) <= upto and later[1][2][4] or false
+    end
+    if above ~= '' and last and math.abs(last) > tonumber(above) then
+      entries = entries_of(keys[i], '(' .. above .. '-0', upto and args[2] or '+', 'COUNT', left)
+      left = left - #entries
+    end
+    found[#found + 1] = {last, entries}
+    if left <= 0 then
+      break
+    end
+  end
+  return found
+end
+
 -- Forgets where rooms stand that were silent for so long that none of their events is kept: there may be a new room for
 -- every call, document and session, for ever. The floor takes their place: who has heard everything up to it has heard
 -- all of theirs, and who has not is told. The age of a number is known by those that were noted at a time.
@@ -184,4 +215,5 @@ register_needed('sparkle1_attach', attach)
 register_needed('sparkle1_give_up', give_up)
 register_needed('sparkle1_mark', mark)
 register_needed('sparkle1_read', read)
+register_needed('sparkle1_read_part', read_part)
 register_needed('sparkle1_sweep', sweep)
