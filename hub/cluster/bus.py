@@ -16,6 +16,7 @@ from hub.cluster.publisher import Outgoing, Publisher, new_message_id
 from hub.cluster.servers import Servers
 from hub.cluster.shard import Shard
 from hub.cluster.shard_commands import OTHER_SHARDS, RoomRead, ShardCommands
+from hub.cluster.sweeper import Sweeper
 from hub.kernel.delivery import Delivery
 from hub.kernel.errors import Unavailable
 from hub.kernel.ids import NodeId, RoomName
@@ -69,6 +70,7 @@ class Bus:
         commands = [ShardCommands(index, servers, shards=shards) for index in range(shards)]
         self._shards = [Shard(one, node_id, self) for one in commands]
         self._publishers = [Publisher(one) for one in commands]
+        self._sweepers = [Sweeper(one) for one in commands]
         self._members: Members | None = None
         self._offset: str | None = None
 
@@ -81,9 +83,10 @@ class Bus:
 
         Raises OtherShards if the events in Redis are on another number of shards.
         """
-        for shard, publisher in zip(self._shards, self._publishers, strict=True):
+        for shard, publisher, sweeper in zip(self._shards, self._publishers, self._sweepers, strict=True):
             self._tasks.start(shard.run(), name=f"bus: shard {shard.index}")
             self._tasks.start(publisher.run(), name=f"bus: publisher of shard {shard.index}")
+            self._tasks.start(sweeper.run(), name=f"bus: sweeper of shard {shard.index}")
         try:
             async with asyncio.timeout(START_S):
                 for shard in self._shards:

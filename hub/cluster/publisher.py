@@ -59,6 +59,7 @@ class Publisher:
         self._idle.set()
         self._broken: set[str] = set()
         """Rooms of which an event was given up, and whose members do not know it yet."""
+        self._has_failed = False
         self.given_up = 0
         """Kept events given up, since the start."""
 
@@ -166,7 +167,9 @@ class Publisher:
                 return
 
     def _failed(self, error: Exception) -> None:
-        log.warning("an event was not published on shard %d yet: %s", self._commands.index, error)
+        level = logging.DEBUG if self._has_failed else logging.WARNING  # there are 20 tries a second
+        log.log(level, "an event was not published on shard %d yet: %s", self._commands.index, error)
+        self._has_failed = True
         if isinstance(error, Refused):
             self._commands.is_worth_another_try(error)
 
@@ -180,6 +183,7 @@ class Publisher:
         return "FCALL", named("sparkle1_publish"), len(keys), *keys, *arguments
 
     def _saw(self, reply: Reply) -> None:
+        self._has_failed = False
         if isinstance(reply, bytes):
             self._commands.saw(int(reply))
 

@@ -221,7 +221,8 @@ class ClusterRooms:
 
     async def evict(self, room: RoomName, *, of: RoomName) -> None:
         """See hub.kernel.ports.Rooms."""
-        self._bus.command(of, "evict", room)
+        # In the order of the room that they leave: what was sent to it before reaches them, and nothing after.
+        self._bus.command(room, "evict", of)
 
     async def review(self, of: RoomName) -> None:
         """See hub.kernel.ports.Rooms."""
@@ -256,8 +257,8 @@ class ClusterRooms:
         match name, arguments:
             case "disconnect", [event, payload]:
                 self._local.disconnect(room, event, payload)
-            case "evict", [other]:
-                self._tasks.start(self._evict_here(RoomName(other), room), name="evict")
+            case "evict", [of]:
+                self._evict_here(room, RoomName(of))
             case "replaced", [connection_id]:
                 self._local.drop(ConnectionId(connection_id))
             case "review", []:
@@ -271,18 +272,22 @@ class ClusterRooms:
         log.warning("events are lost for members of %s; they are told", "all rooms" if rooms is None else list(rooms))
         self._local.cut(rooms)
 
-    async def _evict_here(self, room: RoomName, of: RoomName) -> None:
-        # Counted once, after all of them: a post that is withdrawn may have thousands who watch it.
+    def _evict_here(self, room: RoomName, of: RoomName) -> None:
         here = [one for one in self._local.members(of) if self._local.is_member(one, room)]
         for connection_id in here:
             self._local.leave(connection_id, room)
+        if here:
+            self._let_go(room)
+            self._tasks.start(self._evicted(here, room), name="evicted")
+
+    async def _evicted(self, connection_ids: Sequence[ConnectionId], room: RoomName) -> None:
+        # Counted once, after all of them: a post that is withdrawn may have thousands who watch it.
+        await self._changed(room)
+        for connection_id in connection_ids:
             try:
                 await self._records.moved(connection_id, {room: None})
             except Unavailable:
                 log.info("a connection was put out of %s; should it come back, its access is looked at again", room)
-        if here:
-            self._let_go(room)
-            await self._changed(room)
 
     async def _changed(self, room: RoomName) -> int:
         if not room.startswith(COUNTED):

@@ -47,7 +47,8 @@ class NotAttached(Refused):
 class RoomRead:
     """What was read of a room: the number of its last event, and the entries above the number asked for."""
 
-    last: int
+    last: int | None
+    """Negative if it is forgotten: it was at most so much. ``None`` if nobody can tell any more."""
     entries: Sequence[Entry]
 
 
@@ -204,6 +205,20 @@ class ShardCommands:
         asked = itertools.chain.from_iterable((room, "" if above is None else above) for room, above in wanted)
         base, head, *rooms = await self.function("sparkle1_read", keys, READ_LIMIT, *asked, within_s=within_s)
         return ShardRead(int(base), int(head), [RoomRead(int(last), _entries(found)) for last, found in rooms])
+
+    async def read_part(self, wanted: Sequence[tuple[str, int | None]], most: int, upto: int | None) -> ShardRead:
+        """The same for the first of these rooms, as of the moment when ``upto`` was the last number, if one is given.
+
+        With ``most`` entries it ends, perhaps not with the last one of its last room.
+        """
+        keys = [self.head, self.last, *(self.stream(room) for room, _ in wanted)]
+        asked = itertools.chain.from_iterable((room, "" if above is None else above) for room, above in wanted)
+        base, head, *rooms = await self.function("sparkle1_read_part", keys, most, "" if upto is None else upto, *asked)
+        return ShardRead(int(base), int(head), [_room_read(last, found) for last, found in rooms])
+
+
+def _room_read(last: bytes | None, found: Sequence[tuple[bytes, Sequence[bytes]]]) -> RoomRead:
+    return RoomRead(None if last is None else int(last), _entries(found) if found else ())
 
 
 def _entries(found: Sequence[tuple[bytes, Sequence[bytes]]]) -> list[Entry]:

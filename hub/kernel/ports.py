@@ -86,7 +86,10 @@ class Rooms(Protocol):
         ...
 
     async def evict(self, room: RoomName, *, of: RoomName) -> None:
-        """Take every connection that is in ``of`` (a user or session room) out of ``room``, on any node."""
+        """Take every connection that is in ``of`` (a user or session room) out of ``room``, on any node.
+
+        What was sent to ``room`` before reaches them still.
+        """
         ...
 
     async def review(self, of: RoomName) -> None:

@@ -1,6 +1,7 @@
 """redis-py's client of a Redis Cluster, made to behave like its client of one server where the hub relies on that."""
 
 import asyncio
+import random
 from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
@@ -69,6 +70,15 @@ class ClusterClient(RedisCluster):
         if transaction:
             raise NotImplementedError("no transactions on a Redis Cluster: take a script")
         return _Pipeline(self, transaction)  # type: ignore[abstract] # and so is redis-py's own class
+
+    def pubsub(self, *arguments: Any, **options: Any) -> Any:
+        """Subscriptions, on any primary: what is published to one is passed on to all. Each time on another.
+
+        redis-py takes the one that has the slot of the first channel, and takes it again and again when it is gone.
+        """
+        if not arguments and (primaries := self.get_primaries()):
+            arguments = (random.choice(primaries),)  # noqa: S311 no secret
+        return super().pubsub(*arguments, **options)
 
     def register_script(self, script: Any) -> Any:
         """A script that also a pipeline takes."""
