@@ -104,10 +104,13 @@ class ClusterRooms:
                 self._local.join(connection_id, room)
         finally:
             for room in rooms:
-                self._entered[room] -= 1
-                if not self._entered[room]:
-                    del self._entered[room]
-                self._let_go(room)  # the connection may have gone meanwhile
+                self._done_entering(room)
+
+    def _done_entering(self, room: RoomName) -> None:
+        self._entered[room] -= 1
+        if not self._entered[room]:
+            del self._entered[room]
+        self._let_go(room)  # the connection may have gone meanwhile
 
     async def leave(self, connection_id: ConnectionId, room: RoomName) -> int:
         """See hub.kernel.ports.Rooms."""
@@ -202,7 +205,7 @@ class ClusterRooms:
             case "disconnect", [event, payload]:
                 self._local.disconnect(room, event, payload)
             case "evict", [other]:
-                self._tasks.start(self._evict_here(RoomName(other), room), name="evict")
+                self._tasks.start(self.take_out(RoomName(other), room), name="evict")
             case "review", []:
                 if self.reviewer is not None:
                     self.reviewer(room)
@@ -214,7 +217,24 @@ class ClusterRooms:
         log.warning("events are lost for members of %s; they are told", "all rooms" if rooms is None else list(rooms))
         self._local.cut(rooms)
 
-    async def _evict_here(self, room: RoomName, of: RoomName) -> None:
+    async def bring_in(self, room: RoomName, of: RoomName) -> int:
+        """Put the connections of this node that are in ``of`` into ``room`` too, and say how many they are.
+
+        Raises Unavailable if Redis does not answer.
+        """
+        self._entered[room] += 1
+        try:
+            await self._bus.follow(room)
+            for connection_id in self._local.members(of):
+                self._local.join(connection_id, room)
+            here = sum(self._local.is_member(one, room) for one in self._local.members(of))
+        finally:
+            self._done_entering(room)
+        await self._changed(room)
+        return here
+
+    async def take_out(self, room: RoomName, of: RoomName) -> int:
+        """Take the connections of this node that are in ``of`` out of ``room``, and say how many were in it."""
         # Counted once, after all of them: a post that is withdrawn may have thousands who watch it.
         here = [one for one in self._local.members(of) if self._local.is_member(one, room)]
         for connection_id in here:
@@ -222,6 +242,7 @@ class ClusterRooms:
         if here:
             self._let_go(room)
             await self._changed(room)
+        return len(here)
 
     async def _changed(self, room: RoomName) -> int:
         if not room.startswith(COUNTED):
