@@ -129,7 +129,9 @@ class Bus:
         """
         commands = self._shards[0].commands
         try:
-            heard = await (await commands.link()).call("SPUBLISH", commands.node_channel(node_id), NODE_MESSAGE + message)
+            heard = await (await commands.link()).call(
+                "SPUBLISH", commands.node_channel(node_id), NODE_MESSAGE + message
+            )
         except (Down, Refused) as error:
             raise Unavailable from error
         return bool(heard)

@@ -136,8 +136,8 @@ class NodeRequests:
         asked = self._asked[number] = Asked(node, asyncio.get_running_loop().create_future())
         request = _pack(Request(self._nodes.node_id, number, name, msgspec.Raw(body)))
         try:
-            while not await self._bus.tell(node, request):
-                await asyncio.sleep(AGAIN_S)
+            while not await self._bus.tell(node, request):  # noqa: ASYNC110
+                await asyncio.sleep(AGAIN_S)  # nothing here tells when another node hears again
             return await asked.reply
         finally:
             del self._asked[number]

@@ -183,8 +183,8 @@ class Peers(Protocol):
 class Operations(Protocol):
     """What operators do with connections, over all nodes. Implemented in hub.cluster.
 
-    ``of`` says which: a room, of which ``user:{id}`` and ``session:{id}`` are two, or the id of a connection. Nodes that
-    do not answer within two seconds are named in the result; everything may be repeated. Every method raises
+    ``of`` says which: a room, of which ``user:{id}`` and ``session:{id}`` are two, or the id of a connection. Nodes
+    that do not answer within two seconds are named in the result; everything may be repeated. What asks them raises
     Unavailable if Redis does not say which nodes there are.
     """
 

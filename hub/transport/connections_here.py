@@ -64,7 +64,7 @@ class ConnectionsHere:
 
 
 def _as_json(arguments: list[Any]) -> Any:
-    """The arguments of an acknowledgement, if JSON can say them briefly, else ``None``: a client may answer anything."""
+    """The arguments of an acknowledgement, or ``None``: a client may answer what is long, or nothing for JSON."""
     try:
         text = msgspec.json.encode(arguments)
     except Exception:  # half of a character, values of the other parser, nesting without end
