@@ -141,14 +141,14 @@ def _core(settings: Settings, pool: asyncpg.Pool, redis: Redis, clock: Clock) ->
     server = SocketServer(settings.sockets, node=tag_of(node_id))
     expiry = TokenExpiry(clock, settings.gate.expiry_notice_s)
     sockets = Sockets(server, node_id, tasks, expiry)
-    try:
-        serve_admin_ui(server, sockets, settings.admin_ui, node_id)
-    except PasswordFileError as error:
-        raise ConfigError(f"SPARKLE_ADMIN_UI_PASSWORD_FILE: {error}") from None
     nodes = RedisNodes(redis, node_id, tasks)
     bus = Bus(RedisAddress.of(settings.redis_url or "redis://nowhere"), node_id, tasks)
     rooms = ClusterRooms(sockets, bus, redis, nodes, tasks)
     peers = NodeRequests(bus, nodes, tasks)
+    try:
+        serve_admin_ui(server, sockets, settings.admin_ui, node_id, peers)
+    except PasswordFileError as error:
+        raise ConfigError(f"SPARKLE_ADMIN_UI_PASSWORD_FILE: {error}") from None
     here = ConnectionsHere(server, node_id)
     operations = ClusterOperations(peers, rooms, sockets, here, bus, _about(settings, node_id, sockets))
     heartbeat_s = settings.sockets.ping_interval_s + settings.sockets.ping_timeout_s

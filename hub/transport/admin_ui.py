@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
-from hub.kernel.ids import NodeId
+from hub.kernel.ids import ConnectionId, NodeId, RoomName
+from hub.kernel.ports import Peers
+from hub.transport.deliveries import NAMESPACE
 
 if TYPE_CHECKING:
     from hub.transport.engineio.request import Request
     from hub.transport.socketio.server import SocketServer
+    from hub.transport.socketio.socket import Socket
     from hub.transport.sockets import Sockets
 
 MIN_PASSWORD: Final = 16
@@ -25,7 +28,7 @@ class PasswordFileError(Exception):
 
 
 class AdminUiSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What an operator can set of the Admin UI. It is served in the namespace ``/admin``, by each node for itself."""
+    """What an operator can set of the Admin UI. It is served in the namespace ``/admin``, by any node for all."""
 
     user: str = "admin"
     password_file: Path | None = None
@@ -36,7 +39,28 @@ class AdminUiSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Whether it only shows. Otherwise it may also emit, move connections between rooms and disconnect them."""
 
 
-def serve_admin_ui(server: SocketServer, sockets: Sockets, settings: AdminUiSettings, node_id: NodeId) -> None:
+class RoomsOfTheHub:
+    """Implements hub.transport.socketio.admin.commands.WideRooms: a room is followed while it has members here."""
+
+    def __init__(self, server: SocketServer, sockets: Sockets) -> None:
+        self._server, self._sockets = server, sockets
+
+    async def enter(self, socket: Socket, room: str) -> None:
+        """See WideRooms."""
+        if socket.namespace == NAMESPACE and self._sockets.enter is not None:
+            await self._sockets.enter(ConnectionId(socket.sid), [RoomName(room)])
+        else:
+            self._server.rooms_of(socket.namespace).join(socket, room)
+
+    async def changed(self, namespace: str, room: str) -> None:
+        """See WideRooms."""
+        if namespace == NAMESPACE and self._sockets.left is not None:
+            await self._sockets.left({RoomName(room)})
+
+
+def serve_admin_ui(
+    server: SocketServer, sockets: Sockets, settings: AdminUiSettings, node_id: NodeId, peers: Peers
+) -> None:
     """Serve it, if it is switched on. Raises PasswordFileError."""
     if settings.password_file is not None:
         server.instrument(
@@ -46,6 +70,8 @@ def serve_admin_ui(server: SocketServer, sockets: Sockets, settings: AdminUiSett
             server_id=node_id,
             admits=may_sign_in,
             details=sockets.details,
+            peers=peers,
+            wide=RoomsOfTheHub(server, sockets),
         )
 
 
