@@ -182,6 +182,8 @@ class AdminNamespace:
             admin.waiting = []
         elsewhere = await self._neighbours.watch(feed.MAX_SOCKETS)
         picture = feed.merged([self._feed.picture(), *(one.sockets for one in elsewhere.values())])
+        if len(admins) == len(self._audience):
+            self._neighbours.caught_up(elsewhere)
         seen = {node: one.number for node, one in elsewhere.items()}
         for admin in admins:
             admin.show(picture, seen)

@@ -7,7 +7,7 @@ whoever misses one sees it, and asks for the whole picture.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
@@ -130,7 +130,9 @@ class Neighbours:
         self._gathered: list[Change] = []
         self._timer: asyncio.TimerHandle | None = None
         self._seen: dict[NodeId, int] = {}
-        """The number of the last change of each node that was seen."""
+        """The number of the last change of each node that all admins here have seen."""
+        self._due: dict[NodeId, int] = {}
+        """The number of each node's last change when it was asked last."""
         self._answering: frozenset[NodeId] | None = None
         """The nodes that answered last; ``None``: nobody was asked yet."""
         self._is_closed = False
@@ -235,8 +237,16 @@ class Neighbours:
             self.is_behind = True  # a node has come or gone, and what it showed with it
         self._answering = answering
         for node, picture in replies.answers.items():
-            self._seen[node] = max(self._seen.get(node, 0), picture.number)
+            # What had happened when it was asked the time before has come by now, or is lost.
+            if self._wants_changes and self._seen.setdefault(node, picture.number) < self._due.get(node, 0):
+                self.is_behind = True
+            self._due[node] = picture.number
         return replies.answers
+
+    def caught_up(self, pictures: Mapping[NodeId, Picture]) -> None:
+        """All admins here are shown these pictures."""
+        for node, picture in pictures.items():
+            self._seen[node] = max(self._seen.get(node, 0), picture.number)
 
     async def carry_out_elsewhere(self, name: str, arguments: list[Any]) -> tuple[int, list[NodeId]]:
         """Have a command carried out on the other nodes: to how many sockets, and which nodes have not done it.
