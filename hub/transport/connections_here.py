@@ -67,6 +67,6 @@ def _as_json(arguments: list[Any]) -> Any:
     """The arguments of an acknowledgement, or ``None``: a client may answer what is long, or nothing for JSON."""
     try:
         text = msgspec.json.encode(arguments)
-    except Exception:  # half of a character, values of the other parser, nesting without end
+    except Exception:  # the other parser takes keys that JSON does not have, for one
         return None
     return msgspec.json.decode(text) if len(text) <= MAX_ANSWER else None
