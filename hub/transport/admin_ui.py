@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hub.transport.socketio.socket import Socket
     from hub.transport.sockets import Sockets
 
+KEPT_ROOMS: Final = ("user:", "session:")
 MIN_PASSWORD: Final = 16
 """Characters. Nothing but its length keeps a password from being guessed at one try a second and connection."""
 
@@ -44,6 +45,10 @@ class RoomsOfTheHub:
 
     def __init__(self, server: SocketServer, sockets: Sockets) -> None:
         self._server, self._sockets = server, sockets
+
+    def is_kept(self, namespace: str, room: str) -> bool:
+        """See WideRooms. By these rooms connections are revoked, and what is for one person alone goes to one."""
+        return namespace == NAMESPACE and room.startswith(KEPT_ROOMS)
 
     async def enter(self, socket: Socket, room: str) -> None:
         """See WideRooms."""

@@ -124,6 +124,10 @@ async def test_commands_reach_sockets_of_all_nodes(hub: HubProcess, rest: Rest, 
         for client in clients:
             assert (await client.expect("room:message"))["body"] == "for all"
         assert await shown.admin.command("leave", "/", f"room:{room}", mine) == done
+        for command in ("join", "leave"):
+            for room_of_hub in (mine, f"user:{bob.id}", "session:1"):
+                answer = await shown.admin.command(command, "/", room_of_hub, mine)
+                assert (answer["ok"], "by hand" in answer["error"]) == (False, True)
         there = clients[1].io.get_sid()
         answer = await shown.admin.command("_disconnect", "/", True, there)
         assert answer == {"ok": True, "sockets": 1, "missingNodes": []}

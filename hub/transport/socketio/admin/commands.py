@@ -53,6 +53,10 @@ class Disconnect(msgspec.Struct, array_like=True):
 class WideRooms(Protocol):
     """Rooms that go over several nodes, where joining and leaving is more than being put in and taken out here."""
 
+    def is_kept(self, namespace: str, room: str) -> bool:
+        """Whether nobody may be put into a room or out of it by hand."""
+        ...
+
     async def enter(self, socket: Socket, room: str) -> None:
         """Put a socket of this server into a room."""
         ...
@@ -95,6 +99,7 @@ class Commands:
         return rooms.send(self._server.engine.outboxes, sids, Packets(given.namespace, [given.event, *data]))
 
     async def _join(self, given: Move) -> int:
+        self._check(given)
         sockets = self._targets(given.namespace, given.filter)
         for socket in sockets:
             if given.room == socket.sid:
@@ -107,11 +112,16 @@ class Commands:
         return len(sockets)
 
     async def _leave(self, given: Move) -> int:
+        self._check(given)
         sockets = self._targets(given.namespace, given.filter)
         for socket in sockets:
             self._server.rooms_of(given.namespace).leave(socket, given.room)
         await self._changed(given, sockets)
         return len(sockets)
+
+    def _check(self, given: Move) -> None:
+        if self._wide is not None and self._wide.is_kept(given.namespace, given.room):
+            raise ValueError("who is in this room is not decided by hand")
 
     async def _changed(self, given: Move, sockets: list[Socket]) -> None:
         if sockets and self._wide is not None:
