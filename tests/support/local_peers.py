@@ -17,8 +17,8 @@ class LocalPeers:
     def __init__(self, nodes: "dict[NodeId, LocalPeers]", name: str) -> None:
         self.id = NodeId(name)
         self.nodes = nodes
-        self.lost = 0
-        """So many of the next notices to this node do not arrive."""
+        self.loses: str | None = None
+        """The next notice of this name to this node does not arrive."""
         self._served: dict[str, tuple[type[Any], Callable[[Any], Awaitable[msgspec.Struct]]]] = {}
         self._heard: dict[str, tuple[type[Any], Callable[[NodeId, Any], None]]] = {}
         nodes[self.id] = self
@@ -48,8 +48,8 @@ class LocalPeers:
     def tell(self, nodes: Iterable[NodeId], name: str, notice: msgspec.Struct) -> None:
         for node in nodes:
             peer = self.nodes[node]
-            if peer.lost:
-                peer.lost -= 1
+            if peer.loses == name:
+                peer.loses = None
             else:
                 shape, listener = peer._heard[name]
                 listener(self.id, _over(notice, shape))

@@ -167,6 +167,24 @@ async def test_a_node_whose_link_breaks_meanwhile_is_asked_again(pair: tuple[Nod
     assert replies.answers == {"two": Number(8)}, two.id
 
 
+async def test_an_answer_counts_only_from_the_node_that_was_asked(pair: tuple[Node, Node]) -> None:
+    one, two = pair
+    asked = asyncio.Event()
+
+    async def be_silent(_: Number) -> Number:
+        asked.set()
+        await asyncio.Event().wait()
+        return Number(0)
+
+    two.requests.serve("silent", Number, be_silent)
+    async with asyncio.TaskGroup() as group:
+        asking = group.create_task(one.requests.ask("silent", Number(1), Number, within_s=0.5, others=True))
+        await asked.wait()
+        for number in range(1, 100):
+            one.requests.take(msgspec.msgpack.encode((1, "three", number, True, Number(7))))
+    assert asking.result() == Replies({}, [two.id])
+
+
 async def test_notices_come_in_the_order_of_their_sender(pair: tuple[Node, Node]) -> None:
     one, two = pair
     for value in range(50):
