@@ -1,9 +1,9 @@
 """Was anything lost silently, doubled or out of order? Rules alone, without I/O.
 
 For each stretch of each client and room (:mod:`load_tests.bench.cluster.stretches`): what came must be a run of the
-room's order without a hole. The edges are not owed: what was sent before the join was acknowledged, and what came after
-the last receipt before the client left or was told. A client's own messages may come or not, since the hub sends them to
-its sender's other connections only. Whoever is still in a room when all is still is owed its end too.
+room's order without a hole. The edges are not owed: what was sent before the join was acknowledged, and what came
+after the last receipt before the client left or was told. A client's own messages may come or not, since the hub sends
+them to its sender's other connections only. Whoever is still in a room when all is still is owed its end too.
 """
 
 from bisect import bisect_right
@@ -107,8 +107,8 @@ def check(history: Sequence[AnyRecord]) -> Verdict:
             verdict.findings.append(Finding(Wrong.STRAY, found.room, found.client, (found.id,), found.line, found.line))
             continue
         verdict.counts["stretches"] += 1
-        if found.joined_ms is not None and not found.leaving:
-            members[found.client, found.room].append((found.begin, found.end_line))
+        if found.joined_line is not None:
+            members[found.client, found.room].append((found.joined_line, found.leaving_line or found.end_line))
         verdict.findings.extend(_check(found, orders[found.room], sent))
         ids = {receipt.id for receipt in found.received}
         verdict.counts["received again after being told"] += len(ids & before[found.client, found.room])
@@ -159,7 +159,7 @@ def _lost(
     stretch: Stretch, order: _Order, sent: Mapping[EventId, _Sent], received: Mapping[EventId, int]
 ) -> list[EventId]:
     places = [order.places[event] for event in received if event in order.places]
-    is_owed_the_end = stretch.end is End.STILL_IN and not stretch.leaving and stretch.joined_ms is not None
+    is_owed_the_end = stretch.end is End.STILL_IN and stretch.leaving_line is None and stretch.joined_line is not None
     last = len(order.ids) - 1 if is_owed_the_end else max(places, default=-1)
     first = min([*places, _first_owed(stretch, order)])
     return [

@@ -118,11 +118,12 @@ class Ended(OfClient, frozen=True, tag="end"):
 
 
 class Fault(Record, frozen=True, tag="fault"):
-    """Something was broken; or mended, and then ``kind`` is that of the fault."""
+    """Something was broken or, if it is ``over``, mended."""
 
     number: int
     kind: str
     what: str = ""
+    over: bool = False
 
 
 class Ordered(Record, frozen=True, tag="order"):

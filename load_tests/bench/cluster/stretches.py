@@ -19,6 +19,7 @@ from load_tests.bench.cluster.history import (
     Joining,
     Leaving,
     Left,
+    OfClient,
     Room,
 )
 
@@ -51,8 +52,9 @@ class Stretch:
     """Its first line in the history."""
     joined_ms: float | None = None
     """When the join was acknowledged. What is sent after that is owed."""
-    leaving: bool = False
-    """Whether the client has asked to leave: nothing more is owed then."""
+    joined_line: int | None = None
+    leaving_line: int | None = None
+    """Where the client has asked to leave: nothing more is owed then."""
     received: list[Receipt] = field(default_factory=list)
     end: End = End.GONE
     end_line: int = 0
@@ -70,49 +72,65 @@ class Stray:
 
 def stretches(history: Iterable[AnyRecord]) -> Iterator[Stretch | Stray]:
     """Every stretch, when it has ended, and every stray event. Those that no record ends come last, as ``GONE``."""
-    open_ones: dict[Client, dict[Room, Stretch]] = {}
+    clients: dict[Client, _Rooms] = {}
     line = -1
     for line, record in enumerate(history):
+        if not isinstance(record, OfClient):
+            continue
+        rooms = clients.setdefault(record.c, {})
         match record:
-            case Connected(c=client):
-                yield from _reconnected(open_ones.setdefault(client, {}), record, line)
-            case Joining(c=client, room=room):
-                open_ones.setdefault(client, {}).setdefault(room, Stretch(client, room, line))
-            case Joined(c=client, room=room):
-                _joined(open_ones.setdefault(client, {}).get(room), record.t)
-            case Leaving(c=client, room=room):
-                if (leaving := open_ones.setdefault(client, {}).get(room)) is not None:
-                    leaving.leaving = True
-            case Left(c=client, room=room):
-                if (left := open_ones.setdefault(client, {}).pop(room, None)) is not None:
-                    yield _ended(left, End.LEFT, line)
-            case Got(c=client, room=room, id=event):
-                inside = open_ones.setdefault(client, {}).get(room)
-                if inside is None:
-                    yield Stray(client, room, event, line)
-                else:
-                    inside.received.append(Receipt(event, line))
-            case Ended(c=client):
-                for stretch in open_ones.pop(client, {}).values():
+            case Connected():
+                yield from _reconnected(rooms, record, line)
+            case Ended():
+                for stretch in clients.pop(record.c).values():
                     yield _ended(stretch, End.STILL_IN if record.connected else End.GONE, line)
+            case Got():
+                if (stray := _got(rooms, record, line)) is not None:
+                    yield stray
+            case Joining() | Joined() | Leaving() | Left():
+                if (left := _moved(rooms, record, line)) is not None:
+                    yield left
             case _:
                 pass
-    for rooms in open_ones.values():
+    for rooms in clients.values():
         for stretch in rooms.values():
             yield _ended(stretch, End.GONE, line)
 
 
-def _joined(stretch: Stretch | None, at_ms: float) -> None:
-    if stretch is not None and stretch.joined_ms is None:
-        stretch.joined_ms = at_ms
+_Rooms = dict[Room, Stretch]
 
 
-def _reconnected(rooms: dict[Room, Stretch], record: Connected, line: int) -> Iterator[Stretch]:
+def _moved(rooms: _Rooms, record: Joining | Joined | Leaving | Left, line: int) -> Stretch | None:
+    """A step into a room, or out of it. Gives the stretch that has ended with it."""
+    if isinstance(record, Joining):
+        rooms.setdefault(record.room, Stretch(record.c, record.room, line))
+        return None
+    stretch = rooms.get(record.room)
+    if stretch is None:
+        return None
+    if isinstance(record, Left):
+        return _ended(rooms.pop(record.room), End.LEFT, line)
+    if isinstance(record, Leaving) and stretch.leaving_line is None:
+        stretch.leaving_line = line
+    if isinstance(record, Joined) and stretch.joined_line is None:
+        stretch.joined_ms, stretch.joined_line = record.t, line
+    return None
+
+
+def _got(rooms: _Rooms, record: Got, line: int) -> Stray | None:
+    stretch = rooms.get(record.room)
+    if stretch is None:
+        return Stray(record.c, record.room, record.id, line)
+    stretch.received.append(Receipt(record.id, line))
+    return None
+
+
+def _reconnected(rooms: _Rooms, record: Connected, line: int) -> Iterator[Stretch]:
     for room, stretch in list(rooms.items()):
         if not record.recovered:
             del rooms[room]
             yield _ended(stretch, End.TOLD, line)
-        elif stretch.joined_ms is None:
+        elif stretch.joined_line is None:
             # Nobody knows whether the join was done. The client asks again, and what it is owed begins there.
             rooms[room] = Stretch(stretch.client, room, line)
             yield _ended(stretch, End.RESTARTED, line)
