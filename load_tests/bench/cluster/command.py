@@ -57,8 +57,8 @@ def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="sparkle-hub bench cluster",
         description="Nodes with a Valkey and a PostgreSQL of their own, unmodified Socket.IO clients of npm, and "
-        "faults by a seed: links cut and stalled, nodes killed, stopped and drained, Redis killed. What every client saw is "
-        "written down and judged: nothing may be lost without a word, doubled, or out of order.",
+        "faults by a seed: links cut and stalled, nodes killed, stopped and drained, Redis killed. What every client "
+        "saw is written down and judged: nothing may be lost without a word, doubled, or out of order.",
     )
     add = parser.add_argument
     add("--faults", type=_at_least(0), default=30, help="how many; 30 take a minute and a half (default: 30)")

@@ -114,8 +114,11 @@ async def raise_storm(
 
 @contextlib.asynccontextmanager
 async def running_cluster(folder: Path, seed: int, size: Size) -> AsyncIterator[tuple[Backends, Nodes]]:
-    """PostgreSQL, Valkey and the nodes, in ``folder``, which keeps the nodes' logs."""
-    async with running_backends(folder, people=size.clients, rooms=size.rooms) as backends:
+    """PostgreSQL, Valkey and the nodes, in ``folder``, which keeps the nodes' logs.
+
+    There are twice as many rooms as asked for: what is measured before the storm has the second half.
+    """
+    async with running_backends(folder, people=size.clients, rooms=2 * size.rooms) as backends:
         nodes = Nodes(size.nodes, backends.environment | HEARTBEAT, folder, seed)
         try:
             await nodes.start()
@@ -131,7 +134,7 @@ async def _clients_of(
     async with contextlib.AsyncExitStack() as held:
         proxy = Proxy(nodes.ports, seed)
         port = await held.enter_async_context(proxy.listen())
-        rooms = backends.crowd.rooms
+        rooms = backends.crowd.rooms[: size.rooms]
         witness = Witness(backends.redis_url, [f"room:{room}" for room in rooms], journal.ordered)
         tasks = Tasks()
         held.push_async_callback(tasks.close)
