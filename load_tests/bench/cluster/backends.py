@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -43,6 +44,16 @@ class Backends:
             "SPARKLE_ACCOUNTS_ACCESS_TOKEN_S": str(TOKEN_S),
             **WIDE_LIMITS,
         }
+
+    def pause_redis(self) -> None:
+        """Let Valkey stand still."""
+        if self.valkey.process is not None:
+            self.valkey.process.send(signal.SIGSTOP)
+
+    def go_on_redis(self) -> None:
+        """Let it go on. Harmless if it does."""
+        if self.valkey.process is not None:
+            self.valkey.process.send(signal.SIGCONT)
 
     @contextlib.asynccontextmanager
     async def redis_down(self, *, clean: bool) -> AsyncIterator[None]:

@@ -16,11 +16,14 @@ from load_tests.bench.cluster.nodes import Node, Nodes
 from load_tests.bench.cluster.proxy import Proxy
 from load_tests.bench.cluster.schedule import Planned
 from load_tests.bench.cluster.witness import Witness
+from load_tests.bench.errors import CannotMeasure
 
-ROOM_FOR_FAULTS_S = 10.0
+ROOM_FOR_FAULTS_S = 20.0
 """Longest wait until a fault may be done: a node is broken only while another serves, and Redis only once at a time."""
 BURST = {"count": 150, "bytes": 14_000}
 """Twice what the hub keeps for a slow reader, with what the kernel takes beside it."""
+WRITTEN_S = 0.02
+"""Until a command that was written is in Redis's socket."""
 COMMANDS = frozenset({"exec", "fcall"})
 """Last commands of a link over which a node publishes, or asks where rooms stand."""
 
@@ -264,13 +267,28 @@ class Faults:
     async def _cut_redis(
         self, planned: Planned, draw: random.Random, fits: Callable[[Mapping[str, str]], bool]
     ) -> bool:
-        """CLIENT KILL some of the nodes' links."""
-        try:
-            async with Redis.from_url(self._backends.redis_url) as redis:
+        """CLIENT KILL some of the nodes' links, after Redis has stood still: commands have run, and have no answer.
+
+        What came meanwhile is served first, and its answers go with the links before they are written.
+        """
+        if not await self._in_time(lambda: not self._redis_is_down.locked()):
+            return False
+        async with self._redis_is_down, Redis.from_url(self._backends.redis_url) as redis:
+            try:
                 found = [one for one in await redis.client_list() if fits(one)]
                 chosen = draw.sample(found, min(planned.count, len(found)))
+                kills = redis.pipeline(transaction=False)
                 for one in chosen:
-                    await redis.client_kill_filter(_id=one["id"])
-        except (RedisError, OSError):  # Redis is down already
-            return False
+                    kills.execute_command("CLIENT", "KILL", "ID", one["id"])
+                self._backends.pause_redis()
+                await asyncio.sleep(planned.hold_s)
+                await asyncio.gather(kills.execute(), self._go_on_soon())
+            except (RedisError, OSError) as error:
+                raise CannotMeasure(f"Redis does not let its links be cut: {error}") from None
+            finally:
+                self._backends.go_on_redis()
         return bool(chosen) and self._begin(planned, f"{len(chosen)} links")
+
+    async def _go_on_soon(self) -> None:
+        await asyncio.sleep(WRITTEN_S)
+        self._backends.go_on_redis()

@@ -36,8 +36,8 @@ KINDS = (
     Kind("rolling restart", 1),
     Kind("kill redis", 3, (0.05, 2.0)),
     Kind("restart redis", 3, (0.05, 2.0)),
-    Kind("cut pub/sub", 9, most=3),
-    Kind("cut commands", 9, most=3),
+    Kind("cut pub/sub", 9, (0.0, 0.3), most=3),
+    Kind("cut commands", 9, (0.0, 0.3), most=3),
 )
 """Black holes outlast a heartbeat; a node that is stopped for more than six seconds loses its lease."""
 NAMES = tuple(kind.name for kind in KINDS)
