@@ -1,4 +1,4 @@
-"""The short form of `sparkle-hub bench cluster`: every kind of fault once, and nothing lost silently, doubled or swapped."""
+"""The short form of `sparkle-hub bench cluster`: every kind of fault, and nothing lost silently, doubled or swapped."""
 
 from collections.abc import Iterator
 from pathlib import Path

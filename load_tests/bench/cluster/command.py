@@ -18,7 +18,7 @@ from load_tests.bench.cluster.checker import Verdict, check
 from load_tests.bench.cluster.cost import measure_cost
 from load_tests.bench.cluster.pace import measure_pace
 from load_tests.bench.cluster.recovery_times import absences
-from load_tests.bench.cluster.report import cost_rows, excerpt, pace_rows, storm_rows, time_rows, to_json
+from load_tests.bench.cluster.report import cost_rows, excerpt, holds, pace_rows, storm_rows, time_rows, to_json
 from load_tests.bench.cluster.schedule import NAMES, plan
 from load_tests.bench.cluster.storm import Size, Storm, raise_storm, running_cluster
 from load_tests.bench.errors import CannotMeasure
@@ -89,7 +89,7 @@ async def _storm(arguments: argparse.Namespace) -> int:
             storm = await raise_storm(folder, arguments.cache, backends, nodes, schedule, arguments.seed, size, _tell)
         verdict = await asyncio.to_thread(check, storm.history)
         rows += [*storm_rows(storm, verdict), *time_rows(absences(storm.history))]
-        good = not verdict.findings and storm.settled and not storm.tracebacks
+        good = holds(storm, verdict)
         print(table(rows))
         if not good:
             _show(storm, verdict)

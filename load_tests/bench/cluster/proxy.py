@@ -73,7 +73,7 @@ class Proxy:
     @contextlib.asynccontextmanager
     async def listen(self) -> AsyncIterator[int]:
         """Listen on a free port, which it gives."""
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        server = await asyncio.start_server(self._accepted, "127.0.0.1", 0)
         try:
             yield server.sockets[0].getsockname()[1]
         finally:
@@ -86,6 +86,9 @@ class Proxy:
         """So many links of those that are open, or all."""
         links = sorted(self.links, key=id)
         return draw.sample(links, min(count, len(links)))
+
+    def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._tasks.start(self._serve(reader, writer), name="link")
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         node = await self._connected()

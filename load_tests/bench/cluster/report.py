@@ -21,6 +21,11 @@ AROUND = 12
 LONGEST = 60
 
 
+def holds(storm: Storm, verdict: Verdict) -> bool:
+    """Whether the cluster has kept its promise: nothing was found, and everybody came to rest again."""
+    return not verdict.findings and storm.settled and not storm.tracebacks
+
+
 def storm_rows(storm: Storm, verdict: Verdict) -> Iterator[Row]:
     """What was done, and what the checker says about it."""
     for kind, count in sorted(storm.done.items()):
