@@ -264,13 +264,15 @@ class Shard:
         async def fill() -> None:
             try:
                 await self._fill()
-            except (Down, Refused) as error:
-                log.warning("a hole on shard %d is not filled: %s", self.index, error)
-                self._break()
-            else:
                 if then is not None:
                     then()
                 link.release()
+            except (Down, Refused) as error:
+                log.warning("a hole on shard %d is not filled: %s", self.index, error)
+                self._break()
+            except Exception:  # a held link would be deaf for ever
+                log.exception("a hole on shard %d is not filled", self.index)
+                self._break()
 
         self._filling = asyncio.get_running_loop().create_task(fill(), name="fill")
 
@@ -358,12 +360,16 @@ class Shard:
             try:
                 await self.mark(self._next_to_audit())
                 misses = 0
+                continue
             except (Down, Refused):
                 misses += 1
-                if misses >= 2:
-                    self.counts["deaf"] += 1
-                    misses = 0
-                    self._break()
+            except Exception:  # a bug of ours: without its beat a node would be deaf and not know it
+                log.exception("no marker on shard %d", self.index)
+                misses += 1
+            if misses >= 2:
+                self.counts["deaf"] += 1
+                misses = 0
+                self._break()
 
     def _next_to_audit(self) -> list[str]:
         rooms = list(itertools.islice(self._audit, AUDITED))
