@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from core_api.rooms.schema import RoomMessage
-from hub.cluster.address import RedisAddress
+from hub.cluster.servers import servers_of
 from hub.cluster.bus import Bus
 from hub.kernel.clock import SystemClock
 from hub.kernel.delivery import Delivery
@@ -84,7 +84,7 @@ class Publishing:
 
 async def _serve(redis_url: str, history: Path) -> None:
     tasks = Tasks()
-    bus = Bus(RedisAddress.of(redis_url), NodeId(new_ulid()), tasks)
+    bus = Bus(servers_of(redis_url), NodeId(new_ulid()), tasks)
     await bus.start()
     publishing = Publishing(bus, history)
     print("{}", flush=True)
