@@ -112,6 +112,9 @@ def check(history: Sequence[AnyRecord]) -> Verdict:
         verdict.findings.extend(_check(found, orders[found.room], sent))
         ids = {receipt.id for receipt in found.received}
         verdict.counts["received again after being told"] += len(ids & before[found.client, found.room])
+        verdict.counts["own messages that came back"] += sum(
+            1 for event in ids if event in sent and sent[event].client == found.client
+        )
         before[found.client, found.room] |= ids
     verdict.findings.extend(_never_published(history, orders, sent, verdict))
     verdict.findings.extend(_refused(history, members))

@@ -68,6 +68,7 @@ def parser() -> argparse.ArgumentParser:
     add("--clients", type=_at_least(2), default=size.clients, help="default: %(default)s")
     add("--rooms", type=_at_least(1), default=size.rooms, help="default: %(default)s")
     add("--rate", type=float, default=size.per_second, help="messages a second, of all clients (default: %(default)s)")
+    add("--shards", type=_at_least(1), default=size.shards, help="of the order of events (default: %(default)s)")
     add("--no-pace", action="store_true", help="do not measure how long events take while nothing is broken")
     add("--cost", action="store_true", help="measure only what keeping events costs: needs a C compiler and two cores")
     add("--json", type=Path, metavar="FILE", help="write the machine, rows and findings")
@@ -77,14 +78,16 @@ def parser() -> argparse.ArgumentParser:
 
 
 async def _storm(arguments: argparse.Namespace) -> int:
-    size = Size(arguments.nodes, arguments.clients, arguments.rooms, arguments.rate)
+    size = Size(arguments.nodes, arguments.clients, arguments.rooms, arguments.rate, shards=arguments.shards)
     schedule = plan(arguments.seed, arguments.faults, arguments.kinds)
     rows: list[Row] = []
     with _folder(arguments.history) as folder:
         async with running_cluster(folder, arguments.seed, size) as (backends, nodes):
             if not arguments.no_pace:
                 (folder / "pace").mkdir()
-                pace = await measure_pace(folder / "pace", arguments.cache, backends, nodes, arguments.seed)
+                pace = await measure_pace(
+                    folder / "pace", arguments.cache, backends, nodes, shards=size.shards, seed=arguments.seed
+                )
                 rows += pace_rows(pace)
             storm = await raise_storm(folder, arguments.cache, backends, nodes, schedule, arguments.seed, size, _tell)
         verdict = await asyncio.to_thread(check, storm.history)
@@ -142,6 +145,7 @@ def _keep(folder: Path, arguments: argparse.Namespace) -> None:
         _copy(folder, kept)
     given = ["--faults", arguments.faults, "--seed", arguments.seed, "--nodes", arguments.nodes]
     given += ["--clients", arguments.clients, "--rooms", arguments.rooms, "--rate", arguments.rate]
+    given += ["--shards", arguments.shards]
     if arguments.kinds != NAMES:
         given += ["--kinds", f"'{','.join(arguments.kinds)}'"]
     print(f"\nhistory and logs: {kept}\nagain: ./sparkle bench cluster {' '.join(map(str, given))}")

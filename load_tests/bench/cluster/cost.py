@@ -66,7 +66,7 @@ async def measure_cost(folder: Path, cache: Path, seed: int) -> list[Cost]:
                 nodes.all[0].launch()
             try:
                 await nodes.ready()
-                async with running_publisher(backends.redis_url, folder / "published.jsonl") as publisher:
+                async with running_publisher(backends.redis_url, 1, folder / "published.jsonl") as publisher:
                     return [await _of_size(one, backends, nodes, publisher, program, kept.others) for one in SIZES]
             finally:
                 await nodes.end()

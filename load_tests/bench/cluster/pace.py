@@ -36,12 +36,12 @@ class Pace:
     """Part of a core that the busiest node used: how far from its most this was."""
 
 
-async def measure_pace(folder: Path, cache: Path, backends: Backends, nodes: Nodes, seed: int) -> Pace:
+async def measure_pace(folder: Path, cache: Path, backends: Backends, nodes: Nodes, *, shards: int, seed: int) -> Pace:
     """Measure on a cluster that does nothing else. ``folder`` is for histories. About 15 s."""
     rooms = backends.crowd.rooms[len(backends.crowd.rooms) // 2 :]
     published = folder / "published.jsonl"
     async with (
-        running_publisher(backends.redis_url, published) as publisher,
+        running_publisher(backends.redis_url, shards, published) as publisher,
         running_clients(
             folder,
             cache,

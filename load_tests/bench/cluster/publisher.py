@@ -1,4 +1,4 @@
-"""A process that only publishes: ``python -m load_tests.bench.cluster.publisher REDIS_URL HISTORY``.
+"""A process that only publishes: ``python -m load_tests.bench.cluster.publisher REDIS_URL SHARDS HISTORY``.
 
 It has the bus of a node and no connections, so what it costs is publishing alone, and every node is another one. It is
 told what to publish, a line of JSON each on standard input, and answers each with one line when it is in Redis.
@@ -12,8 +12,8 @@ from pathlib import Path
 import msgspec
 
 from core_api.rooms.schema import RoomMessage
-from hub.cluster.servers import servers_of
 from hub.cluster.bus import Bus
+from hub.cluster.servers import servers_of
 from hub.kernel.clock import SystemClock
 from hub.kernel.delivery import Delivery
 from hub.kernel.ids import NodeId, RoomName, UserId, new_ulid, new_uuid
@@ -82,9 +82,9 @@ class Publishing:
         return Delivery.of([RoomName(f"room:{room}")], message, volatile=not kept)
 
 
-async def _serve(redis_url: str, history: Path) -> None:
+async def _serve(redis_url: str, shards: int, history: Path) -> None:
     tasks = Tasks()
-    bus = Bus(servers_of(redis_url), NodeId(new_ulid()), tasks)
+    bus = Bus(servers_of(redis_url), NodeId(new_ulid()), tasks, shards=shards)
     await bus.start()
     publishing = Publishing(bus, history)
     print("{}", flush=True)
@@ -99,4 +99,4 @@ async def _serve(redis_url: str, history: Path) -> None:
 
 if __name__ == "__main__":
     with asyncio.Runner(loop_factory=HubLoop) as runner:
-        runner.run(_serve(sys.argv[1], Path(sys.argv[2])))
+        runner.run(_serve(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])))

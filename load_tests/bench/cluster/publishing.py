@@ -51,11 +51,11 @@ class Publisher:
 
 
 @contextlib.asynccontextmanager
-async def running_publisher(redis_url: str, history: Path) -> AsyncIterator[Publisher]:
+async def running_publisher(redis_url: str, shards: int, history: Path) -> AsyncIterator[Publisher]:
     """Start it. What it publishes is added to ``history`` as Sending records."""
     inherited = {name: value for name, value in environment().items() if name in ("PATH", "HOME", "LANG")}
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "load_tests.bench.cluster.publisher", redis_url, history),
+        *(sys.executable, "-m", "load_tests.bench.cluster.publisher", redis_url, str(shards), history),
         cwd=PROJECT,
         env=inherited,
         stdin=asyncio.subprocess.PIPE,

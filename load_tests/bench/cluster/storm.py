@@ -41,6 +41,8 @@ class Size:
     """Kept messages, of all clients together."""
     churn: float = 0.2
     """How likely a client enters or leaves a room within a second."""
+    shards: int = 2
+    """Of the order of events: with more than one, what a client holds is a position on each."""
 
 
 @dataclass(slots=True)
@@ -119,7 +121,8 @@ async def running_cluster(folder: Path, seed: int, size: Size) -> AsyncIterator[
     There are twice as many rooms as asked for: what is measured before the storm has the second half.
     """
     async with running_backends(folder, people=size.clients, rooms=2 * size.rooms) as backends:
-        nodes = Nodes(size.nodes, backends.environment | HEARTBEAT, folder, seed)
+        shards = {"SPARKLE_CLUSTER_SHARDS": str(size.shards)}
+        nodes = Nodes(size.nodes, backends.environment | HEARTBEAT | shards, folder, seed)
         try:
             await nodes.start()
             yield backends, nodes
