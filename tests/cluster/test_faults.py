@@ -14,7 +14,11 @@ from load_tests.bench.cluster.storm import Size, Storm, raise_storm, running_clu
 from tests.e2e.conftest import need_npm_packages
 from tests.support.folders import data_folder
 
-SEED = 5
+KINDS = tuple(name for name in NAMES if name != "drain node")
+"""A rolling restart drains every node."""
+SEED = 1558
+"""Redis dies, and links are cut, while nodes are restarted in turn; what breaks single nodes comes before that, and
+what lasts long is short: half a minute in all."""
 SMALL = Size(nodes=3, clients=12, rooms=4, per_second=20.0, churn=0.2)
 PAUSE_S = (0.3, 0.9)
 
@@ -28,7 +32,7 @@ def folder() -> Iterator[Path]:
 
 async def test_every_kind_of_fault_loses_nothing_silently_and_doubles_and_swaps_nothing(folder: Path) -> None:
     storm = await _storm(folder)
-    assert storm.done.keys() == set(NAMES), storm.in_vain
+    assert storm.done.keys() == set(KINDS), storm.in_vain
     verdict = check(storm.history)
     found = [(finding, excerpt(storm.history, finding)) for finding in verdict.findings]
     assert not found, "\n".join(f"{finding}\n" + "\n".join(lines) for finding, lines in found[:3])
@@ -42,5 +46,5 @@ async def test_every_kind_of_fault_loses_nothing_silently_and_doubles_and_swaps_
 
 async def _storm(folder: Path) -> Storm:
     async with running_cluster(folder, SEED, SMALL) as (backends, nodes):
-        schedule = plan(SEED, len(NAMES), pause_s=PAUSE_S)
+        schedule = plan(SEED, len(KINDS), KINDS, PAUSE_S)
         return await raise_storm(folder, cache_folder(), backends, nodes, schedule, SEED, SMALL, lambda _line: None)
