@@ -22,6 +22,7 @@ from hub.cluster.leases import RedisNodes
 from hub.cluster.operations import ClusterOperations
 from hub.cluster.records import Records
 from hub.cluster.recovery import ConnectionRecovery
+from hub.cluster.redis_emitter import RedisEmitter
 from hub.cluster.requests import NodeRequests
 from hub.cluster.rooms import ClusterRooms
 from hub.cluster.servers import servers_of
@@ -107,6 +108,8 @@ def build(
     async def background() -> None:
         core.tasks.start(answers.run(), name="purge of old answers")
         core.tasks.start(core.records.run(), name="records of connections")
+        if core.emitter is not None:
+            core.tasks.start(core.emitter.run(), name="events of other programs")
         allowed.start(core.tasks)
 
     return Hub(
@@ -148,7 +151,9 @@ def _core(settings: Settings, pool: asyncpg.Pool, redis: Redis, clock: Clock) ->
     expiry = TokenExpiry(clock, settings.gate.expiry_notice_s)
     sockets = Sockets(server, node_id, tasks, expiry)
     nodes = RedisNodes(redis, node_id, tasks)
-    bus = Bus(servers_of(settings.redis_url or "redis://nowhere"), node_id, tasks, shards=settings.shards)
+    servers = servers_of(settings.redis_url or "redis://nowhere")
+    bus = Bus(servers, node_id, tasks, shards=settings.shards)
+    sockets.offset = lambda: bus.offset
     records = Records(bus, sockets.drop)
     rooms = ClusterRooms(sockets, bus, records, redis, nodes, tasks)
     peers = NodeRequests(bus, nodes, tasks)
@@ -181,6 +186,9 @@ def _core(settings: Settings, pool: asyncpg.Pool, redis: Redis, clock: Clock) ->
         bus=bus,
         records=records,
         rooms=rooms,
+        emitter=RedisEmitter(servers, sockets, rooms, tasks, settings.cluster.emitter_key)
+        if settings.cluster.emitter_key
+        else None,
         operations=operations,
         limiter=RedisRateLimiter(redis),
         revocations=RedisRevocations(redis, rooms, token_life_s=token_life_s),

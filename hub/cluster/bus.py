@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
@@ -12,7 +11,7 @@ import msgspec
 
 from hub.cluster.chain import read_offset, write_offset
 from hub.cluster.link import Down, Refused
-from hub.cluster.publisher import Outgoing, Publisher, new_message_id
+from hub.cluster.outlet import COMMAND, Outlet, place_of
 from hub.cluster.servers import Servers
 from hub.cluster.shard import Shard
 from hub.cluster.shard_commands import OTHER_SHARDS, RoomRead, ShardCommands
@@ -31,10 +30,7 @@ FLUSH_S: Final = 2.0
 """Longest wait, on shutdown, for what was published last."""
 NODE_MESSAGE: Final = b"N"
 """What one node says to another begins with this."""
-EVENT, COMMAND = 0, 1
-"""What is published to a room: an event for its members, or something that the nodes do with them."""
 
-_pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder().decode
 
 
@@ -71,7 +67,7 @@ class Bus:
         self._tasks = tasks
         commands = [ShardCommands(index, servers, shards=shards) for index in range(shards)]
         self._shards = [Shard(one, node_id, self) for one in commands]
-        self._publishers = [Publisher(one) for one in commands]
+        self._outlet = Outlet(commands, node_id)
         self._sweepers = [Sweeper(one) for one in commands]
         self._members: Members | None = None
         self._offset: str | None = None
@@ -87,9 +83,9 @@ class Bus:
 
         Raises OtherShards if the events in Redis are on another number of shards.
         """
-        for shard, publisher, sweeper in zip(self._shards, self._publishers, self._sweepers, strict=True):
+        self._outlet.start(self._tasks)
+        for shard, sweeper in zip(self._shards, self._sweepers, strict=True):
             self._tasks.start(shard.run(), name=f"bus: shard {shard.index}")
-            self._tasks.start(publisher.run(), name=f"bus: publisher of shard {shard.index}")
             self._tasks.start(sweeper.run(), name=f"bus: sweeper of shard {shard.index}")
         try:
             async with asyncio.timeout(START_S):
@@ -117,8 +113,7 @@ class Bus:
     async def flushed(self) -> None:
         """Wait until what was published is in Redis. Raises TimeoutError."""
         async with asyncio.timeout(FLUSH_S):
-            for publisher in self._publishers:
-                await publisher.flushed()
+            await self._outlet.flushed()
 
     def close(self) -> None:
         """Close the links for commands; those for messages end with the tasks."""
@@ -136,16 +131,13 @@ class Bus:
 
     def emit(self, delivery: Delivery) -> None:
         """Publish an event to each of its rooms. Never blocks and never raises. A member of several gets it once."""
-        volatile, packed = delivery.volatile, delivery.packed()
-        for place, room in enumerate(delivery.rooms):
-            # A connection that is in an earlier room too has got it there.
-            self._publish(room, _pack((EVENT, delivery.rooms[:place], *packed)), kept=not volatile)
-        if volatile and self._members is not None:
+        self._outlet.emit(delivery)
+        if delivery.volatile and self._members is not None:
             self._members.deliver(delivery)
 
     def command(self, room: RoomName, name: str, *arguments: Any) -> None:
         """Have every node that has members in a room do something with them, this one included, in its order."""
-        self._publish(room, _pack((COMMAND, name, arguments)), kept=True)
+        self._outlet.command(room, name, *arguments)
 
     async def tell(self, node_id: NodeId, message: bytes) -> bool:
         """Say something to one node, and whether it hears the bus now. In the order of the calls.
@@ -160,12 +152,6 @@ class Bus:
         except (Down, Refused) as error:
             raise Unavailable from error
         return bool(heard)
-
-    def _publish(self, room: RoomName, event: bytes, *, kept: bool) -> None:
-        place = self._place(room)
-        if not kept:
-            event = self._shards[place].ephemeral(event)
-        self._publishers[place].publish(Outgoing(room, event, new_message_id() if kept else None))
 
     # ---------------------------------------------------------------- rooms
 
@@ -184,7 +170,7 @@ class Bus:
         self._shards[self._place(room)].leave(room)
 
     def _place(self, name: str) -> int:
-        return zlib.crc32(name.encode()) % len(self._shards) if len(self._shards) > 1 else 0
+        return place_of(name, len(self._shards))
 
     # ---------------------------------------------------------------- positions
 
@@ -260,7 +246,7 @@ class Bus:
                 self._members.command(RoomName(room), *content)
                 return
             delivery = _delivery(RoomName(room), *content)
-            if kept:
+            if kept or (delivery.text or b"").startswith(b'"'):  # a client takes a text at the end for an offset
                 delivery.offset = self.offset
             self._members.deliver(delivery)
         except Exception:

@@ -20,7 +20,7 @@ import msgspec
 from hub.cluster.chain import is_complete
 from hub.cluster.link import Down, Link, Refused
 from hub.cluster.read_in_parts import read_in_parts
-from hub.cluster.shard_commands import AGAIN_S, RoomRead, ShardCommands
+from hub.cluster.shard_commands import AGAIN_S, RoomRead, ShardCommands, ephemeral_by
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ class Shard:
         """The rooms that are followed, and the number of the last event of each; NOWHERE until it is anchored."""
         self._waiters: dict[str, list[asyncio.Future[None]]] = {}
         """Who waits until a room is anchored."""
-        self._own = b"V%b\n" % node_id.encode()
+        self._own = ephemeral_by(node_id)
         self._link: Link | None = None
         self._filling: asyncio.Task[None] | None = None
         self._to_anchor: set[str] = set()
@@ -273,10 +273,6 @@ class Shard:
             self._anchored(room, abs(last))
         self._move(int(head))
         self._arrived(token)
-
-    def ephemeral(self, event: bytes) -> bytes:
-        """What to publish of an event that was served here already."""
-        return self._own + event
 
     def _arrived(self, token: str) -> None:
         self.heard_at = asyncio.get_running_loop().time()

@@ -43,6 +43,11 @@ class NotAttached(Refused):
     """The server refused what comes before the commands."""
 
 
+def ephemeral_by(sender: str) -> bytes:
+    """What stands before an event that is not kept: its sender has served its own members with it already."""
+    return b"V%b\n" % sender.encode()
+
+
 @dataclass(frozen=True, slots=True)
 class RoomRead:
     """What was read of a room: the number of its last event, and the entries above the number asked for."""

@@ -13,6 +13,7 @@ from hub.cluster.bus import Bus
 from hub.cluster.leases import RedisNodes
 from hub.cluster.operations import ClusterOperations
 from hub.cluster.records import Records
+from hub.cluster.redis_emitter import RedisEmitter
 from hub.cluster.rooms import ClusterRooms
 from hub.config import Settings
 from hub.gate.access_reviews import Expel
@@ -50,6 +51,7 @@ class Core:
     bus: Bus
     records: Records
     rooms: ClusterRooms
+    emitter: RedisEmitter | None
     operations: ClusterOperations
     limiter: RedisRateLimiter
     revocations: RedisRevocations

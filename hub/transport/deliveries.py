@@ -8,8 +8,31 @@ from hub.kernel.wire import LATEST, Latest
 from hub.transport.engineio import outbox
 from hub.transport.socketio.codecs import JSON, Codec, Form
 from hub.transport.socketio.packets import EVENT, event_of_text
+from hub.transport.socketio.rooms import Packets
 
 NAMESPACE = "/"
+
+
+class BroadcastPackets(Packets):
+    """The frames of an event of another program, with any arguments.
+
+    A client that takes offsets takes a text at the end for one, kept or not. So it is given the offset behind it.
+    """
+
+    __slots__ = ("_offset", "_volatile")
+
+    def __init__(self, arguments: list[Any], offset: str | None, *, volatile: bool) -> None:
+        super().__init__(NAMESPACE, arguments)
+        self._offset = offset if isinstance(arguments[-1], str) else None
+        self._volatile = volatile
+
+    def __call__(self, form: Form) -> bytes:
+        """See Encoded."""
+        if self._offset is None or not form.offsets:
+            frames = super().__call__(form)
+        else:
+            frames = form.codec.encode(EVENT, NAMESPACE, None, [*self.arguments, self._offset])
+        return outbox.Volatile(frames) if self._volatile else frames
 
 
 class DeliveryPackets:

@@ -1,7 +1,7 @@
 """Connections of this node: those that there are, their rooms, and sending to them."""
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from hub.kernel.delivery import Delivery
@@ -14,7 +14,7 @@ from hub.kernel.tasks import Tasks
 from hub.kernel.wire import ServerEvent
 from hub.transport.connection import Connection, UnderWay
 from hub.transport.connection_life import ConnectionLife
-from hub.transport.deliveries import NAMESPACE, DeliveryPackets
+from hub.transport.deliveries import NAMESPACE, BroadcastPackets, DeliveryPackets
 from hub.transport.draining import send_away
 from hub.transport.engineio.session import Reason
 from hub.transport.events import Events
@@ -39,6 +39,8 @@ class Sockets:
         self._connections: dict[ConnectionId, Connection] = {}
         self._earlier: dict[ConnectionId, ConnectionId] = {}
         """For ids that connections had before they came back, the ids that they have now."""
+        self.offset: Callable[[], str | None] = lambda: None
+        """Where this node stands in the order of events, for those that end with a text and would be taken for it."""
         self._events = Events(server, tasks, self._under_way)
         self._life = ConnectionLife(self._connections, self._earlier, node_id, tasks, self._under_way, expiry)
         self.connect = self._life.connect
@@ -110,9 +112,32 @@ class Sockets:
         for socket in list(self._rooms.members(room)):
             if event is not None:
                 socket.emit(event, payload)
-            self._server.dismiss(socket, Reason.SERVER_DISCONNECT)
-            # An unmodified client closes by itself now, and any other would stay.
-            socket.client.session.close(Reason.SERVER_DISCONNECT)
+            self._dismiss(socket)
+
+    def _dismiss(self, socket: Socket) -> None:
+        self._server.dismiss(socket, Reason.SERVER_DISCONNECT)
+        # An unmodified client closes by itself now, and any other would stay.
+        socket.client.session.close(Reason.SERVER_DISCONNECT)
+
+    # ---------------------------------------------------------------- for other programs
+
+    def broadcast(
+        self, rooms: Collection[RoomName], arguments: list[Any], *, beside: Collection[RoomName], volatile: bool
+    ) -> None:
+        """See hub.cluster.redis_emitter.LocalConnections."""
+        packets = BroadcastPackets(arguments, self.offset(), volatile=volatile)
+        skip = [socket.sid for room in beside for socket in self._rooms.members(room)]
+        METRICS.deliveries += self._rooms.send(self._server.engine.outboxes, rooms or [None], packets, skip)
+
+    def select(self, rooms: Collection[RoomName], beside: Collection[RoomName]) -> list[ConnectionId]:
+        """See hub.cluster.redis_emitter.LocalConnections."""
+        skip = [socket.sid for room in beside for socket in self._rooms.members(room)]
+        return [ConnectionId(socket.sid) for socket in self._rooms.receivers(rooms or [None], skip)]
+
+    def dismiss(self, connection_id: ConnectionId) -> None:
+        """See hub.cluster.redis_emitter.LocalConnections."""
+        if (connection := self._connections.get(connection_id)) is not None:
+            self._dismiss(connection.socket)
 
     def extend(self, connection_id: ConnectionId, expires_at_ms: int) -> int | None:
         """See hub.gate.reauthentication.Connections."""

@@ -7,7 +7,7 @@ from hub.cluster.link import Link
 from hub.cluster.publisher import Outgoing, Publisher, new_message_id
 from hub.cluster.servers import servers_of
 from hub.cluster.shard import Shard
-from hub.cluster.shard_commands import ShardCommands
+from hub.cluster.shard_commands import ShardCommands, ephemeral_by
 from hub.kernel.tasks import Tasks
 
 
@@ -50,7 +50,7 @@ class ShardNode:
         self.publisher.publish(Outgoing(room, event.encode(), new_message_id()))
 
     def whisper(self, room: str, event: str) -> None:
-        self.publisher.publish(Outgoing(room, self.shard.ephemeral(event.encode()), None))
+        self.publisher.publish(Outgoing(room, ephemeral_by(self.name) + event.encode(), None))
 
     async def follow(self, room: str) -> None:
         await self.shard.follow(room)

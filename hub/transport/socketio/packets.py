@@ -218,7 +218,9 @@ _pack = msgspec.msgpack.Encoder().encode
 
 def encode_msgpack(type: int, namespace: str = "/", id: int | None = None, data: Any = None) -> bytes:
     """The frame of a packet; bytes need no attachments here."""
-    fields: dict[str, Any] = {"type": type, "data": data, "nsp": namespace}
+    fields: dict[str, Any] = {"type": type, "nsp": namespace}
+    if data is not None:  # a client takes a DISCONNECT with nothing as its data for a broken packet, and comes back
+        fields["data"] = data
     if id is not None:
         fields["id"] = id
     return frame(_pack(fields), BINARY)

@@ -1,0 +1,63 @@
+"""Publishing to rooms, each on its shard: events for their members, and commands about them."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+
+from hub.cluster.publisher import Outgoing, Publisher, new_message_id
+from hub.cluster.shard_commands import ShardCommands, ephemeral_by
+from hub.kernel.delivery import Delivery
+from hub.kernel.ids import RoomName
+from hub.kernel.tasks import Tasks
+
+EVENT: Final = 0
+COMMAND: Final = 1
+"""What is published to a room: an event for its members, or something that the nodes do with them."""
+
+_pack = msgspec.msgpack.Encoder().encode
+
+
+def place_of(name: str, shards: int) -> int:
+    """The shard of a room, or of a private id."""
+    return zlib.crc32(name.encode()) % shards if shards > 1 else 0
+
+
+class Outlet:
+    """A queue to each shard. Nothing blocks, and nothing raises."""
+
+    def __init__(self, commands: Sequence[ShardCommands], sender: str) -> None:
+        """``sender`` is who publishes: a node does not take from the bus what is ephemeral and its own."""
+        self._publishers = [Publisher(one) for one in commands]
+        self._own = ephemeral_by(sender)
+
+    def start(self, tasks: Tasks) -> None:
+        """Begin to publish."""
+        for index, publisher in enumerate(self._publishers):
+            tasks.start(publisher.run(), name=f"bus: publisher of shard {index}")
+
+    def emit(self, delivery: Delivery) -> None:
+        """Publish an event to each of its rooms. A member of several gets it once."""
+        packed = delivery.packed()
+        for place, room in enumerate(delivery.rooms):
+            # A connection that is in an earlier room too has got it there.
+            event = _pack((EVENT, delivery.rooms[:place], *packed))
+            if delivery.volatile:
+                self._publish(Outgoing(room, self._own + event, None))
+            else:
+                self._publish(Outgoing(room, event, new_message_id()))
+
+    def command(self, room: RoomName, name: str, *arguments: Any) -> None:
+        """Have every node that has members in a room do something with them, in its order."""
+        self._publish(Outgoing(room, _pack((COMMAND, name, arguments)), new_message_id()))
+
+    def _publish(self, outgoing: Outgoing) -> None:
+        self._publishers[place_of(outgoing.room, len(self._publishers))].publish(outgoing)
+
+    async def flushed(self) -> None:
+        """Wait until what was published is in Redis, or given up."""
+        for publisher in self._publishers:
+            await publisher.flushed()
