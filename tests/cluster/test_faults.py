@@ -45,6 +45,6 @@ async def test_every_kind_of_fault_loses_nothing_silently_and_doubles_and_swaps_
 
 
 async def _storm(folder: Path) -> Storm:
-    async with running_cluster(folder, SEED, SMALL) as (backends, nodes):
+    async with running_cluster(folder, SMALL) as (backends, nodes):
         schedule = plan(SEED, len(KINDS), KINDS, PAUSE_S)
         return await raise_storm(folder, cache_folder(), backends, nodes, schedule, SEED, SMALL, lambda _line: None)

@@ -82,7 +82,7 @@ async def _storm(arguments: argparse.Namespace) -> int:
     schedule = plan(arguments.seed, arguments.faults, arguments.kinds)
     rows: list[Row] = []
     with _folder(arguments.history) as folder:
-        async with running_cluster(folder, arguments.seed, size) as (backends, nodes):
+        async with running_cluster(folder, size) as (backends, nodes):
             if not arguments.no_pace:
                 (folder / "pace").mkdir()
                 pace = await measure_pace(
@@ -104,7 +104,7 @@ async def _storm(arguments: argparse.Namespace) -> int:
 
 async def _cost(arguments: argparse.Namespace) -> int:
     with _folder(arguments.history) as folder:
-        rows = list(cost_rows(await measure_cost(folder, arguments.cache, arguments.seed)))
+        rows = list(cost_rows(await measure_cost(folder, arguments.cache)))
     print(table(rows))
     if arguments.json is not None:
         _write(arguments, rows, Verdict())
@@ -131,9 +131,9 @@ def _folder(wanted: Path | None) -> Iterator[Path]:
     folder.chmod(0o711)  # as root, PostgreSQL runs as nobody and has to get through
     try:
         yield folder
-        if wanted is not None:
-            _copy(folder, wanted)
     finally:
+        if wanted is not None:  # also when something failed: it may take an hour to come to it again
+            _copy(folder, wanted)
         shutil.rmtree(folder, ignore_errors=True)
 
 

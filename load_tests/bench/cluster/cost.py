@@ -53,7 +53,7 @@ class Cost:
     """The median of the ratios of the runs."""
 
 
-async def measure_cost(folder: Path, cache: Path, seed: int) -> list[Cost]:
+async def measure_cost(folder: Path, cache: Path) -> list[Cost]:
     """Measure. About a minute. Raises CannotMeasure if something is missing."""
     kept = cores()
     program = await asyncio.to_thread(compile_generator, cache)
@@ -61,7 +61,7 @@ async def measure_cost(folder: Path, cache: Path, seed: int) -> list[Cost]:
     rooms = max(one.rooms for one in SIZES)
     with kept_on(kept.others):
         async with running_backends(folder, people=PEOPLE, rooms=rooms) as backends:
-            nodes = Nodes(1, backends.environment, folder, seed)
+            nodes = Nodes(1, backends.environment, folder)
             with kept_on({kept.server}):
                 nodes.all[0].launch()
             try:

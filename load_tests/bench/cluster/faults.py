@@ -165,7 +165,7 @@ class Faults:
         async def mend(node: Node) -> None:
             await asyncio.sleep(planned.hold_s)
             node.go_on()
-            await node.ready()
+            await (node.start() if node.has_ended else node.ready())
 
         return await self._break_node(planned, draw, stop, mend)
 

@@ -14,6 +14,7 @@ from load_tests.bench.errors import CannotMeasure
 from load_tests.bench.processes import free_port
 
 START_S = 60.0
+STARTS = 3
 POLL_S = 0.05
 DRAIN_S = 20.0
 NOTICED_S = 2.0
@@ -42,6 +43,11 @@ class Node:
         return self._process.pid
 
     @property
+    def has_ended(self) -> bool:
+        """Whether its process has."""
+        return self._process is None or self._process.exit_code is not None
+
+    @property
     def in_rotation(self) -> bool:
         """Whether a balancer sends somebody there."""
         return self._stopped_at is None or time.monotonic() - self._stopped_at < NOTICED_S
@@ -59,14 +65,23 @@ class Node:
         """Wait until it says that it is. Raises CannotMeasure when it ends instead, or takes too long."""
         end = time.monotonic() + START_S
         while not await answers_ready(self.own_port):
-            if self._process is None or self._process.exit_code is not None or time.monotonic() > end:
+            if self.has_ended or time.monotonic() > end:
                 raise CannotMeasure(f"node {self.name} is not ready:\n{self.said()[-2000:]}")
             await asyncio.sleep(POLL_S)
 
     async def start(self) -> None:
-        """Start it again; return when it is ready."""
-        self.launch()
-        await self.ready()
+        """Start it until it is ready, again if it ends while Redis is away, as a supervisor does."""
+        tries = 0
+        while True:
+            tries += 1
+            self.launch()
+            try:
+                await self.ready()
+            except CannotMeasure:
+                if tries == STARTS or not self.has_ended:
+                    raise
+            else:
+                return
 
     async def kill(self) -> None:
         """SIGKILL."""
@@ -99,8 +114,8 @@ class Node:
 class Nodes:
     """All of them."""
 
-    def __init__(self, count: int, environment: Mapping[str, str], folder: Path, seed: int) -> None:
-        draw = random.Random(seed)
+    def __init__(self, count: int, environment: Mapping[str, str], folder: Path) -> None:
+        draw = random.Random()  # not of the seed: another run on this machine would want the same ports
         names = [f"n{number}" for number in range(1, count + 1)]
         self.all = [Node(name, free_port(draw), free_port(draw), environment, folder) for name in names]
 

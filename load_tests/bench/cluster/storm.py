@@ -115,14 +115,14 @@ async def raise_storm(
 
 
 @contextlib.asynccontextmanager
-async def running_cluster(folder: Path, seed: int, size: Size) -> AsyncIterator[tuple[Backends, Nodes]]:
+async def running_cluster(folder: Path, size: Size) -> AsyncIterator[tuple[Backends, Nodes]]:
     """PostgreSQL, Valkey and the nodes, in ``folder``, which keeps the nodes' logs.
 
     There are twice as many rooms as asked for: what is measured before the storm has the second half.
     """
     async with running_backends(folder, people=size.clients, rooms=2 * size.rooms) as backends:
         shards = {"SPARKLE_CLUSTER_SHARDS": str(size.shards)}
-        nodes = Nodes(size.nodes, backends.environment | HEARTBEAT | shards, folder, seed)
+        nodes = Nodes(size.nodes, backends.environment | HEARTBEAT | shards, folder)
         try:
             await nodes.start()
             yield backends, nodes

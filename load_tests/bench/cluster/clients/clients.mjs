@@ -140,7 +140,7 @@ class Client {
     }
   }
 
-  /** Whether it is done: acknowledged, or of no use any more, since the client does not want to be in the room. */
+  /** Whether it is done: acknowledged, refused for good, or of no use, since the client wants to be elsewhere. */
   async sendOnce(room, id, filling) {
     if (!this.wanted.has(room)) return true;
     if (!this.socket.connected || !this.inside.has(room)) return false;
@@ -157,8 +157,9 @@ class Client {
       this.write("ack", { room, id, seq: answer.data.seq });
       return true;
     }
-    if (life === this.life) this.write("refused", { event: "room:send", room, code: answer.error.code });
-    return false;
+    if (life !== this.life) return false;
+    this.write("refused", { event: "room:send", room, code: answer.error.code });
+    return !answer.error.temporary; // the checker has a word for a member who is refused as none
   }
 
   change() {
