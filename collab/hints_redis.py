@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
-from redis.exceptions import RedisError
+from redis.exceptions import RedisClusterException, RedisError
 
 from collab.log import Row
 
@@ -22,7 +22,7 @@ POLL_S = 1.0
 """Of the reader, so that redis-py's socket timeout never takes a quiet channel for a dead one."""
 PAUSE_S = 0.1
 """Between attempts to reconnect."""
-LOST = (RedisError, OSError, RuntimeError)  # RuntimeError: uvloop, "the handler is closed"
+LOST = (RedisError, RedisClusterException, OSError, RuntimeError)  # RuntimeError: uvloop, "the handler is closed"
 
 
 def _ignore(*_: object) -> None:

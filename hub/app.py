@@ -17,12 +17,14 @@ from core_api.accounts.store_postgres_staff import PostgresStaff
 from core_api.accounts.tokens import TokenVerifier
 from core_api.outbox_relay import OutboxRelay
 from hub import schema
-from hub.cluster.address import RedisAddress
 from hub.cluster.bus import Bus
 from hub.cluster.leases import RedisNodes
 from hub.cluster.operations import ClusterOperations
+from hub.cluster.records import Records
+from hub.cluster.recovery import ConnectionRecovery
 from hub.cluster.requests import NodeRequests
 from hub.cluster.rooms import ClusterRooms
+from hub.cluster.servers import servers_of
 from hub.config import ConfigError, Settings
 from hub.features import administration, chain, companions, graphql, live, social
 from hub.features.core import Core, Feature
@@ -78,10 +80,12 @@ def build(
     apis, router = _interface(features)
     tickets = TicketOffice(redis, core.clock, core.limiter, authenticator)
     apis.append(tickets_api(tickets))
-    gate = Handshake(authenticator, tickets, core.revocations, core.limiter, core.clock, settings.gate)
+    recovery = ConnectionRecovery(core.bus, core.rooms, core.records)
+    gate = Handshake(
+        authenticator, authenticator, tickets, core.revocations, core.limiter, core.clock, settings.gate, recovery
+    )
     allowed = limits(core, apis, router)
-    core.sockets.serve(gate, router, allowed)
-    core.sockets.enter, core.sockets.left = core.rooms.enter, core.rooms.left
+    core.sockets.serve(gate, router, allowed, recovery)
     health = Health(
         core.node_id,
         [PostgresProbe(pool), RedisProbe(redis), core.bus],
@@ -102,6 +106,7 @@ def build(
 
     async def background() -> None:
         core.tasks.start(answers.run(), name="purge of old answers")
+        core.tasks.start(core.records.run(), name="records of connections")
         allowed.start(core.tasks)
 
     return Hub(
@@ -113,6 +118,7 @@ def build(
         sockets=core.sockets,
         nodes=core.nodes,
         bus=core.bus,
+        records=core.records,
         health=health,
         tasks=core.tasks,
         starts=[step for feature in features for step in feature.starts] + [background],
@@ -142,11 +148,12 @@ def _core(settings: Settings, pool: asyncpg.Pool, redis: Redis, clock: Clock) ->
     expiry = TokenExpiry(clock, settings.gate.expiry_notice_s)
     sockets = Sockets(server, node_id, tasks, expiry)
     nodes = RedisNodes(redis, node_id, tasks)
-    bus = Bus(RedisAddress.of(settings.redis_url or "redis://nowhere"), node_id, tasks)
-    rooms = ClusterRooms(sockets, bus, redis, nodes, tasks)
+    bus = Bus(servers_of(settings.redis_url or "redis://nowhere"), node_id, tasks, shards=settings.shards)
+    records = Records(bus, sockets.drop)
+    rooms = ClusterRooms(sockets, bus, records, redis, nodes, tasks)
     peers = NodeRequests(bus, nodes, tasks)
     try:
-        serve_admin_ui(server, sockets, settings.admin_ui, node_id, peers)
+        serve_admin_ui(server, sockets, settings.admin_ui, node_id, peers, rooms)
     except PasswordFileError as error:
         raise ConfigError(f"SPARKLE_ADMIN_UI_PASSWORD_FILE: {error}") from None
     here = ConnectionsHere(server, node_id)
@@ -172,6 +179,7 @@ def _core(settings: Settings, pool: asyncpg.Pool, redis: Redis, clock: Clock) ->
         expiry=expiry,
         nodes=nodes,
         bus=bus,
+        records=records,
         rooms=rooms,
         operations=operations,
         limiter=RedisRateLimiter(redis),

@@ -16,6 +16,7 @@ from core_api.graphql.settings import GraphQLSettings
 from hub.cluster.settings import ClusterSettings
 from hub.gate.limit_settings import LimitSettings
 from hub.gate.settings import GateSettings
+from hub.kernel import redis_url
 from hub.transport.admin_ui import AdminUiSettings
 from hub.transport.engineio.settings import EngineSettings
 from presence.settings import PresenceSettings
@@ -29,6 +30,10 @@ NOT_OURS = frozenset({"SPARKLE_TEST_ALL"})
 
 SECRET_CHARACTERS = 32
 """Of the secret between nodes, at least: as many as 128 bits have in hexadecimal."""
+CLUSTER_SHARDS = 4
+"""On a Redis Cluster, if the settings do not say: one for each primary of a usual one, and one to spare."""
+MOST_SHARDS = 16
+"""Offsets have 11 bytes for each, in every event."""
 
 
 class ConfigError(Exception):
@@ -44,7 +49,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     database_url: str | None = None
     """``postgresql://…``. Unset: ``run`` starts an embedded PostgreSQL."""
     redis_url: str | None = None
-    """``redis://…``, ``rediss://…`` or ``unix://…``. Unset: ``run`` starts an embedded Valkey."""
+    """``redis://…``, ``rediss://…`` or ``unix://…``; a Redis Cluster by some of its servers:
+    ``redis+cluster://user:password@one:6379,two:6379`` or ``rediss+cluster://…``. Unset: ``run`` starts an embedded
+    Valkey."""
     chain_rpc_url: str | None = None
     """``http://…`` or ``https://…`` of an Ethereum node. Unset: ``run`` starts an embedded chain when one is needed;
     ``serve`` has none."""
@@ -102,6 +109,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def key_file(self) -> Path:
         """Where the signing key is."""
         return self.jwt_key_file or self.data / "jwt-ed25519.pem"
+
+    @property
+    def shards(self) -> int:
+        """How many parts the order of events has."""
+        return self.cluster.shards or (CLUSTER_SHARDS if redis_url.is_cluster(self.redis_url or "") else 1)
 
     @property
     def origin(self) -> str:
@@ -182,13 +194,15 @@ def _decode_path(shape: type[Any], value: Any) -> Any:
 def _check(settings: Settings) -> None:
     schemes = {
         "DATABASE_URL": (settings.database_url, ("postgresql://", "postgres://")),
-        "REDIS_URL": (settings.redis_url, ("redis://", "rediss://", "unix://")),
+        "REDIS_URL": (settings.redis_url, redis_url.SCHEMES),
         "CHAIN_RPC_URL": (settings.chain_rpc_url, ("http://", "https://")),
         "SPARKLE_PUBLIC_URL": (settings.public_url, ("http://", "https://")),
     }
     for variable, (url, allowed) in schemes.items():
         if url is not None:
-            _check_url(variable, url, allowed)
+            _check_scheme(variable, url, allowed)
+            for one in redis_url.servers(url):
+                _check_address(variable, one)
     try:
         settings.limits.changes()
     except ValueError as error:
@@ -210,6 +224,8 @@ def _check(settings: Settings) -> None:
 
 
 def _check_cluster(cluster: ClusterSettings) -> None:
+    if not 0 <= cluster.shards <= MOST_SHARDS:
+        raise ConfigError(f"SPARKLE_CLUSTER_SHARDS: {cluster.shards} is not between 0 and {MOST_SHARDS}")
     if cluster.secret is None:
         if cluster.host:
             raise ConfigError("SPARKLE_CLUSTER_HOST: needs SPARKLE_CLUSTER_SECRET, which other nodes have to show")
@@ -217,9 +233,12 @@ def _check_cluster(cluster: ClusterSettings) -> None:
         raise ConfigError(f"SPARKLE_CLUSTER_SECRET: needs at least {SECRET_CHARACTERS} characters, all of ASCII")
 
 
-def _check_url(variable: str, url: str, schemes: tuple[str, ...]) -> None:
+def _check_scheme(variable: str, url: str, schemes: tuple[str, ...]) -> None:
     if not url.startswith(schemes):
         raise ConfigError(f"{variable}: must begin with {' or '.join(schemes)}")
+
+
+def _check_address(variable: str, url: str) -> None:
     try:
         parts = urlsplit(url)
         _ = parts.port

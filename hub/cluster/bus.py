@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import msgspec
 
-from hub.cluster.address import RedisAddress
+from hub.cluster.chain import read_offset, write_offset
 from hub.cluster.link import Down, Refused
 from hub.cluster.publisher import Outgoing, Publisher, new_message_id
+from hub.cluster.servers import Servers
 from hub.cluster.shard import Shard
-from hub.cluster.shard_commands import ShardCommands
+from hub.cluster.shard_commands import OTHER_SHARDS, RoomRead, ShardCommands
+from hub.cluster.sweeper import Sweeper
 from hub.kernel.delivery import Delivery
 from hub.kernel.errors import Unavailable
 from hub.kernel.ids import NodeId, RoomName
@@ -34,6 +36,10 @@ EVENT, COMMAND = 0, 1
 
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder().decode
+
+
+class OtherShards(OSError):
+    """The events in Redis are on another number of shards than this node's. The message says what to do."""
 
 
 class Members(Protocol):
@@ -61,33 +67,52 @@ class Bus:
 
     name = "bus"
 
-    def __init__(self, address: RedisAddress, node_id: NodeId, tasks: Tasks, *, shards: int = 1) -> None:
-        async def locate() -> RedisAddress:
-            return address
-
+    def __init__(self, servers: Servers, node_id: NodeId, tasks: Tasks, *, shards: int = 1) -> None:
         self._tasks = tasks
-        commands = [ShardCommands(index, locate) for index in range(shards)]
+        commands = [ShardCommands(index, servers, shards=shards) for index in range(shards)]
         self._shards = [Shard(one, node_id, self) for one in commands]
         self._publishers = [Publisher(one) for one in commands]
+        self._sweepers = [Sweeper(one) for one in commands]
         self._members: Members | None = None
         self.told_us: Callable[[bytes], None] | None = None
         """Gets what other nodes say to this one; it must neither block nor raise."""
+        self._offset: str | None = None
 
     def serve(self, members: Members) -> None:
         """Hand over to ``members`` what comes. Before :meth:`start`."""
         self._members = members
 
     async def start(self) -> None:
-        """Return when this node hears the bus. Raises Unavailable if it does not within ten seconds."""
-        for shard, publisher in zip(self._shards, self._publishers, strict=True):
+        """Return when this node hears the bus. Raises Unavailable if it does not within ten seconds.
+
+        Raises OtherShards if the events in Redis are on another number of shards.
+        """
+        for shard, publisher, sweeper in zip(self._shards, self._publishers, self._sweepers, strict=True):
             self._tasks.start(shard.run(), name=f"bus: shard {shard.index}")
             self._tasks.start(publisher.run(), name=f"bus: publisher of shard {shard.index}")
+            self._tasks.start(sweeper.run(), name=f"bus: sweeper of shard {shard.index}")
         try:
             async with asyncio.timeout(START_S):
+                for shard in self._shards:
+                    await self._check_shards(shard)
                 for shard in self._shards:
                     await shard.ready()
         except (TimeoutError, Down, Refused) as error:
             raise Unavailable(f"Nothing is heard over Redis after {START_S:.0f} s.") from error
+
+    async def _check_shards(self, shard: Shard) -> None:
+        try:
+            await shard.commands.link()
+        except Refused as error:
+            if str(error).startswith(OTHER_SHARDS):
+                raise OtherShards(
+                    f"the events in Redis are on {str(error).removeprefix(OTHER_SHARDS).strip()} shards and not on "
+                    f"{len(self._shards)}: set SPARKLE_CLUSTER_SHARDS to that. To change it, stop all nodes, and delete"
+                    " the keys {s*}:*"
+                ) from None
+            log.warning("shard %d does not answer yet: %s", shard.index, error)
+        except Down as error:
+            log.warning("shard %d does not answer yet: %s", shard.index, error)
 
     async def flushed(self) -> None:
         """Wait until what was published is in Redis. Raises TimeoutError."""
@@ -123,7 +148,7 @@ class Bus:
         self._publish(room, _pack((COMMAND, name, arguments)), kept=True)
 
     async def tell(self, node_id: NodeId, message: bytes) -> bool:
-        """Say something to one node, and whether it hears the bus now. In the order of the calls.
+        """Say something to one node, and whether it hears it. In the order of the calls.
 
         Raises Unavailable if Redis does not answer.
         """
@@ -132,7 +157,11 @@ class Bus:
             heard = await (await commands.link()).call(
                 "SPUBLISH", commands.node_channel(node_id), NODE_MESSAGE + message
             )
-        except (Down, Refused) as error:
+        except Down as error:
+            raise Unavailable from error
+        except Refused as error:
+            if commands.is_worth_another_try(error):
+                return False
             raise Unavailable from error
         return bool(heard)
 
@@ -158,13 +187,72 @@ class Bus:
         """Follow a room no more."""
         self._shards[self._place(room)].leave(room)
 
-    def _place(self, room: RoomName) -> int:
-        return zlib.crc32(room.encode()) % len(self._shards) if len(self._shards) > 1 else 0
+    def _place(self, name: str) -> int:
+        return zlib.crc32(name.encode()) % len(self._shards) if len(self._shards) > 1 else 0
+
+    # ---------------------------------------------------------------- positions
+
+    @property
+    def offset(self) -> str:
+        """Where this node stands: on every shard, everything up to there has been delivered to the members here."""
+        if self._offset is None:
+            self._offset = write_offset(self.positions())
+        return self._offset
+
+    def positions(self) -> list[int]:
+        """The same as numbers, by shard."""
+        return [shard.position for shard in self._shards]
+
+    def position_of(self, room: RoomName) -> int:
+        """Where this node stands on the shard of a room."""
+        return self._shards[self._place(room)].position
+
+    def base_of(self, name: str) -> int:
+        """The epoch of the shard of a room or a private id: what is below it means nothing any more."""
+        return self._shards[self._place(name)].base
+
+    def commands_of(self, name: str) -> ShardCommands:
+        """How the shard of a private id is asked."""
+        return self._shards[self._place(name)].commands
+
+    def by_shard(self, since: Mapping[RoomName, int]) -> dict[int, dict[RoomName, int]]:
+        """Rooms with a position each, by the index of their shard."""
+        found: dict[int, dict[RoomName, int]] = {}
+        for room, position in since.items():
+            found.setdefault(self._place(room), {})[room] = position
+        return found
+
+    def read_offset(self, text: str) -> list[int] | None:
+        """The positions of an offset; ``None`` for what is none of this cluster."""
+        return read_offset(text, len(self._shards))
+
+    async def catch_up(self, positions: Sequence[int]) -> bool:
+        """Wait until this node stands nowhere before these positions. False: one of them was never given.
+
+        Raises Unavailable if it takes too long.
+        """
+        try:
+            for shard, position in zip(self._shards, positions, strict=True):
+                if position > shard.position and not await shard.catch_up(position):
+                    return False
+        except Down as error:
+            raise Unavailable from error
+        return True
+
+    async def read(self, index: int, since: Mapping[RoomName, int]) -> dict[RoomName, RoomRead] | None:
+        """What came to rooms of one shard above a position each; ``None``: the epoch has ended. Raises Unavailable."""
+        shard = self._shards[index]
+        try:
+            found = await shard.commands.read(list(since.items()))
+        except (Down, Refused) as error:
+            raise Unavailable from error
+        return dict(zip(since, found.rooms, strict=True)) if found.base == shard.base else None
 
     # ---------------------------------------------------------------- in
 
     def moved(self, shard: Shard) -> None:
         """See hub.cluster.shard.Audience."""
+        self._offset = None
 
     def deliver(self, room: str, event: bytes, *, kept: bool) -> None:
         """See hub.cluster.shard.Audience."""
@@ -175,8 +263,10 @@ class Bus:
             if kind == COMMAND:
                 self._members.command(RoomName(room), *content)
                 return
-            others, name, text, payload, skip, volatile = content
-            self._members.deliver(Delivery([RoomName(room)], name, text, payload, skip, volatile, others))
+            delivery = _delivery(RoomName(room), *content)
+            if kept:
+                delivery.offset = self.offset
+            self._members.deliver(delivery)
         except Exception:
             log.exception("what another node said is not understood: is it of another version?")
 
@@ -189,3 +279,13 @@ class Bus:
         """See hub.cluster.shard.Audience."""
         if self.told_us is not None and message.startswith(NODE_MESSAGE):
             self.told_us(message.removeprefix(NODE_MESSAGE))
+
+
+def delivery_of(room: RoomName, event: bytes) -> Delivery | None:
+    """What was published to a room as an event; ``None`` if it was a command. Raises ValueError and TypeError."""
+    kind, *content = _unpack(event)
+    return None if kind == COMMAND else _delivery(room, *content)
+
+
+def _delivery(room: RoomName, others: Any, name: Any, text: Any, payload: Any, skip: Any, volatile: Any) -> Delivery:
+    return Delivery([room], name, text, payload, skip, volatile, others)

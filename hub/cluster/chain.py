@@ -20,18 +20,25 @@ class Entry:
 
     number: int
     before: int
-    """The number of the room's event before it; 0 for the first."""
+    """Of the room's event before it; 0 for the first. Negative if that is forgotten: it was at most so much."""
     event: bytes
 
 
-def is_complete(above: int, last: int, entries: Sequence[Entry]) -> bool:
+def is_complete(above: int, last: int, entries: Sequence[Entry], *, heard: int | None = None) -> bool:
     """Whether ``entries`` are all events of a room above a number, when its last one has the number ``last``.
 
-    Exact whatever became of the others: trimmed, expired or evicted.
+    ``last`` is negative if it is forgotten: it was at most so much. ``heard`` is a position up to which nothing of the
+    room is missing, if that is more than ``above``. Exact whatever became of the others: trimmed, expired or evicted.
     """
+    heard = above if heard is None else max(above, heard)
+    if last < 0:
+        return -last <= heard
     if last <= above:
         return True
-    if not entries or entries[0].before > above or entries[-1].number != last:
+    if not entries or entries[-1].number != last:
+        return False
+    before = entries[0].before
+    if before > above or -before > heard:
         return False
     return all(after.before == one.number for one, after in pairwise(entries))
 

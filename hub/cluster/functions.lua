@@ -2,8 +2,9 @@
 -- The order of events: what must happen at once on one shard. Every key and channel carries the shard's hash tag, so all
 -- of them are in one slot of a Redis Cluster.
 --
---   {sK}:head       hash: base, seq, run. base is the epoch, and the first number of it: the time, in microseconds
---   {sK}:last       hash: room -> number of the last event of the room
+--   {sK}:head       hash: base, seq, run, shards. base is the epoch, and the first number of it: the time, in microseconds
+--                   floor: no room that is not in last has an event above it   old, mark, marked_ms: see sweep
+--   {sK}:last       hash: room -> number of the last event of the room, of those that had one lately
 --   {sK}:x:<room>   stream, ids <number>-0. e: the event, v: number of the one before it in the room, m: id of the message
 --   {sK}:c:<room>   channel of a room
 --   {sK}:n:<node>   channel of a node
@@ -14,10 +15,21 @@ local function text(number)
   return string.format('%.0f', number)
 end
 
+-- The number of a room's last event. Negative if it is forgotten: it was at most so much.
+local function last_of(keys, room, floor)
+  return redis.call('HGET', keys[2], room) or '-' .. (floor or redis.call('HGET', keys[1], 'floor') or '0')
+end
+
 -- Run on every new connection, before any other command: is this still the data that positions refer to?
--- KEYS head; ARGV run id of the server, whether every answered write is on its disk ("1"). Gives base and seq.
+-- KEYS head; ARGV run id of the server, whether every answered write is on its disk ("1"), how many shards there are. Gives
+-- base and seq.
 local function attach(keys, args)
-  local head = redis.call('HMGET', keys[1], 'base', 'seq', 'run')
+  local head = redis.call('HMGET', keys[1], 'base', 'seq', 'run', 'shards')
+  if head[4] and head[4] ~= args[3] then
+    -- Which shard a room is on follows from their number: nodes with another would talk past each other.
+    return redis.error_reply('SHARDS ' .. head[4])
+  end
+  redis.call('HSET', keys[1], 'shards', args[3])
   local time = redis.call('TIME')
   local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
   if not head[1] then
@@ -42,6 +54,21 @@ local function break_chain(keys, channel, room)
   return number
 end
 
+-- What other programs left under a room's key holds no events. Whoever asks for some finds that they are missing.
+local function entries_of(stream, first, last, ...)
+  local found = redis.pcall('XRANGE', stream, first, last, ...)
+  return found.err and {} or found
+end
+
+-- A stream that takes no entry would hold up its room for ever, and its shard with it: it begins anew. The entry names the
+-- number before it, so who follows the room misses nothing, and who comes back for what was in there is told.
+local function append(stream, ...)
+  if redis.pcall('XADD', stream, ...).err then
+    redis.call('DEL', stream)
+    redis.call('XADD', stream, ...)
+  end
+end
+
 -- KEYS head last stream; ARGV channel, room, event, entries kept, ms kept, message id, number known before the first try
 -- (empty on the first try). Gives the event's number, the same one however often it is called; or nothing, if nobody can
 -- tell any more whether the event was published: then the room's chain is broken.
@@ -49,22 +76,22 @@ local function publish(keys, args)
   if redis.call('HEXISTS', keys[1], 'base') == 0 then
     return redis.error_reply('NOHEAD attach first')
   end
-  local before = redis.call('HGET', keys[2], args[2]) or '0'
-  if args[7] ~= '' and tonumber(before) > tonumber(args[7]) then
-    local entries = redis.call('XRANGE', keys[3], '(' .. args[7] .. '-0', '+')
+  local before = last_of(keys, args[2])
+  if args[7] ~= '' and math.abs(before) > tonumber(args[7]) then
+    local entries = entries_of(keys[3], '(' .. args[7] .. '-0', '+')
     for _, entry in ipairs(entries) do
       if entry[2][6] == args[6] then
         return string.match(entry[1], '^%d+')
       end
     end
-    if not entries[1] or tonumber(entries[1][2][4]) > tonumber(args[7]) then
+    if not entries[1] or math.abs(entries[1][2][4]) > tonumber(args[7]) then
       break_chain(keys, args[1], args[2])
       return false
     end
   end
   local number = text(redis.call('HINCRBY', keys[1], 'seq', 1))
   redis.call('HSET', keys[2], args[2], number)
-  redis.call('XADD', keys[3], 'MAXLEN', '~', args[4], number .. '-0', 'e', args[3], 'v', before, 'm', args[6])
+  append(keys[3], 'MAXLEN', '~', args[4], number .. '-0', 'e', args[3], 'v', before, 'm', args[6])
   redis.call('PEXPIRE', keys[3], args[5])
   redis.call('SPUBLISH', args[1], 'E' .. number .. ' ' .. before .. '\n' .. args[3])
   return number
@@ -86,23 +113,23 @@ end
 -- A marker: where the shard and some rooms stand, in the order of the messages.
 -- KEYS head last; ARGV channel of the node, token, rooms... Gives base and seq.
 local function mark(keys, args)
-  local head = redis.call('HMGET', keys[1], 'base', 'seq')
+  local head = redis.call('HMGET', keys[1], 'base', 'seq', 'floor')
   if not head[1] then
     return redis.error_reply('NOHEAD attach first')
   end
   local said = {head[1], head[2], args[2]}
   for i = 3, #args do
     said[#said + 1] = args[i]
-    said[#said + 1] = redis.call('HGET', keys[2], args[i]) or '0'
+    said[#said + 1] = last_of(keys, args[i], head[3])
   end
   redis.call('SPUBLISH', args[1], 'M' .. cmsgpack.pack(said))
-  return head
+  return {head[1], head[2]}
 end
 
 -- KEYS head last stream...; ARGV limit, (room, number)... An empty number asks only where the room stands.
 -- Gives base, seq, and for each room its last number and the entries above the given one, all of one moment.
 local function read(keys, args)
-  local head = redis.call('HMGET', keys[1], 'base', 'seq')
+  local head = redis.call('HMGET', keys[1], 'base', 'seq', 'floor')
   if not head[1] then
     return redis.error_reply('NOHEAD attach first')
   end
@@ -111,11 +138,71 @@ local function read(keys, args)
     local room, above = args[2 * i - 4], args[2 * i - 3]
     local entries = {}
     if above ~= '' then
-      entries = redis.call('XRANGE', keys[i], '(' .. above .. '-0', '+', 'COUNT', args[1])
+      entries = entries_of(keys[i], '(' .. above .. '-0', '+', 'COUNT', args[1])
     end
-    found[#found + 1] = {redis.call('HGET', keys[2], room) or '0', entries}
+    found[#found + 1] = {last_of(keys, room, head[3]), entries}
   end
   return found
+end
+
+-- The same in parts, all of the moment of the first. KEYS head last stream...; ARGV most entries, the number that the first
+-- part gave (empty for the first), (room, number)... Gives base, that number, and for each room its last number up to there,
+-- or nothing if it cannot be told, and the entries above the given one. Fewer rooms, and not all entries of the last one, if
+-- there are more.
+local function read_part(keys, args)
+  local head = redis.call('HMGET', keys[1], 'base', 'seq', 'floor')
+  if not head[1] then
+    return redis.error_reply('NOHEAD attach first')
+  end
+  local left, upto = tonumber(args[1]), tonumber(args[2])
+  local found = {head[1], upto and args[2] or head[2]}
+  for i = 3, #keys do
+    local room, above = args[2 * i - 3], args[2 * i - 2]
+    local last, entries = last_of(keys, room, head[3]), {}
+    if upto and tonumber(last) > upto then
+      -- The room went on: its first event after that moment names the one before it.
+      local later = entries_of(keys[i], '(' .. args[2] .. '-0', '+', 'COUNT', 1)
+      last = later[1] and tonumber(later[1][2][4]) <= upto and later[1][2][4] or false
+    end
+    if above ~= '' and last and math.abs(last) > tonumber(above) then
+      entries = entries_of(keys[i], '(' .. above .. '-0', upto and args[2] or '+', 'COUNT', left)
+      left = left - #entries
+    end
+    found[#found + 1] = {last, entries}
+    if left <= 0 then
+      break
+    end
+  end
+  return found
+end
+
+-- Forgets where rooms stand that were silent for so long that none of their events is kept: there may be a new room for
+-- every call, document and session, for ever. The floor takes their place: who has heard everything up to it has heard
+-- all of theirs, and who has not is told. The age of a number is known by those that were noted at a time.
+-- KEYS head last; ARGV cursor, about how many rooms, ms after which an event is kept no more. Gives the next cursor, and
+-- how many of how many rooms were forgotten.
+local function sweep(keys, args)
+  local head = redis.call('HMGET', keys[1], 'seq', 'floor', 'old', 'mark', 'marked_ms')
+  local time, kept = redis.call('TIME'), tonumber(args[3])
+  local now, floor, old = time[1] * 1000 + math.floor(time[2] / 1000), tonumber(head[2] or 0), head[3]
+  if not head[1] then
+    return redis.error_reply('NOHEAD attach first')
+  end
+  if not head[5] or now - head[5] >= kept then
+    old = head[4] or '0'
+    redis.call('HSET', keys[1], 'old', old, 'mark', head[1], 'marked_ms', text(now))
+  end
+  local found = redis.call('HSCAN', keys[2], args[1], 'COUNT', args[2])
+  local forgotten = 0
+  for i = 1, #found[2], 2 do
+    local number = tonumber(found[2][i + 1])
+    if number <= tonumber(old) then
+      redis.call('HDEL', keys[2], found[2][i])
+      floor, forgotten = math.max(floor, number), forgotten + 1
+    end
+  end
+  redis.call('HSET', keys[1], 'floor', text(floor))
+  return {found[1], forgotten, #found[2] / 2}
 end
 
 -- All but publishing must go on when memory is full, so that nodes hear, and follow rooms, as long as anything can come.
@@ -128,3 +215,5 @@ register_needed('sparkle1_attach', attach)
 register_needed('sparkle1_give_up', give_up)
 register_needed('sparkle1_mark', mark)
 register_needed('sparkle1_read', read)
+register_needed('sparkle1_read_part', read_part)
+register_needed('sparkle1_sweep', sweep)

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from hub.cluster.functions import named
 from hub.cluster.link import Down, Link, Refused, Reply, Word
 from hub.cluster.shard_commands import AGAIN_S, KEPT_EVENTS, KEPT_MS, ShardCommands
 
@@ -20,6 +21,8 @@ EPHEMERAL_BEHIND_BYTES: Final = 1 << 20
 """Behind more than this an ephemeral event would come too late to be of use, and push out kept ones."""
 MAX_BATCH: Final = 200
 """Sent without waiting for the replies."""
+MAX_REFUSALS: Final = 20
+"""Of one event, for an error that concerns it alone: a second, after which the others have waited long enough."""
 SPACING_S: Final = 0.001
 """Between two batches. What comes after a pause goes at once; a stream of events is worth a millisecond of waiting,
 since a write for each of them would cost more than all the rest of publishing."""
@@ -56,6 +59,7 @@ class Publisher:
         self._idle.set()
         self._broken: set[str] = set()
         """Rooms of which an event was given up, and whose members do not know it yet."""
+        self._has_failed = False
         self.given_up = 0
         """Kept events given up, since the start."""
 
@@ -142,6 +146,7 @@ class Publisher:
 
         ``None``: there was none.
         """
+        refusals = 0
         while True:
             try:
                 link = await self._commands.link()
@@ -153,7 +158,8 @@ class Publisher:
                 self._saw(reply)
             except (Down, Refused) as error:
                 self._failed(error)
-                if self._is_full:
+                refusals += self._commands.may_never_end(error)
+                if self._is_full or refusals >= MAX_REFUSALS:
                     self._give_up(outgoing)
                     return
                 await asyncio.sleep(AGAIN_S)
@@ -161,7 +167,9 @@ class Publisher:
                 return
 
     def _failed(self, error: Exception) -> None:
-        log.warning("an event was not published on shard %d yet: %s", self._commands.index, error)
+        level = logging.DEBUG if self._has_failed else logging.WARNING  # there are 20 tries a second
+        log.log(level, "an event was not published on shard %d yet: %s", self._commands.index, error)
+        self._has_failed = True
         if isinstance(error, Refused):
             self._commands.is_worth_another_try(error)
 
@@ -172,9 +180,10 @@ class Publisher:
             return "SPUBLISH", to.channel(room), event
         keys, known = (to.head, to.last, to.stream(room)), "" if above is None else above
         arguments = (to.channel(room), room, event, KEPT_EVENTS, KEPT_MS, message_id, known)
-        return "FCALL", "sparkle1_publish", len(keys), *keys, *arguments
+        return "FCALL", named("sparkle1_publish"), len(keys), *keys, *arguments
 
     def _saw(self, reply: Reply) -> None:
+        self._has_failed = False
         if isinstance(reply, bytes):
             self._commands.saw(int(reply))
 

@@ -14,3 +14,6 @@ class ClusterSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keep long-polling clients on their machine."""
     port: int = 0
     """The port for other nodes, on all addresses of this machine. 0 picks one."""
+    shards: int = 0
+    """Parts of the order of events, each on one server. The number stays, since a room stays on its part. 0: 1, and 4
+    on a Redis Cluster. Each adds 11 bytes to every event that a client gets."""

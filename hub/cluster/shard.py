@@ -10,14 +10,16 @@ import asyncio
 import itertools
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Final, Protocol
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from operator import itemgetter
+from typing import Any, Final, Protocol, TypeVar
 
 import hiredis
 import msgspec
 
 from hub.cluster.chain import is_complete
 from hub.cluster.link import Down, Link, Refused
+from hub.cluster.read_in_parts import read_in_parts
 from hub.cluster.shard_commands import AGAIN_S, RoomRead, ShardCommands
 
 log = logging.getLogger(__name__)
@@ -29,10 +31,17 @@ AUDITED: Final = 500
 second would take 15 ms of Redis and 30 of this node. A hole that no later event of its room shows is very rare."""
 MARK_S: Final = 2.0
 """Longest way of a marker. Redis closes subscribers whose output buffer overflows; a broken link may stay silent."""
+SUBSCRIBED_AT_ONCE: Final = 500
+"""Rooms that one command subscribes to, before the next: of 30 000 at once the confirmations alone would take this node
+a tenth of a second."""
+ROOMS_IN_A_TURN: Final = 500
+EVENTS_IN_A_TURN: Final = 100
+"""Of the loop, of what was missed: about 5 ms each, in which nothing else runs."""
 NOWHERE: Final = -1
 FOLLOW_S: Final = 5.0
 """Longest wait until a room is followed."""
 
+T = TypeVar("T")
 _unpack = msgspec.msgpack.Decoder(list[str]).decode
 
 
@@ -79,6 +88,7 @@ class Shard:
         self._to_anchor: set[str] = set()
         self._anchoring: asyncio.Task[None] | None = None
         self._up = asyncio.Event()
+        self._is_known_down = False
         self._audit: Iterator[str] = iter(())
         """The rooms whose turn to be audited has not come yet."""
         self._marks: dict[str, asyncio.Future[None]] = {}
@@ -103,7 +113,9 @@ class Shard:
                 try:
                     await self._listen()
                 except (Down, Refused) as error:
-                    log.warning("the events of shard %d do not come: %s", self.index, error)
+                    level = logging.DEBUG if self._is_known_down else logging.WARNING  # there are 20 tries a second
+                    log.log(level, "the events of shard %d do not come: %s", self.index, error)
+                    self._is_known_down = True
                 except Exception:
                     log.exception("the link of shard %d", self.index)
                 self.counts["links lost"] += 1
@@ -122,8 +134,12 @@ class Shard:
                 gone.set()
             # Subscribed first and read after that: nothing can fall between.
             await self._fill()
+            if self._is_known_down:
+                log.info("the events of shard %d come again", self.index)
+                self._is_known_down = False
             self._up.set()
             link.release()
+            self._anchor_soon()
             await gone.wait()
         finally:
             self._up.clear()
@@ -136,33 +152,57 @@ class Shard:
 
     async def _subscribe(self, link: Link) -> None:
         """Return when Redis has confirmed all. Messages that come before wait: the link is held at the last one."""
-        missing = {self._node_channel, *(self.commands.channel(room) for room in self._rooms)}
+        missing: set[str] = set()
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        done.add_done_callback(lambda one: one.cancelled() or one.exception())  # seen, if nobody waits any more
+        confirmed = asyncio.Event()
         early: list[Any] = []
+        asked: set[str] = set()
 
         def fail(error: Exception) -> None:
             if not done.done():
                 done.set_exception(error)
+            confirmed.set()
+
+        def finish() -> None:
+            if missing:
+                return
+            confirmed.set()
+            if self._link is link and not done.done():
+                link.hold()
+                link.listen(self._on_reply)
+                done.set_result(None)
 
         def confirm(reply: Any) -> None:
             if isinstance(reply, hiredis.ReplyError):
                 fail(Refused(str(reply)))
             elif reply[0] == b"ssubscribe" and (channel := reply[1].decode()) in missing:
                 missing.discard(channel)
-                if not missing and not done.done():
-                    link.hold()
-                    link.listen(self._on_reply)
-                    done.set_result(None)
+                finish()
             else:
                 early.append(reply)
 
+        async def ask(channels: Sequence[str]) -> None:
+            missing.update(channels)
+            confirmed.clear()
+            link.send("SSUBSCRIBE", *channels)
+            async with asyncio.timeout(FOLLOW_S):
+                await confirmed.wait()
+
         link.lost = lambda: fail(Down("the link broke"))
         link.listen(confirm)
-        for channel in list(missing):
-            link.send("SSUBSCRIBE", channel)
-        self._link = link  # from here on follow() subscribes on it by itself
-        async with asyncio.timeout(FOLLOW_S):
-            await done
+        await ask([self._node_channel])
+        while new := [room for room in self._rooms if room not in asked]:
+            for start in range(0, len(new), SUBSCRIBED_AT_ONCE):
+                rooms = new[start : start + SUBSCRIBED_AT_ONCE]
+                await ask([self.commands.channel(room) for room in rooms])
+                asked.update(rooms)
+        self._link = link  # from here on follow() and leave() speak on it by themselves
+        if len(asked) > len(self._rooms):
+            for room in asked - self._rooms.keys():
+                self._say_unsubscribe(room)
+        finish()
+        await done
         link.put_first(early)
 
     def _on_reply(self, reply: Any) -> None:
@@ -211,14 +251,17 @@ class Shard:
             self._move(number)
         elif number <= last:
             return  # it came by a fill already
-        elif before != last:
+        elif before != last and not last <= -before <= self.position:  # negative: forgotten, and heard long ago
             self.counts["holes"] += 1
             self._fill_soon()
         else:
             self._take(room, number, data[stop + 1 :])
 
     def _on_marker(self, data: bytes) -> None:
-        """``M``, base, head, token and, for some rooms, name and last number. In the order of the events."""
+        """``M``, base, head, token and, for some rooms, name and last number. In the order of the events.
+
+        A negative number, of a room whose last one is forgotten, says nothing: an audit came long before that.
+        """
         base, head, token, *rooms = _unpack(data[1:])
         stand = {room: int(last) for room, last in zip(rooms[::2], rooms[1::2], strict=True) if self._is_heard(room)}
         if int(base) != self.base or any(NOWHERE < self._rooms[room] < last for room, last in stand.items()):
@@ -227,7 +270,7 @@ class Shard:
             self._fill_soon(then=lambda: self._arrived(token))
             return
         for room, last in stand.items():
-            self._anchored(room, last)
+            self._anchored(room, abs(last))
         self._move(int(head))
         self._arrived(token)
 
@@ -264,48 +307,71 @@ class Shard:
         async def fill() -> None:
             try:
                 await self._fill()
-            except (Down, Refused) as error:
-                log.warning("a hole on shard %d is not filled: %s", self.index, error)
-                self._break()
-            else:
                 if then is not None:
                     then()
                 link.release()
+                self._anchor_soon()
+            except (Down, Refused) as error:
+                log.warning("a hole on shard %d is not filled: %s", self.index, error)
+                self._break()
+            except Exception:  # a held link would be deaf for ever
+                log.exception("a hole on shard %d is not filled", self.index)
+                self._break()
 
         self._filling = asyncio.get_running_loop().create_task(fill(), name="fill")
 
+    @property
+    def _is_filling(self) -> bool:
+        return self._filling is not None and not self._filling.done()
+
     async def _fill(self) -> None:
-        """Bring all rooms of the shard to one moment: filling only one would move the position past others' holes."""
-        asked = list(self._rooms.items())
-        read = await self.commands.read([(room, None if last == NOWHERE else last) for room, last in asked])
-        found = {room: one for (room, _), one in zip(asked, read.rooms, strict=True) if self._is_heard(room)}
+        """Bring all rooms of the shard to one moment: filling only one would move the position past others' holes.
+
+        In many turns of the loop. Meanwhile the link is held, so nothing else moves the position.
+        """
+        asked = list(self._rooms)
+        # Where they stand stays as it is, since nothing comes meanwhile; and who leaves one does not get it.
+        read = await read_in_parts(self.commands, asked, self._above)
+        found = list(zip(asked, read.rooms, strict=True))
         if read.base == self.base:
-            self._apply(found)
+            await self._take_missing(found)
         else:
             had_one, self.base = bool(self.base), read.base
-            for room, one in found.items():
-                self._rooms[room] = NOWHERE
-                self._anchored(room, one.last)
+            self._rooms = dict.fromkeys(self._rooms, NOWHERE)
             if had_one:
                 self.counts["epochs"] += 1
                 self._audience.missed(self, None)
+        # Before rooms are anchored: who enters one gets everything above the position.
         self._move(read.head)
+        async for room, one in in_turns(found, ROOMS_IN_A_TURN):
+            if self._is_heard(room) and one.last is not None:
+                self._anchored(room, abs(one.last))
+            elif self._is_heard(room) and self._rooms[room] == NOWHERE:
+                self._to_anchor.add(room)
 
-    def _apply(self, found: Mapping[str, RoomRead]) -> None:
+    def _above(self, room: str) -> int | None:
+        """The number above which events of a room are missing; ``None`` while it is not anchored."""
+        last = self._rooms.get(room, NOWHERE)
+        return None if last == NOWHERE else last
+
+    async def _take_missing(self, found: Sequence[tuple[str, RoomRead]]) -> None:
+        """Deliver what was missed, in its order, after those were told who cannot get everything."""
         missing: list[tuple[int, str, bytes]] = []
-        for room, one in found.items():
-            last = self._rooms[room]
-            if last == NOWHERE:
-                self._anchored(room, one.last)
-            elif is_complete(last, one.last, one.entries):
+        async for room, one in in_turns(found, ROOMS_IN_A_TURN):
+            last = self._rooms.get(room, NOWHERE)
+            if last == NOWHERE or not self._is_heard(room):
+                continue
+            if one.last is not None and is_complete(last, one.last, one.entries, heard=self.position):
                 missing += [(entry.number, room, entry.event) for entry in one.entries if entry.number > last]
             else:
                 self.counts["rooms missed"] += 1
-                self._rooms[room] = one.last
+                self._rooms[room] = NOWHERE
                 self._audience.missed(self, room)
-        for number, room, event in sorted(missing):
-            self.counts["events filled"] += 1
-            self._take(room, number, event)
+        missing.sort(key=itemgetter(0))
+        async for number, room, event in in_turns(missing, EVENTS_IN_A_TURN):
+            if self._is_heard(room) and self._rooms[room] != NOWHERE:  # else it was left, and followed again
+                self.counts["events filled"] += 1
+                self._take(room, number, event)
 
     # ---------------------------------------------------------------- positions
 
@@ -353,17 +419,21 @@ class Shard:
         misses = 0
         while True:
             await asyncio.sleep(BEAT_S)
-            if not self._up.is_set():
+            if not self._up.is_set() or self._is_filling:  # no marker comes over a link that is held
                 continue
             try:
                 await self.mark(self._next_to_audit())
                 misses = 0
+                continue
             except (Down, Refused):
                 misses += 1
-                if misses >= 2:
-                    self.counts["deaf"] += 1
-                    misses = 0
-                    self._break()
+            except Exception:  # a bug of ours: without its beat a node would be deaf and not know it
+                log.exception("no marker on shard %d", self.index)
+                misses += 1
+            if misses >= 2:
+                self.counts["deaf"] += 1
+                misses = 0
+                self._break()
 
     def _next_to_audit(self) -> list[str]:
         rooms = list(itertools.islice(self._audit, AUDITED))
@@ -396,8 +466,11 @@ class Shard:
         """Follow a room no more."""
         if self._rooms.pop(room, None) is not None:
             self._wake(room)
-            if self._say("SUNSUBSCRIBE", room):
-                self._unsubscribed[self.commands.channel(room)] += 1
+            self._say_unsubscribe(room)
+
+    def _say_unsubscribe(self, room: str) -> None:
+        if self._say("SUNSUBSCRIBE", room):
+            self._unsubscribed[self.commands.channel(room)] += 1
 
     def _is_heard(self, room: str) -> bool:
         """Whether the room is followed, and everything that is published to it comes over the link."""
@@ -421,10 +494,10 @@ class Shard:
         self._link.send(command, self.commands.channel(room))
         return True
 
-    def _anchor_soon(self, name: str) -> None:
-        """Have a marker say where a room stands, one for all whose subscriptions are confirmed by then."""
-        self._to_anchor.add(name)
-        if self._anchoring is None:
+    def _anchor_soon(self, *rooms: str) -> None:
+        """Have a marker say where rooms stand, one for all whose subscriptions are confirmed by then."""
+        self._to_anchor.update(rooms)
+        if self._to_anchor and self._anchoring is None:
             self._anchoring = asyncio.get_running_loop().create_task(self._anchor(), name="anchor")
 
     async def _anchor(self) -> None:
@@ -440,6 +513,14 @@ class Shard:
                     await asyncio.sleep(AGAIN_S)
         finally:
             self._anchoring = None
+
+
+async def in_turns(items: Sequence[T], count: int) -> AsyncIterator[T]:
+    """Items, so many in each turn of the loop."""
+    for place, item in enumerate(items):
+        if place % count == count - 1:
+            await asyncio.sleep(0)
+        yield item
 
 
 def _count_down(counter: Counter[str], name: str) -> bool:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 from hub.cluster.address import RedisAddress
 from hub.cluster.chain import Entry
+from hub.cluster.functions import SOURCE, named
 from hub.cluster.link import Down, Link, Refused, Word
+from hub.cluster.servers import Servers
 
-SOURCE: Final = (Path(__file__).parent / "functions.lua").read_text()
 AGAIN_S: Final = 0.05
 """Between two tries."""
 READ_LIMIT: Final = 2000
@@ -23,18 +23,32 @@ KEPT_EVENTS: Final = 10_000
 KEPT_MS: Final = 5 * 60_000
 """How long a room's events are kept after its last one: more than twice the time in which a client may come back."""
 
+OTHER_SHARDS: Final = "SHARDS"
+"""What the error begins with if the events in Redis are on another number of shards, which it says."""
 FORGOTTEN: Final = ("NOHEAD", "Function not found", "LOADING")
 """In the errors of a server that lost its data or is reading it: after a new link, and so a new attach, it serves."""
+ELSEWHERE: Final = ("MOVED ", "ASK ", "READONLY ", "CLUSTERDOWN ", "MASTERDOWN ")
+"""What the errors begin with of a server that does not have the shard, any more or yet: a new link is to the one that
+has. ASK is not followed: while a slot moves its keys are in two places, and publishing waits until all are in one."""
+WAIT: Final = ("TRYAGAIN ",)
+"""The same, of a server that still has some of them."""
+ATTACH_S: Final = 2.0
+"""Longest way through what comes before the commands. A server that hangs takes connections all the same."""
 
-Locate = Callable[[], Awaitable[RedisAddress]]
-"""Finds the server that has a shard."""
+OF_THE_COMMAND: Final = ("ERR ", "WRONGTYPE ")
+"""What errors begin with that concern a command, or its keys, and not the state of the server: it may never end."""
+
+
+class NotAttached(Refused):
+    """The server refused what comes before the commands."""
 
 
 @dataclass(frozen=True, slots=True)
 class RoomRead:
     """What was read of a room: the number of its last event, and the entries above the number asked for."""
 
-    last: int
+    last: int | None
+    """Negative if it is forgotten: it was at most so much. ``None`` if nobody can tell any more."""
     entries: Sequence[Entry]
 
 
@@ -53,12 +67,16 @@ class ShardCommands:
     The link is opened when it is needed, and again after it broke.
     """
 
-    def __init__(self, index: int, locate: Locate, *, durable: bool = False) -> None:
-        """``durable``: the server has every write on its disk before it answers, so nothing is lost when it dies."""
+    def __init__(self, index: int, servers: Servers, *, shards: int = 1, durable: bool = False) -> None:
+        """``shards``: how many there are, for all nodes and for ever.
+
+        ``durable``: the server has every write on its disk before it answers, so nothing is lost when it dies.
+        """
         self.index = index
+        self._shards = shards
         self.tag = f"{{s{index}}}"
         self.head, self.last = f"{self.tag}:head", f"{self.tag}:last"
-        self.locate = locate
+        self._servers = servers
         self._durable = durable
         self._link: Link | None = None
         self.known = 0
@@ -84,6 +102,10 @@ class ShardCommands:
         kind, _, name = channel.removeprefix(f"{self.tag}:").partition(":")
         return name if kind == "c" else None
 
+    async def locate(self) -> RedisAddress:
+        """The server that has the shard. Raises Down."""
+        return await self._servers.locate(self.tag)
+
     async def link(self) -> Link:
         """The link, attached. Raises Down or Refused."""
         if self._link is None or self._link.closed:
@@ -95,7 +117,14 @@ class ShardCommands:
     async def _attached(self) -> Link:
         link = await Link.open(await self.locate())
         try:
-            await self._attach(link)
+            async with asyncio.timeout(ATTACH_S):
+                await self._attach(link)
+        except Refused as error:
+            link.close()
+            raise NotAttached(str(error)) from None
+        except TimeoutError:
+            link.close()
+            raise Down("the server does not answer") from None
         except BaseException:
             link.close()
             raise
@@ -109,7 +138,8 @@ class ShardCommands:
             # TCP goes on sending what was written to a link that is closed here. What arrived after it was repeated
             # over this link would run once more, so Redis must not listen to that link any more.
             await link.call("CLIENT", "KILL", "ID", self._before[1])
-        attach: tuple[Word, ...] = ("FCALL", "sparkle1_attach", 1, self.head, run, int(self._durable))
+        arguments = (run, int(self._durable), self._shards)
+        attach: tuple[Word, ...] = ("FCALL", named("sparkle1_attach"), 1, self.head, *arguments)
         try:
             _, head = await link.call(*attach)
         except Refused as error:
@@ -121,12 +151,12 @@ class ShardCommands:
         self._before = run, int(await link.call("CLIENT", "ID"))
 
     async def function(self, name: str, keys: Sequence[str], *arguments: Word, within_s: float = 5.0) -> Any:
-        """The reply of a function that may run twice. Raises Down when the time is up, and Refused."""
+        """The reply of a function that may run twice, by its name in the file. Raises Refused, and Down in the end."""
         loop = asyncio.get_running_loop()
         end = loop.time() + within_s
         while True:
             try:
-                return await (await self.link()).call("FCALL", name, len(keys), *keys, *arguments)
+                return await (await self.link()).call("FCALL", named(name), len(keys), *keys, *arguments)
             except Refused as error:
                 if not self.is_worth_another_try(error) or loop.time() > end:
                     raise
@@ -136,11 +166,20 @@ class ShardCommands:
             await asyncio.sleep(AGAIN_S)
 
     def is_worth_another_try(self, error: Refused) -> bool:
-        """Whether the server has lost or is still reading its data: a new link, and so a new attach, will help."""
-        if any(word in str(error) for word in FORGOTTEN):
+        """Whether this is no answer yet: the server has lost or is reading its data, or another has the shard."""
+        if any(word in str(error) for word in FORGOTTEN) or str(error).startswith(ELSEWHERE):
             self.close()
             return True
-        return False
+        return str(error).startswith(WAIT)
+
+    def may_never_end(self, error: Exception) -> bool:
+        """Whether it is an error of the command itself, which is the same at every try."""
+        return (
+            isinstance(error, Refused)
+            and not isinstance(error, NotAttached)
+            and str(error).startswith(OF_THE_COMMAND)
+            and not any(word in str(error) for word in FORGOTTEN)
+        )
 
     def saw(self, number: int) -> None:
         """The shard has given a number."""
@@ -166,6 +205,20 @@ class ShardCommands:
         asked = itertools.chain.from_iterable((room, "" if above is None else above) for room, above in wanted)
         base, head, *rooms = await self.function("sparkle1_read", keys, READ_LIMIT, *asked, within_s=within_s)
         return ShardRead(int(base), int(head), [RoomRead(int(last), _entries(found)) for last, found in rooms])
+
+    async def read_part(self, wanted: Sequence[tuple[str, int | None]], most: int, upto: int | None) -> ShardRead:
+        """The same for the first of these rooms, as of the moment when ``upto`` was the last number, if one is given.
+
+        With ``most`` entries it ends, perhaps not with the last one of its last room.
+        """
+        keys = [self.head, self.last, *(self.stream(room) for room, _ in wanted)]
+        asked = itertools.chain.from_iterable((room, "" if above is None else above) for room, above in wanted)
+        base, head, *rooms = await self.function("sparkle1_read_part", keys, most, "" if upto is None else upto, *asked)
+        return ShardRead(int(base), int(head), [_room_read(last, found) for last, found in rooms])
+
+
+def _room_read(last: bytes | None, found: Sequence[tuple[bytes, Sequence[bytes]]]) -> RoomRead:
+    return RoomRead(None if last is None else int(last), _entries(found) if found else ())
 
 
 def _entries(found: Sequence[tuple[bytes, Sequence[bytes]]]) -> list[Entry]:

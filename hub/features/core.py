@@ -12,6 +12,7 @@ from core_api.outbox_relay import OutboxRelay
 from hub.cluster.bus import Bus
 from hub.cluster.leases import RedisNodes
 from hub.cluster.operations import ClusterOperations
+from hub.cluster.records import Records
 from hub.cluster.rooms import ClusterRooms
 from hub.config import Settings
 from hub.gate.access_reviews import Expel
@@ -47,6 +48,7 @@ class Core:
     expiry: TokenExpiry
     nodes: RedisNodes
     bus: Bus
+    records: Records
     rooms: ClusterRooms
     operations: ClusterOperations
     limiter: RedisRateLimiter

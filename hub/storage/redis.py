@@ -1,8 +1,13 @@
 """The Redis (or Valkey) client of a node."""
 
+from typing import cast
+
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+
+from hub.kernel import redis_url
+from hub.storage.redis_cluster import ClusterClient
 
 WAIT_S = 5
 """For a connection of the pool, as long as for an answer."""
@@ -14,7 +19,11 @@ def connect(url: str, *, size: int) -> Redis:
     redis-py retries a command whose connection broke; the server may have run it the first time, and most of ours are
     not harmless twice. Callers decide. Connects lazily: an unreachable server shows at the first command. When all
     connections are in use a command waits for one: the usual pool refuses it, and fifty events at once are no outage.
+
+    For a Redis Cluster it is one that has the same commands, see hub.storage.redis_cluster.
     """
+    if redis_url.is_cluster(url):
+        return cast("Redis", ClusterClient(url, size=size, wait_s=WAIT_S))
     pool = BlockingConnectionPool.from_url(
         url,
         max_connections=size,

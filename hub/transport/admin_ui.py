@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import msgspec
 
 from hub.kernel.ids import ConnectionId, NodeId, RoomName
-from hub.kernel.ports import Peers
+from hub.kernel.ports import Peers, Rooms
 from hub.transport.deliveries import NAMESPACE
 
 if TYPE_CHECKING:
@@ -41,10 +41,10 @@ class AdminUiSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RoomsOfTheHub:
-    """Implements hub.transport.socketio.admin.commands.WideRooms: a room is followed while it has members here."""
+    """Implements hub.transport.socketio.admin.commands.WideRooms: those of the hub's namespace go over all nodes."""
 
-    def __init__(self, server: SocketServer, sockets: Sockets) -> None:
-        self._server, self._sockets = server, sockets
+    def __init__(self, server: SocketServer, rooms: Rooms) -> None:
+        self._server, self._rooms = server, rooms
 
     def is_kept(self, namespace: str, room: str) -> bool:
         """See WideRooms. By these rooms connections are revoked, and what is for one person alone goes to one."""
@@ -52,19 +52,26 @@ class RoomsOfTheHub:
 
     async def enter(self, socket: Socket, room: str) -> None:
         """See WideRooms."""
-        if socket.namespace == NAMESPACE and self._sockets.enter is not None:
-            await self._sockets.enter(ConnectionId(socket.sid), [RoomName(room)])
+        if socket.namespace == NAMESPACE:
+            await self._rooms.join(ConnectionId(socket.sid), RoomName(room))
         else:
             self._server.rooms_of(socket.namespace).join(socket, room)
 
-    async def changed(self, namespace: str, room: str) -> None:
+    async def leave(self, socket: Socket, room: str) -> None:
         """See WideRooms."""
-        if namespace == NAMESPACE and self._sockets.left is not None:
-            await self._sockets.left({RoomName(room)})
+        if socket.namespace == NAMESPACE:
+            await self._rooms.leave(ConnectionId(socket.sid), RoomName(room))
+        else:
+            self._server.rooms_of(socket.namespace).leave(socket, room)
 
 
 def serve_admin_ui(
-    server: SocketServer, sockets: Sockets, settings: AdminUiSettings, node_id: NodeId, peers: Peers
+    server: SocketServer,
+    sockets: Sockets,
+    settings: AdminUiSettings,
+    node_id: NodeId,
+    peers: Peers,
+    rooms: Rooms,
 ) -> None:
     """Serve it, if it is switched on. Raises PasswordFileError."""
     if settings.password_file is not None:
@@ -76,7 +83,7 @@ def serve_admin_ui(
             admits=may_sign_in,
             details=sockets.details,
             peers=peers,
-            wide=RoomsOfTheHub(server, sockets),
+            wide=RoomsOfTheHub(server, rooms),
         )
 
 

@@ -7,12 +7,15 @@ import pytest
 import socketio
 
 from tests.support.hub_process import HubProcess
+from tests.support.redis_cluster import CLUSTER
 from tests.support.rest import Person, Rest
 from tests.support.socket_client import SocketClient, socket_client
 from tests.support.wait import until
 from tests.support.yjs import Writer, text_of
 
 REVOKED_WITHIN_S = 1.0
+
+pytestmark = pytest.mark.parametrize("processes", ["one server", CLUSTER], indirect=True, scope="module")
 
 
 class Pair(NamedTuple):

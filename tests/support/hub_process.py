@@ -113,17 +113,22 @@ class HubProcess:
 
 
 @contextlib.contextmanager
-def running_hub_process(servers: Servers, data: Path, *, nodes: int = 2, **environment: str) -> Iterator[HubProcess]:
+def running_hub_process(
+    servers: Servers, data: Path, *, nodes: int = 2, redis_url: str | None = None, **environment: str
+) -> Iterator[HubProcess]:
     """Start a hub on an empty database and an empty Valkey, and stop it in good order within a bounded time.
 
-    `data` is the folder of its key. `environment` are settings beside those of every test.
+    `data` is the folder of its key, `redis_url` an empty Redis to use instead. `environment` are settings beside those
+    of every test.
     """
-    with redis.Redis.from_url(servers.redis_url) as client:
-        client.flushall()
-        client.function_flush()
+    if redis_url is None:
+        redis_url = servers.redis_url
+        with redis.Redis.from_url(redis_url) as client:
+            client.flushall()
+            client.function_flush()
     command = [sys.executable, "-m", "hub.cli", "run", "--nodes", str(nodes), "--port", "0", "--data", str(data)]
     with servers.fresh_database() as database_url:
-        urls = {"DATABASE_URL": database_url, "REDIS_URL": servers.redis_url}
+        urls = {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
         with running(command, uid=None, inherit=(), **CHEAP, **urls, **environment) as program:
             shared = _address(program, "Sparkle Hub listens on")
             names = [f"n{number}" for number in range(1, nodes + 1)]

@@ -3,9 +3,9 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
-from hub.cluster.address import RedisAddress
 from hub.cluster.link import Link
 from hub.cluster.publisher import Outgoing, Publisher, new_message_id
+from hub.cluster.servers import servers_of
 from hub.cluster.shard import Shard
 from hub.cluster.shard_commands import ShardCommands
 from hub.kernel.tasks import Tasks
@@ -40,14 +40,9 @@ class ShardNode:
     """A node that has one shard."""
 
     def __init__(self, name: str, url: str, index: int = 0) -> None:
-        address = RedisAddress.of(url)
-
-        async def locate() -> RedisAddress:
-            return address
-
         self.name = name
         self.heard = Heard()
-        self.commands = ShardCommands(index, locate)
+        self.commands = ShardCommands(index, servers_of(url))
         self.shard = Shard(self.commands, name, self.heard)
         self.publisher = Publisher(self.commands)
 

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from hub.cluster.address import RedisAddress
 from hub.cluster.bus import Bus
 from hub.cluster.leases import ADDRESSES, KEY, RedisNodes
+from hub.cluster.records import Records
 from hub.cluster.rooms import ClusterRooms
+from hub.cluster.servers import servers_of
 from hub.kernel.errors import Unavailable
 from hub.kernel.ids import ConnectionId, NodeId, NodeTag, RoomName, tag_of
 from hub.kernel.ports import NodeAddress
@@ -22,7 +23,7 @@ from tests.support.local_rooms import MemoryLocalRooms
 from tests.support.wait import until
 
 LOBBY = RoomName("room:lobby")
-NOWHERE = RedisAddress.of("unix:///nowhere/v.sock")
+NOWHERE = servers_of("unix:///nowhere/v.sock")
 
 
 class Said(ServerEvent):
@@ -35,9 +36,10 @@ class Node:
 
     def __init__(self, redis: Redis, url: str, name: str, tasks: Tasks) -> None:
         self.nodes = RedisNodes(redis, NodeId(name), tasks)
-        self.bus = Bus(RedisAddress.of(url), NodeId(name), tasks)
+        self.bus = Bus(servers_of(url), NodeId(name), tasks)
         self.local = MemoryLocalRooms()
-        self.rooms = ClusterRooms(self.local, self.bus, redis, self.nodes, tasks)
+        self.records = Records(self.bus, self.local.drop)
+        self.rooms = ClusterRooms(self.local, self.bus, self.records, redis, self.nodes, tasks)
 
     def has_received(self, connection: str, count: int) -> bool:
         return len(self.local.received(connection)) >= count
@@ -338,7 +340,7 @@ async def test_members_of_a_room_that_lost_events_are_cut_and_nobody_else(
 
 
 async def test_a_deaf_node_is_not_ready(redis_url: str, tasks: Tasks, monkeypatch: pytest.MonkeyPatch) -> None:
-    bus = Bus(RedisAddress.of(redis_url), NodeId("deaf"), tasks)
+    bus = Bus(servers_of(redis_url), NodeId("deaf"), tasks)
     with pytest.raises(ConnectionError):
         await bus.check()
     await bus.start()

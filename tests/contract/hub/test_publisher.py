@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
+from hub.cluster.functions import named
 from hub.cluster.link import Down, Link, Reply, Word
+from hub.cluster.publisher import Outgoing
 from tests.support.late_network import late_network
 from tests.support.shards import ShardNode, shard_nodes
 from tests.support.wait import until
@@ -70,7 +72,7 @@ async def test_an_event_that_redis_has_no_memory_for_is_not_overtaken_by_the_nex
     call_many = Link.call_many
 
     def freed_within(link: Link, commands: Sequence[tuple[Word, ...]]) -> asyncio.Future[list[Reply]]:
-        places = [place for place, command in enumerate(commands) if "sparkle1_publish" in command]
+        places = [place for place, command in enumerate(commands) if named("sparkle1_publish") in command]
         if len(places) < 2:
             return call_many(link, commands)
 
@@ -114,7 +116,7 @@ async def test_an_event_of_which_nobody_knows_whether_it_came_is_given_up_and_to
     call_many, lost = Link.call_many, list[Link]()
 
     def without_reply(link: Link, commands: Sequence[tuple[Word, ...]]) -> asyncio.Future[list[Reply]]:
-        if lost or not any("sparkle1_publish" in command for command in commands):
+        if lost or not any(named("sparkle1_publish") in command for command in commands):
             return call_many(link, commands)
         lost.append(link)
 
@@ -238,3 +240,42 @@ async def test_a_bug_in_publishing_is_told_and_does_not_stop_the_rest(
     await until(lambda: "lobby" in two.heard.lost)
     one.publish("lobby", "second")
     await until(lambda: two.heard.kept["lobby"][-1] == "second")
+
+
+async def test_what_is_no_stream_under_the_key_of_a_room_holds_up_nothing(pair: list[ShardNode], redis: Redis) -> None:
+    one, two = pair
+    await two.follow("lobby")
+    one.publish("lobby", "before")
+    await until(lambda: two.heard.kept)
+    await redis.delete(one.commands.stream("lobby"))
+    await redis.set(one.commands.stream("lobby"), "of another program")
+    for number in range(10):
+        one.publish("lobby", f"{number}")
+    await until(lambda: two.heard.kept["lobby"] == ["before", *numbers(0, 10)])
+    assert two.heard.lost == []
+    assert one.publisher.given_up == 0
+
+
+async def test_an_event_that_redis_never_takes_is_given_up_and_told_and_holds_up_no_other_room(
+    pair: list[ShardNode], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = pair
+    for room in ("lobby", "hall"):
+        await two.follow(room)
+    command = one.publisher._command
+
+    def refused(outgoing: Outgoing, above: int | None = None) -> tuple[Word, ...]:
+        words = command(outgoing, above)
+        return words if outgoing.room == "hall" else (*words[:2], "no number", *words[3:])
+
+    monkeypatch.setattr(one.publisher, "_command", refused)
+    monkeypatch.setattr("hub.cluster.publisher.MAX_REFUSALS", 2)
+    for number in range(5):
+        one.publish("hall", f"{number}")
+        one.publish("lobby", f"{number}")
+    await until(lambda: len(two.heard.kept.get("hall", ())) == 5)
+    await one.publisher.flushed()
+    await two.shard.mark()
+    assert one.publisher.given_up == 5
+    assert set(two.heard.lost) == {"lobby"}
+    assert two.heard.kept["hall"] == numbers(0, 5)

@@ -8,10 +8,10 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from hub.cluster.address import RedisAddress
 from hub.cluster.bus import NODE_MESSAGE, Bus
 from hub.cluster.leases import KEY, RedisNodes
 from hub.cluster.requests import MAX_BYTES, SERVED_AT_ONCE, NodeRequests
+from hub.cluster.servers import servers_of
 from hub.kernel.errors import PayloadTooLarge, Unavailable
 from hub.kernel.ids import NodeId
 from hub.kernel.operations import Replies
@@ -36,7 +36,7 @@ class Node:
     def __init__(self, redis: Redis, url: str, name: str, tasks: Tasks) -> None:
         self.id = NodeId(name)
         self.nodes = RedisNodes(redis, self.id, tasks)
-        self.bus = Bus(RedisAddress.of(url), self.id, tasks)
+        self.bus = Bus(servers_of(url), self.id, tasks)
         self.requests = NodeRequests(self.bus, self.nodes, tasks)
         self.told: list[tuple[str, int]] = []
         self.requests.serve("double", Number, self._double)

@@ -274,6 +274,71 @@ async def test_a_node_that_hears_nothing_breaks_its_link_and_hears_again(
     assert two.shard.counts["deaf"] >= 1
 
 
+async def test_what_is_no_stream_under_the_key_of_a_room_is_told_and_all_others_are_heard(
+    pair: list[ShardNode], redis: Redis
+) -> None:
+    one, two = pair
+    for room in ("lobby", "hall"):
+        await two.follow(room)
+        one.publish(room, "before")
+    await until(lambda: two.has_heard({"lobby": 1, "hall": 1}))
+    two.link.hold()
+    for room in ("lobby", "hall"):
+        one.publish(room, "missed")
+    await one.publisher.flushed()
+    await redis.delete(one.commands.stream("lobby"))
+    await redis.set(one.commands.stream("lobby"), "of another program")
+    two.link.close()
+    await until(lambda: two.heard.kept["hall"] == ["before", "missed"])
+    assert two.heard.lost == ["lobby"]
+
+
+@pytest.mark.parametrize("place", ["_fill", "_on_message"])
+async def test_a_bug_while_a_hole_is_filled_leaves_no_link_held(
+    pair: list[ShardNode], monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    one, two = pair
+    await two.follow("lobby")
+    link = two.link
+    link.hold()
+    one.publish("lobby", "heard")
+    await one.publisher.flushed()
+    works, failed = getattr(two.shard, place), list[bool]()
+
+    def broken(*arguments: object) -> object:
+        if not failed:
+            failed.append(True)
+            raise RuntimeError("a bug")
+        return works(*arguments)
+
+    monkeypatch.setattr(two.shard, place, broken)
+    two.shard._fill_soon()
+    await until(lambda: failed and link.closed, timeout_s=1.0)  # long before the missing markers show
+    await until(lambda: two.heard.kept == {"lobby": ["heard"]})
+
+
+async def test_a_bug_in_a_beat_stops_neither_the_next_nor_the_shard(
+    pair: list[ShardNode], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.cluster.shard.BEAT_S", 0.02)
+    one, two = pair
+    await two.follow("lobby")
+    choose, failed = two.shard._next_to_audit, list[bool]()
+
+    def broken() -> list[str]:
+        if not failed:
+            failed.append(True)
+            raise RuntimeError("a bug")
+        return choose()
+
+    monkeypatch.setattr(two.shard, "_next_to_audit", broken)
+    await until(lambda: failed)
+    heard_at = two.shard.heard_at
+    await until(lambda: two.shard.heard_at > heard_at)
+    one.publish("lobby", "heard")
+    await until(lambda: two.heard.kept == {"lobby": ["heard"]})
+
+
 async def test_a_position_that_the_shard_never_gave_is_none(pair: list[ShardNode]) -> None:
     one, _ = pair
     await one.follow("lobby")

@@ -31,6 +31,17 @@ def test_a_number_that_was_given_without_an_event_is_a_hole() -> None:
     assert is_complete(9, 9, [])
 
 
+def test_a_number_that_is_forgotten_is_a_hole_for_who_has_not_heard_everything_up_to_it() -> None:
+    assert is_complete(5, -5, [])
+    assert not is_complete(5, -6, [])
+    assert is_complete(5, -6, [], heard=6)
+    assert is_complete(5, 9, [Entry(9, -5, b"")])
+    assert not is_complete(5, 9, [Entry(9, -6, b"")])
+    assert is_complete(5, 9, [Entry(9, -6, b"")], heard=6)
+    assert not is_complete(5, 9, [Entry(9, 6, b"")], heard=6)  # there is an event, and it was not heard
+    assert not is_complete(5, 9, [Entry(7, 5, b""), Entry(9, -7, b"")])
+
+
 @given(positions)
 def test_an_offset_is_read_as_it_was_written(positions: list[int]) -> None:
     assert read_offset(write_offset(positions), len(positions)) == positions

@@ -69,7 +69,7 @@ class Audience:
         """Send an event to every admin, whatever it waits for."""
         packets = Packets(self.namespace, [event, *arguments])
         for admin in self.admins.values():
-            admin.socket.send(packets(admin.socket.client.codec))
+            admin.socket.send(packets(admin.socket.client.form))
 
     def change(self, change: Change) -> None:
         """Tell of a change on this node."""

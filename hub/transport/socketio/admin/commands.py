@@ -6,6 +6,7 @@ the sockets of this server; those of others are reached by the Admin UI of each.
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Annotated, Any, Final, Protocol, TypeAlias
 
 import msgspec
@@ -61,8 +62,8 @@ class WideRooms(Protocol):
         """Put a socket of this server into a room."""
         ...
 
-    async def changed(self, namespace: str, room: str) -> None:
-        """Sockets of this server have entered or left a room."""
+    async def leave(self, socket: Socket, room: str) -> None:
+        """Take it out."""
         ...
 
 
@@ -101,31 +102,27 @@ class Commands:
     async def _join(self, given: Move) -> int:
         self._check(given)
         sockets = self._targets(given.namespace, given.filter)
-        for socket in sockets:
-            if given.room == socket.sid:
-                continue
-            if self._wide is None:
+        others = [socket for socket in sockets if socket.sid != given.room]
+        if self._wide is None:
+            for socket in others:
                 self._server.rooms_of(given.namespace).join(socket, given.room)
-            else:
-                await self._wide.enter(socket, given.room)
-        await self._changed(given, sockets)
+        else:
+            await asyncio.gather(*(self._wide.enter(socket, given.room) for socket in others))
         return len(sockets)
 
     async def _leave(self, given: Move) -> int:
         self._check(given)
         sockets = self._targets(given.namespace, given.filter)
-        for socket in sockets:
-            self._server.rooms_of(given.namespace).leave(socket, given.room)
-        await self._changed(given, sockets)
+        if self._wide is None:
+            for socket in sockets:
+                self._server.rooms_of(given.namespace).leave(socket, given.room)
+        else:
+            await asyncio.gather(*(self._wide.leave(socket, given.room) for socket in sockets))
         return len(sockets)
 
     def _check(self, given: Move) -> None:
         if self._wide is not None and self._wide.is_kept(given.namespace, given.room):
             raise ValueError("who is in this room is not decided by hand")
-
-    async def _changed(self, given: Move, sockets: list[Socket]) -> None:
-        if sockets and self._wide is not None:
-            await self._wide.changed(given.namespace, given.room)
 
     def _disconnect(self, given: Disconnect) -> int:
         sockets = self._targets(given.namespace, given.filter)
