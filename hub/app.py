@@ -153,7 +153,7 @@ def _core(settings: Settings, pool: asyncpg.Pool, redis: Redis, clock: Clock) ->
     rooms = ClusterRooms(sockets, bus, records, redis, nodes, tasks)
     peers = NodeRequests(bus, nodes, tasks)
     try:
-        serve_admin_ui(server, sockets, settings.admin_ui, node_id, peers, rooms)
+        serve_admin_ui(server, sockets, rooms, settings.admin_ui, node_id, peers)
     except PasswordFileError as error:
         raise ConfigError(f"SPARKLE_ADMIN_UI_PASSWORD_FILE: {error}") from None
     here = ConnectionsHere(server, node_id)

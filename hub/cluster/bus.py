@@ -74,9 +74,9 @@ class Bus:
         self._publishers = [Publisher(one) for one in commands]
         self._sweepers = [Sweeper(one) for one in commands]
         self._members: Members | None = None
+        self._offset: str | None = None
         self.told_us: Callable[[bytes], None] | None = None
         """Gets what other nodes say to this one; it must neither block nor raise."""
-        self._offset: str | None = None
 
     def serve(self, members: Members) -> None:
         """Hand over to ``members`` what comes. Before :meth:`start`."""
@@ -148,7 +148,7 @@ class Bus:
         self._publish(room, _pack((COMMAND, name, arguments)), kept=True)
 
     async def tell(self, node_id: NodeId, message: bytes) -> bool:
-        """Say something to one node, and whether it hears it. In the order of the calls.
+        """Say something to one node, and whether it hears the bus now. In the order of the calls.
 
         Raises Unavailable if Redis does not answer.
         """

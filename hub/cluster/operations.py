@@ -173,7 +173,7 @@ class ClusterOperations:
         return Affected(connections=moved, missing_nodes=[])
 
     async def _leave(self, asked: Move) -> Affected:
-        moved = self._rooms.take_out(RoomName(asked.room), RoomName(asked.of))
+        moved = await self._rooms.take_out(RoomName(asked.room), RoomName(asked.of))
         return Affected(connections=moved, missing_nodes=[])
 
     async def _disconnect(self, asked: Disconnect) -> Affected:

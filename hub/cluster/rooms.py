@@ -261,7 +261,8 @@ class ClusterRooms:
             case "disconnect", [event, payload]:
                 self._local.disconnect(room, event, payload)
             case "evict", [of]:
-                self.take_out(room, RoomName(of))
+                put_out = self._put_out(room, RoomName(of))
+                self._tasks.start(self._were_put_out(put_out, room), name="evicted")
             case "replaced", [connection_id]:
                 self._local.drop(ConnectionId(connection_id))
             case "review", []:
@@ -276,42 +277,48 @@ class ClusterRooms:
         self._local.cut(rooms)
 
     async def bring_in(self, room: RoomName, of: RoomName) -> int:
-        """Put the connections of this node that are in ``of`` into ``room`` too, and say how many are in both then.
+        """Put the connections of this node that are in ``of`` into ``room`` too, and say how many they are.
 
         Raises Unavailable if Redis does not answer.
         """
         self._entered[room] += 1
-        new: list[ConnectionId] = []
         try:
             await self._bus.follow(room)
-            new = [one for one in self._local.members(of) if not self._local.is_member(one, room)]
-            for connection_id in new:
+            came = [one for one in self._local.members(of) if not self._local.is_member(one, room)]
+            for connection_id in came:
                 self._local.join(connection_id, room)
-            here = sum(self._local.is_member(one, room) for one in self._local.members(of))
             position = self._bus.position_of(room)
-            await asyncio.gather(*(self._records.moved(one, {room: position}) for one in new))
-        except Unavailable:
-            for connection_id in new:  # whoever comes back would not be in it
-                self._local.leave(connection_id, room)
-            raise
+            here = sum(self._local.is_member(one, room) for one in self._local.members(of))
         finally:
             self._done_entering(room)
+        try:
+            await asyncio.gather(*(self._records.moved(one, {room: position}) for one in came))
+        except Unavailable:
+            for connection_id in came:  # whoever comes back would not be in it
+                self._local.leave(connection_id, room)
+            self._let_go(room)
+            raise
         await self._changed(room)
         return here
 
-    def take_out(self, room: RoomName, of: RoomName) -> int:
+    async def take_out(self, room: RoomName, of: RoomName) -> int:
         """Take the connections of this node that are in ``of`` out of ``room``, and say how many were in it."""
+        put_out = self._put_out(room, of)
+        await self._were_put_out(put_out, room)
+        return len(put_out)
+
+    def _put_out(self, room: RoomName, of: RoomName) -> Sequence[ConnectionId]:
         here = [one for one in self._local.members(of) if self._local.is_member(one, room)]
         for connection_id in here:
             self._local.leave(connection_id, room)
         if here:
             self._let_go(room)
-            self._tasks.start(self._evicted(here, room), name="evicted")
-        return len(here)
+        return here
 
-    async def _evicted(self, connection_ids: Sequence[ConnectionId], room: RoomName) -> None:
+    async def _were_put_out(self, connection_ids: Sequence[ConnectionId], room: RoomName) -> None:
         # Counted once, after all of them: a post that is withdrawn may have thousands who watch it.
-        await self._changed(room)
+        if connection_ids:
+            await self._changed(room)
         for connection_id in connection_ids:
             try:
                 await self._records.moved(connection_id, {room: None})

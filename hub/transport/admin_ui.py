@@ -41,7 +41,7 @@ class AdminUiSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RoomsOfTheHub:
-    """Implements hub.transport.socketio.admin.commands.WideRooms: those of the hub's namespace go over all nodes."""
+    """Implements hub.transport.socketio.admin.commands.WideRooms: a room is followed while it has members here."""
 
     def __init__(self, server: SocketServer, rooms: Rooms) -> None:
         self._server, self._rooms = server, rooms
@@ -66,12 +66,7 @@ class RoomsOfTheHub:
 
 
 def serve_admin_ui(
-    server: SocketServer,
-    sockets: Sockets,
-    settings: AdminUiSettings,
-    node_id: NodeId,
-    peers: Peers,
-    rooms: Rooms,
+    server: SocketServer, sockets: Sockets, rooms: Rooms, settings: AdminUiSettings, node_id: NodeId, peers: Peers
 ) -> None:
     """Serve it, if it is switched on. Raises PasswordFileError."""
     if settings.password_file is not None:
