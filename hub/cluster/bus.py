@@ -149,7 +149,11 @@ class Bus:
             heard = await (await commands.link()).call(
                 "SPUBLISH", commands.node_channel(node_id), NODE_MESSAGE + message
             )
-        except (Down, Refused) as error:
+        except Down as error:
+            raise Unavailable from error
+        except Refused as error:
+            if commands.is_worth_another_try(error):
+                return False
             raise Unavailable from error
         return bool(heard)
 

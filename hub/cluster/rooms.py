@@ -291,7 +291,13 @@ class ClusterRooms:
             here = sum(self._local.is_member(one, room) for one in self._local.members(of))
         finally:
             self._done_entering(room)
-        await asyncio.gather(*(self._records.moved(one, {room: position}) for one in came))
+        try:
+            await asyncio.gather(*(self._records.moved(one, {room: position}) for one in came))
+        except Unavailable:
+            for connection_id in came:  # whoever comes back would not be in it
+                self._local.leave(connection_id, room)
+            self._let_go(room)
+            raise
         await self._changed(room)
         return here
 

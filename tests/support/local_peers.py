@@ -19,6 +19,8 @@ class LocalPeers:
         self.nodes = nodes
         self.loses: str | None = None
         """The next notice of this name to this node does not arrive."""
+        self.asked: list[str] = []
+        """What this node has asked the others."""
         self._served: dict[str, tuple[type[Any], Callable[[Any], Awaitable[msgspec.Struct]]]] = {}
         self._heard: dict[str, tuple[type[Any], Callable[[NodeId, Any], None]]] = {}
         nodes[self.id] = self
@@ -32,6 +34,7 @@ class LocalPeers:
     async def ask(
         self, name: str, question: msgspec.Struct, answer: type[A], *, within_s: float, others: bool = False
     ) -> Replies[A]:
+        self.asked.append(name)
         answers: dict[NodeId, A] = {}
         missing: list[NodeId] = []
         for node in list(self.nodes.values()):

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
+import asyncpg
 import pytest
 
 from core_api.accounts.signing_key import new_key
@@ -204,6 +205,52 @@ async def test_a_room_that_was_left_stays_left(scene: Scene) -> None:
         assert after.ready["recovered"] is True
         assert said(after.first) == []
         assert (await after.ok("room:join", {"roomId": scene.room_id}))["memberCount"] == 2
+
+
+@pytest.fixture
+async def admin(scene: Scene, pool: asyncpg.Pool) -> Person:
+    person = await scene.rest.sign_up("root")
+    await pool.execute("UPDATE account_user SET role = 'admin' WHERE id = $1", person.id)
+    return person
+
+
+async def act(scene: Scene, admin: Person, path: str, **more: Any) -> None:
+    """Have an admin do something with Ada's one connection."""
+    done = (await scene.rest.post(f"/admin/{path}", admin, json={"userId": scene.ada.id, **more})).expect(200)
+    assert done == {"connections": 1, "missingNodes": []}
+
+
+async def test_who_was_put_into_a_room_by_an_admin_has_it_back_with_what_was_missed(
+    scene: Scene, admin: Person
+) -> None:
+    async with client(scene.one, scene.ada) as before:
+        await act(scene, admin, f"rooms/room:{scene.room_id}/join")
+        await scene.say("first")
+        await before.event("room:message")
+    await scene.alone()
+    await scene.say("missed")
+    async with client(scene.two, scene.ada, **before.claim) as after:
+        assert after.ready["recovered"] is True
+        assert said(after.first) == ["missed"]
+
+
+async def test_who_was_taken_out_of_a_room_by_an_admin_stays_out(scene: Scene, admin: Person) -> None:
+    async with scene.listener() as before:
+        await act(scene, admin, f"rooms/room:{scene.room_id}/leave")
+    await scene.alone()
+    await scene.say("for others")
+    async with client(scene.two, scene.ada, **before.claim) as after:
+        assert after.ready["recovered"] is True
+        assert said(after.first) == []
+
+
+async def test_whom_an_admin_has_disconnected_begins_anew(scene: Scene, admin: Person) -> None:
+    async with scene.listener() as before:
+        await act(scene, admin, "connections/disconnect", reason="maintenance")
+        await before.event("hub:disconnected")
+        await scene.alone()
+    await until(lambda: not scene.one.hub.records.has(before.ready["connectionId"]))
+    await is_told(scene, scene.ada, before)
 
 
 async def test_whom_one_watches_is_watched_again(scene: Scene) -> None:

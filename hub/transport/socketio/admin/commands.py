@@ -6,6 +6,7 @@ the sockets of this server; those of others are reached by the Admin UI of each.
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Annotated, Any, Final, Protocol, TypeAlias
 
 import msgspec
@@ -62,7 +63,7 @@ class WideRooms(Protocol):
         ...
 
     async def leave(self, socket: Socket, room: str) -> None:
-        """Take a socket of this server out of a room."""
+        """Take it out."""
         ...
 
 
@@ -101,23 +102,22 @@ class Commands:
     async def _join(self, given: Move) -> int:
         self._check(given)
         sockets = self._targets(given.namespace, given.filter)
-        for socket in sockets:
-            if given.room == socket.sid:
-                continue
-            if self._wide is None:
+        others = [socket for socket in sockets if socket.sid != given.room]
+        if self._wide is None:
+            for socket in others:
                 self._server.rooms_of(given.namespace).join(socket, given.room)
-            else:
-                await self._wide.enter(socket, given.room)
+        else:
+            await asyncio.gather(*(self._wide.enter(socket, given.room) for socket in others))
         return len(sockets)
 
     async def _leave(self, given: Move) -> int:
         self._check(given)
         sockets = self._targets(given.namespace, given.filter)
-        for socket in sockets:
-            if self._wide is None:
+        if self._wide is None:
+            for socket in sockets:
                 self._server.rooms_of(given.namespace).leave(socket, given.room)
-            else:
-                await self._wide.leave(socket, given.room)
+        else:
+            await asyncio.gather(*(self._wide.leave(socket, given.room) for socket in sockets))
         return len(sockets)
 
     def _check(self, given: Move) -> None:

@@ -12,7 +12,7 @@ import logging
 import os
 import platform
 import time
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -174,8 +174,8 @@ class AdminNamespace:
             self._wait()
 
     async def _show(self, admins: list[Admin]) -> None:
-        """Show the sockets of all nodes to admins who wait for no picture yet."""
-        if self._feed is None:
+        """Watch the other nodes, and show the sockets of all to these admins, none of whom waits for that yet."""
+        if self._feed is None or not admins:
             await self._neighbours.watch()
             return
         for admin in admins:
@@ -254,22 +254,17 @@ class AdminNamespace:
         if self._feed is not None and self._feed.is_behind:
             self._feed.is_behind, is_behind = False, True
             self._neighbours.tell_of_more()
-        self._renew(self._audience.admins.values(), is_behind=is_behind)
+        if self._audience:
+            self._renew(list(self._audience.admins.values()), is_behind=is_behind)
         statistics = self._statistics(self._meter.take())
         self._audience.tell("server_stats", statistics)
         self._neighbours.tell_statistics(statistics)
 
-    def _renew(self, admins: Iterable[Admin], *, is_behind: bool) -> None:
+    def _renew(self, admins: list[Admin], *, is_behind: bool) -> None:
         """Say to the other nodes that admins watch here, and show those admins all if they have missed something."""
-        if is_behind and not any(admin.waiting is not None for admin in admins):
-            self._neighbours.is_behind = False
-            self._begin(self._show(list(admins)))
-        elif admins:
-            self._neighbours.is_behind |= is_behind
-            self._begin(self._keep_watching())
-
-    async def _keep_watching(self) -> None:
-        await self._neighbours.watch()
+        is_one_waiting = any(admin.waiting is not None for admin in admins)
+        self._neighbours.is_behind = is_behind and is_one_waiting  # then all are shown the next time
+        self._begin(self._show(admins if is_behind and not is_one_waiting else []))
 
     def _statistics(self, counted: list[dict[str, Any]]) -> dict[str, Any]:
         sessions = [session for session in self._server.engine.sessions.values() if session.state < CLOSING]

@@ -125,6 +125,7 @@ async def test_more_changes_elsewhere_than_are_told_are_followed_by_the_whole_pi
         for number in range(10):
             await there.server.enter_room(client.get_sid(), f"room {number}")
         await admin.told("all_sockets", lambda sockets: any(len(socket["rooms"]) == 11 for socket in sockets))
+    assert there.peers.asked == [], "it has no admins, so it watches nobody"
 
 
 async def test_the_picture_of_all_has_its_bounds_and_something_of_each(
