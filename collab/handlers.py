@@ -38,7 +38,7 @@ def collab_events(service: LiveDocuments) -> EventRouter:
     def by_document(payload: JoinDocument | ChangeDocument | AnnounceAwareness | LeaveDocument) -> str:
         return f"doc:{payload.document_id}"  # as typing:start names it, so that it waits for the join too
 
-    router = EventRouter()
+    router = EventRouter(restores={"doc": service.restore})
     router.on("collab:join", JoinDocument, join, bare="documentId", order=by_document, limit=JOINS)
     router.on("collab:change", ChangeDocument, change, order=by_document, limit=CHANGES)
     router.on("collab:awareness", AnnounceAwareness, announce, order=by_document, limit=AWARENESS)

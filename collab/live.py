@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from collab import awareness
@@ -12,7 +12,7 @@ from collab.awareness import Awareness
 from collab.decoding import BadUpdate
 from collab.engine import Engine
 from collab.errors import InvalidUpdate, NotJoined, UpdateGap
-from collab.hot import Gap
+from collab.hot import Gap, Joined
 from collab.schema import AwarenessUpdated, ChangedDocument, DocumentUpdated, JoinedDocument
 from collab.service import document_room
 from collab.settings import CollabSettings
@@ -25,6 +25,10 @@ from hub.kernel.ports import Access, Rooms
 from hub.kernel.tasks import Tasks
 
 log = logging.getLogger(__name__)
+
+MAX_NOTE = 4096
+"""Bytes of a state vector that are kept for a client that comes back: of some 500 writers. Of a document with more it
+is sent all of it then."""
 
 
 @dataclass(slots=True)
@@ -102,6 +106,29 @@ class LiveDocuments:
 
     async def join(self, caller: Caller, document_id: str, vector: bytes | None) -> JoinedDocument:
         """Open a document. Idempotent. Raises NotFound, InvalidUpdate and Unavailable."""
+        joined, may_write = await self._enter(caller, document_id, vector or EMPTY)
+        if len(joined.vector) <= MAX_NOTE:
+            await self._rooms.note(caller.connection_id, document_room(document_id), joined.vector)
+        return JoinedDocument(
+            document_id=document_id,
+            access="write" if may_write else "read",
+            update=joined.update,
+            state_vector=joined.vector,
+        )
+
+    async def restore(self, caller: Caller, documents: Mapping[str, bytes]) -> None:
+        """The caller's connection came back, and has these documents open, each with what it had when it opened it.
+
+        It is sent all that has changed since then. Some of that it has, which does no harm: nobody knows how much, and
+        so the notes stay as they are. Raises NotFound and Unavailable.
+        """
+        for document_id, vector in documents.items():
+            joined, _ = await self._enter(caller, document_id, vector or EMPTY)
+            event = DocumentUpdated(document_id=document_id, update=joined.update)
+            await self._rooms.send(caller.connection_id, event)
+
+    async def _enter(self, caller: Caller, document_id: str, vector: bytes) -> tuple[Joined, bool]:
+        """What the caller lacks, and whether it may write. Cursors are sent to it."""
         may_write = await self._may_write(caller, document_id)
         room = document_room(document_id)
         await self._rooms.join(caller.connection_id, room)
@@ -111,7 +138,7 @@ class LiveDocuments:
         try:
             # Once more: whoever lost their role since the first check was put out before they had come in.
             may_write = participants[caller.connection_id].may_write = await self._may_write(caller, document_id)
-            joined = await self._engine.join(document_id, self._audience, vector or EMPTY)
+            joined = await self._engine.join(document_id, self._audience, vector)
         except BaseException as error:
             await self._part(caller.connection_id, document_id)
             if isinstance(error, BadUpdate):
@@ -120,12 +147,7 @@ class LiveDocuments:
         present = self._awareness.setdefault(document_id, Awareness()).present()
         if present is not None:
             await self._rooms.send(caller.connection_id, AwarenessUpdated(document_id=document_id, update=present))
-        return JoinedDocument(
-            document_id=document_id,
-            access="write" if may_write else "read",
-            update=joined.update,
-            state_vector=joined.vector,
-        )
+        return joined, may_write
 
     async def change(self, caller: Caller, document_id: str, update: bytes) -> ChangedDocument:
         """Store a change, then show it to the others. A repeat is harmless.

@@ -15,6 +15,8 @@ from core_api.outbox_relay import OutboxRelay
 from hub import schema
 from hub.cluster.bus import Bus
 from hub.cluster.leases import RedisNodes
+from hub.cluster.records import Records
+from hub.cluster.recovery import ConnectionRecovery
 from hub.cluster.rooms import ClusterRooms
 from hub.cluster.servers import servers_of
 from hub.config import ConfigError, Settings
@@ -69,10 +71,12 @@ def build(
     apis, router = _interface(features)
     tickets = TicketOffice(redis, core.clock, core.limiter, authenticator)
     apis.append(tickets_api(tickets))
-    gate = Handshake(authenticator, tickets, core.revocations, core.limiter, core.clock, settings.gate)
+    recovery = ConnectionRecovery(core.bus, core.rooms, core.records)
+    gate = Handshake(
+        authenticator, authenticator, tickets, core.revocations, core.limiter, core.clock, settings.gate, recovery
+    )
     allowed = limits(core, apis, router)
-    core.sockets.serve(gate, router, allowed)
-    core.sockets.enter, core.sockets.left = core.rooms.enter, core.rooms.left
+    core.sockets.serve(gate, router, allowed, recovery)
     health = Health(
         core.node_id,
         [PostgresProbe(pool), RedisProbe(redis), core.bus],
@@ -92,6 +96,7 @@ def build(
 
     async def background() -> None:
         core.tasks.start(answers.run(), name="purge of old answers")
+        core.tasks.start(core.records.run(), name="records of connections")
         allowed.start(core.tasks)
 
     return Hub(
@@ -103,6 +108,7 @@ def build(
         sockets=core.sockets,
         nodes=core.nodes,
         bus=core.bus,
+        records=core.records,
         health=health,
         tasks=core.tasks,
         starts=[step for feature in features for step in feature.starts] + [background],
@@ -137,7 +143,8 @@ def _core(settings: Settings, pool: asyncpg.Pool, redis: Redis, clock: Clock) ->
         raise ConfigError(f"SPARKLE_ADMIN_UI_PASSWORD_FILE: {error}") from None
     nodes = RedisNodes(redis, node_id, tasks)
     bus = Bus(servers_of(settings.redis_url or "redis://nowhere"), node_id, tasks, shards=settings.shards)
-    rooms = ClusterRooms(sockets, bus, redis, nodes, tasks)
+    records = Records(bus, sockets.drop)
+    rooms = ClusterRooms(sockets, bus, records, redis, nodes, tasks)
     heartbeat_s = settings.sockets.ping_interval_s + settings.sockets.ping_timeout_s
     forwarder = Forwarder(nodes, tasks, secret=settings.cluster.secret, heartbeat_s=heartbeat_s)
     people = PostgresPeople(pool)
@@ -159,6 +166,7 @@ def _core(settings: Settings, pool: asyncpg.Pool, redis: Redis, clock: Clock) ->
         expiry=expiry,
         nodes=nodes,
         bus=bus,
+        records=records,
         rooms=rooms,
         limiter=RedisRateLimiter(redis),
         revocations=RedisRevocations(redis, rooms, token_life_s=token_life_s),

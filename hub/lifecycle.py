@@ -9,6 +9,7 @@ from aiohttp import web
 
 from hub.cluster.bus import Bus
 from hub.cluster.leases import RedisNodes
+from hub.cluster.records import Records
 from hub.kernel.ids import NodeId
 from hub.kernel.tasks import Tasks
 from hub.kernel.wire import ServerEvent
@@ -23,7 +24,7 @@ log = logging.getLogger(__name__)
 RECONNECT_AFTER_MS = 250
 """What a draining node asks of its clients: by then its listener is closed, and they land on another node."""
 SETTLE_S = 5.0
-"""Longest wait for events under way when a node drains, and then for the disconnect hooks."""
+"""Longest wait for the disconnect hooks when a node drains."""
 STOP_S = 10.0
 """Longest wait for one part of the hub to stop."""
 
@@ -49,6 +50,7 @@ class Hub:
     sockets: Sockets
     nodes: RedisNodes
     bus: Bus
+    records: Records
     health: Health
     tasks: Tasks
     starts: Sequence[Step]
@@ -76,23 +78,21 @@ class Hub:
         """
         self.health.draining = True
         self.forwarder.leave()
-        await self.sockets.drain(Draining(reconnect_after_ms=RECONNECT_AFTER_MS))
-        await self._settle("events were still under way after %.0f s; their clients repeat them")
-        await self.sockets.cut_all()
-        await self._settle("disconnect hooks were still under way after %.0f s; other nodes clean up after them")
-
-    async def _settle(self, otherwise: str) -> None:
+        if not await self.sockets.drain(Draining(reconnect_after_ms=RECONNECT_AFTER_MS)):
+            log.warning("events were still under way; their clients repeat them")
+        await self.sockets.cut_all()  # who was being let in
         try:
             async with asyncio.timeout(SETTLE_S):
                 await self.sockets.settled()
         except TimeoutError:
-            log.warning(otherwise, SETTLE_S)
+            log.warning("disconnect hooks were still under way after %.0f s; other nodes clean up after them", SETTLE_S)
 
     async def close(self) -> None:
         """Stop everything. What fails, or does not end, is logged and does not keep the rest from stopping."""
         self.door.engine.stop()
-        steps = [*self.closes, self.bus.flushed, self.nodes.release, self.entrance.close, self.forwarder.close]
-        for step in [*steps, self.tasks.close]:
+        written = [self.bus.flushed, self.records.flushed]
+        left = [self.nodes.release, self.entrance.close, self.forwarder.close, self.tasks.close]
+        for step in [*self.closes, *written, *left]:
             try:
                 async with asyncio.timeout(STOP_S):
                     await step()

@@ -14,7 +14,11 @@ TYPING = Limit(per_minute=1200, burst=200)
 
 def presence_events(service: PresenceService, typing: TypingIndicator) -> EventRouter:
     """What clients may ask of presence, and what it does when a connection comes and goes."""
-    router = EventRouter(connected=[service.connected], disconnected=[typing.disconnected, service.disconnected])
+    router = EventRouter(
+        connected=[service.connected],
+        disconnected=[typing.disconnected, service.disconnected],
+        restores={"presence": service.restore},
+    )
     by_update = "presence:update"
     router.on(by_update, UpdatePresence, service.update, bare="status", order=lambda _: by_update, limit=UPDATES)
     router.on("presence:watch", Users, service.watch, order=lambda _: "presence:watch")

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from hub.kernel.clock import Clock
@@ -104,6 +104,15 @@ class PresenceService:
             await self._rooms.leave(caller.connection_id, watch_room(UserId(user_id)))
         # Read after joining: what changes in between comes twice, and not never.
         return await self._presences(caller.user_id, user_ids, hidden)
+
+    async def restore(self, caller: Caller, user_ids: Mapping[str, bytes]) -> None:
+        """The caller's connection came back, and watches these users. Those between whom and it there is a block now
+        are put out in silence, as they would have been.
+        """
+        hidden = await self._access.blocked_among(caller.user_id, user_ids)
+        for user_id in hidden:
+            await self._rooms.leave(caller.connection_id, watch_room(UserId(user_id)))
+        self._watched[caller.connection_id] = {UserId(user_id) for user_id in user_ids if user_id not in hidden}
 
     async def unwatch(self, caller: Caller, payload: Users) -> Presences:
         """Send the caller's connection nothing more of these users. Returns nobody."""

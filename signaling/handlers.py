@@ -56,7 +56,7 @@ def call_events(service: CallService, ice: Ice) -> EventRouter:
         call, missed = await service.sync(caller, payload.call_id, payload.since_version)
         return _snapshot(call, missed, payload.since_version, caller, ice)
 
-    router = EventRouter()
+    router = EventRouter(restores={"call": service.restore})
     router.on("call:initiate", schema.Initiate, initiate, order=_by_call, limit=INITIATIONS)
     router.on("call:ringing", schema.CallRef, ringing, order=_by_call)
     router.on("call:accept", schema.CallRef, accept, order=_by_call)

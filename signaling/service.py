@@ -10,6 +10,7 @@ what concerns the two goes there, without the sender, and no other device of eit
 """
 
 import logging
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
@@ -206,6 +207,16 @@ class CallService:
         if not call.held_by(actor):
             return call, []
         return call, await self._store.log(call_id, since_version)
+
+    async def restore(self, actor: Caller, call_ids: Mapping[str, bytes]) -> None:
+        """The actor's connection came back, and hears of these calls. It has the leg again, unless another took it.
+
+        Raises UnknownCall for a call that is over for it.
+        """
+        for call_id in call_ids:
+            call, _ = await self.sync(actor, call_id, 0)
+            if not call.held_by(actor):
+                await self._rooms.leave(actor.connection_id, call_room(call_id))
 
     async def renew(self, actor: Caller, call_id: str) -> None:
         """Renew the lease of a leg whose connection is still here; stop doing so for one that is not."""

@@ -7,7 +7,7 @@ from hub.kernel.events import Caller, EventRouter
 
 def content_events(subscriptions: Subscriptions) -> EventRouter:
     """Watching posts. What one connection does with one post completes in the order it arrived."""
-    router = EventRouter()
+    router = EventRouter(restores={"content": subscriptions.restore})
 
     async def subscribe(caller: Caller, payload: ContentRef) -> Watching:
         return await subscriptions.subscribe(caller, payload.content_id)

@@ -1,6 +1,6 @@
 """Watching posts, and what those who watch or follow are told of them."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from core_api.content.model import PUBLISHED, REMOVED, UPDATED, Post, content_room
 from core_api.content.schema import ContentNew, ContentRemoved, ContentUpdated, Watching
@@ -41,6 +41,11 @@ class Subscriptions:
             await self._rooms.leave(caller.connection_id, content_room(content_id))
             raise
         return Watching(content_id=content_id, member_count=count)
+
+    async def restore(self, caller: Caller, content_ids: Mapping[str, bytes]) -> None:
+        """The caller's connection came back, and watches these posts. Raises NotFound for one that is not for it."""
+        for content_id in content_ids:
+            await self._access.check(caller, "read", "content", content_id)
 
     async def unsubscribe(self, caller: Caller, content_id: str) -> Watching:
         """Watch it no longer. Idempotent. Raises NotFound for a post that the person may not read."""

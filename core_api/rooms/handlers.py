@@ -11,7 +11,7 @@ MESSAGES = Limit(per_minute=3600, burst=300)
 
 def room_events(live: LiveRooms) -> EventRouter:
     """Entering, leaving, sending. What one connection does in one room completes in the order it arrived."""
-    router = EventRouter()
+    router = EventRouter(restores={"room": live.restore})
 
     async def enter(caller: Caller, payload: RoomRef) -> Attendance:
         return await live.enter(caller, payload.room_id)

@@ -1,7 +1,7 @@
 """Rooms as connections live in them: entering, leaving, speaking, being put out."""
 
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from typing import Any
 
 import msgspec
@@ -60,6 +60,17 @@ class LiveRooms:
             self._forget(caller.connection_id, room_id)
             await self._rooms.leave(caller.connection_id, room_name(room_id))
             raise
+        await self._arrived(caller, room_id)
+        return Attendance(room_id=room_id, member_count=count)
+
+    async def restore(self, caller: Caller, room_ids: Mapping[str, bytes]) -> None:
+        """The caller's connection came back, and is in these rooms. Raises NotFound if it may not be in one of them."""
+        self._entered[caller.connection_id] = set(room_ids)
+        for room_id in room_ids:
+            await self._access.check(caller, "read", "room", room_id)
+            await self._arrived(caller, room_id)
+
+    async def _arrived(self, caller: Caller, room_id: str) -> None:
         try:
             first = await self._people.arrive(room_id, caller.user_id, caller.connection_id)
         except Unavailable as error:
@@ -67,7 +78,6 @@ class LiveRooms:
         else:
             if first:
                 await self._tell(room_id, caller.user_id, joined=True, skip=caller.connection_id)
-        return Attendance(room_id=room_id, member_count=count)
 
     async def leave(self, caller: Caller, room_id: str) -> Attendance:
         """Take a connection out. Idempotent. Raises NotFound for a room that the person may not know of."""

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import msgspec
 
+from hub.cluster.chain import read_offset, write_offset
 from hub.cluster.link import Down, Refused
 from hub.cluster.publisher import Outgoing, Publisher, new_message_id
 from hub.cluster.servers import Servers
 from hub.cluster.shard import Shard
-from hub.cluster.shard_commands import OTHER_SHARDS, ShardCommands
+from hub.cluster.shard_commands import OTHER_SHARDS, RoomRead, ShardCommands
 from hub.cluster.sweeper import Sweeper
 from hub.kernel.delivery import Delivery
 from hub.kernel.errors import Unavailable
@@ -71,6 +72,7 @@ class Bus:
         self._publishers = [Publisher(one) for one in commands]
         self._sweepers = [Sweeper(one) for one in commands]
         self._members: Members | None = None
+        self._offset: str | None = None
 
     def serve(self, members: Members) -> None:
         """Hand over to ``members`` what comes. Before :meth:`start`."""
@@ -163,13 +165,72 @@ class Bus:
         """Follow a room no more."""
         self._shards[self._place(room)].leave(room)
 
-    def _place(self, room: RoomName) -> int:
-        return zlib.crc32(room.encode()) % len(self._shards) if len(self._shards) > 1 else 0
+    def _place(self, name: str) -> int:
+        return zlib.crc32(name.encode()) % len(self._shards) if len(self._shards) > 1 else 0
+
+    # ---------------------------------------------------------------- positions
+
+    @property
+    def offset(self) -> str:
+        """Where this node stands: on every shard, everything up to there has been delivered to the members here."""
+        if self._offset is None:
+            self._offset = write_offset(self.positions())
+        return self._offset
+
+    def positions(self) -> list[int]:
+        """The same as numbers, by shard."""
+        return [shard.position for shard in self._shards]
+
+    def position_of(self, room: RoomName) -> int:
+        """Where this node stands on the shard of a room."""
+        return self._shards[self._place(room)].position
+
+    def base_of(self, name: str) -> int:
+        """The epoch of the shard of a room or a private id: what is below it means nothing any more."""
+        return self._shards[self._place(name)].base
+
+    def commands_of(self, name: str) -> ShardCommands:
+        """How the shard of a private id is asked."""
+        return self._shards[self._place(name)].commands
+
+    def by_shard(self, since: Mapping[RoomName, int]) -> dict[int, dict[RoomName, int]]:
+        """Rooms with a position each, by the index of their shard."""
+        found: dict[int, dict[RoomName, int]] = {}
+        for room, position in since.items():
+            found.setdefault(self._place(room), {})[room] = position
+        return found
+
+    def read_offset(self, text: str) -> list[int] | None:
+        """The positions of an offset; ``None`` for what is none of this cluster."""
+        return read_offset(text, len(self._shards))
+
+    async def catch_up(self, positions: Sequence[int]) -> bool:
+        """Wait until this node stands nowhere before these positions. False: one of them was never given.
+
+        Raises Unavailable if it takes too long.
+        """
+        try:
+            for shard, position in zip(self._shards, positions, strict=True):
+                if position > shard.position and not await shard.catch_up(position):
+                    return False
+        except Down as error:
+            raise Unavailable from error
+        return True
+
+    async def read(self, index: int, since: Mapping[RoomName, int]) -> dict[RoomName, RoomRead] | None:
+        """What came to rooms of one shard above a position each; ``None``: the epoch has ended. Raises Unavailable."""
+        shard = self._shards[index]
+        try:
+            found = await shard.commands.read(list(since.items()))
+        except (Down, Refused) as error:
+            raise Unavailable from error
+        return dict(zip(since, found.rooms, strict=True)) if found.base == shard.base else None
 
     # ---------------------------------------------------------------- in
 
     def moved(self, shard: Shard) -> None:
         """See hub.cluster.shard.Audience."""
+        self._offset = None
 
     def deliver(self, room: str, event: bytes, *, kept: bool) -> None:
         """See hub.cluster.shard.Audience."""
@@ -180,8 +241,10 @@ class Bus:
             if kind == COMMAND:
                 self._members.command(RoomName(room), *content)
                 return
-            others, name, text, payload, skip, volatile = content
-            self._members.deliver(Delivery([RoomName(room)], name, text, payload, skip, volatile, others))
+            delivery = _delivery(RoomName(room), *content)
+            if kept:
+                delivery.offset = self.offset
+            self._members.deliver(delivery)
         except Exception:
             log.exception("what another node said is not understood: is it of another version?")
 
@@ -192,3 +255,13 @@ class Bus:
 
     def told(self, message: bytes) -> None:
         """See hub.cluster.shard.Audience. Nodes have nothing to say to one another yet."""
+
+
+def delivery_of(room: RoomName, event: bytes) -> Delivery | None:
+    """What was published to a room as an event; ``None`` if it was a command. Raises ValueError and TypeError."""
+    kind, *content = _unpack(event)
+    return None if kind == COMMAND else _delivery(room, *content)
+
+
+def _delivery(room: RoomName, others: Any, name: Any, text: Any, payload: Any, skip: Any, volatile: Any) -> Delivery:
+    return Delivery([room], name, text, payload, skip, volatile, others)

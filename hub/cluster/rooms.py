@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Protocol, cast
 
@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from hub.cluster.bus import Bus
+from hub.cluster.records import Records
 from hub.kernel.delivery import Delivery
 from hub.kernel.errors import Unavailable
 from hub.kernel.ids import ConnectionId, NodeId, RoomName
@@ -44,6 +45,14 @@ class LocalRooms(Protocol):
         """How many they are."""
         ...
 
+    def rooms_of(self, connection_id: ConnectionId) -> Collection[str]:
+        """The rooms of a connection; none of one that is gone."""
+        ...
+
+    def drop(self, connection_id: ConnectionId) -> None:
+        """Close the transport of one connection."""
+        ...
+
     def is_member(self, connection_id: ConnectionId, room: RoomName) -> bool:
         """Whether the connection is in ``room``."""
         ...
@@ -75,9 +84,10 @@ class ClusterRooms:
     counting with its lease.
     """
 
-    def __init__(self, local: LocalRooms, bus: Bus, redis: Redis, nodes: Nodes, tasks: Tasks) -> None:
+    def __init__(self, local: LocalRooms, bus: Bus, records: Records, redis: Redis, nodes: Nodes, tasks: Tasks) -> None:
         self._local = local
         self._bus = bus
+        self._records = records
         self._redis = redis
         self._nodes = nodes
         self._tasks = tasks
@@ -90,18 +100,34 @@ class ClusterRooms:
 
     async def join(self, connection_id: ConnectionId, room: RoomName) -> int:
         """See hub.kernel.ports.Rooms."""
-        await self.enter(connection_id, [room])
+        if not self.is_member(connection_id, room):
+            joined = await self.enter(connection_id, [room])
+            try:
+                await self._records.moved(connection_id, joined)
+            except Unavailable:
+                self._local.leave(connection_id, room)
+                self._let_go(room)
+                raise
         return await self._changed(room)
 
-    async def enter(self, connection_id: ConnectionId, rooms: Iterable[RoomName]) -> None:
-        """Put a connection into rooms that are followed then. Raises Unavailable if Redis does not answer."""
+    async def enter(
+        self, connection_id: ConnectionId, rooms: Iterable[RoomName], *, at_least: Sequence[int] = ()
+    ) -> dict[RoomName, int]:
+        """Put a connection into rooms that are followed then, at one moment. Gives the position of each at that moment.
+
+        ``at_least``: not before this node stands there. Raises Unavailable if Redis does not answer, ValueError if
+        nobody ever stood there.
+        """
         rooms = list(rooms)
         self._entered.update(rooms)
         try:
             await asyncio.gather(*(self._bus.follow(room) for room in rooms))
+            if at_least and not await self._bus.catch_up(at_least):
+                raise ValueError("a position that was never given")
             # Not before: what goes to several rooms is sent to a member of two of them as it comes to the first.
             for room in rooms:
                 self._local.join(connection_id, room)
+            return {room: self._bus.position_of(room) for room in rooms}
         finally:
             for room in rooms:
                 self._entered[room] -= 1
@@ -109,11 +135,40 @@ class ClusterRooms:
                     del self._entered[room]
                 self._let_go(room)  # the connection may have gone meanwhile
 
+    async def note(self, connection_id: ConnectionId, room: RoomName, note: bytes) -> None:
+        """See hub.kernel.ports.Rooms."""
+        try:
+            await self._records.note(connection_id, room, note)
+        except Unavailable:
+            log.info("a note on %s is not kept", room)
+
     async def leave(self, connection_id: ConnectionId, room: RoomName) -> int:
         """See hub.kernel.ports.Rooms."""
+        if self.is_member(connection_id, room):  # else it may have gone, and be in the room when it comes back
+            await self._records.moved(connection_id, {room: None})
         self._local.leave(connection_id, room)
         self._let_go(room)
         return await self._changed(room)
+
+    async def forsake(self, connection_id: ConnectionId) -> None:
+        """Take a connection out of all its rooms."""
+        rooms = [RoomName(room) for room in self._local.rooms_of(connection_id)]
+        for room in rooms:
+            self._local.leave(connection_id, room)
+        await self.left(rooms)
+
+    def recount(self, rooms: Iterable[RoomName]) -> None:
+        """Count anew, in the background, after a connection came back with its rooms."""
+
+        async def count() -> None:
+            for room in rooms:
+                await self._changed(room)
+
+        self._tasks.start(count(), name="members counted")
+
+    def replaced(self, room: RoomName, connection_id: ConnectionId) -> None:
+        """The client of a connection in ``room`` has come back over another one: whatever node has it, closes it."""
+        self._bus.command(room, "replaced", connection_id)
 
     async def left(self, rooms: Iterable[RoomName]) -> None:
         """Count anew after a connection went away with its rooms."""
@@ -204,6 +259,8 @@ class ClusterRooms:
                 self._local.disconnect(room, event, payload)
             case "evict", [of]:
                 self._tasks.start(self._evict_here(room, RoomName(of)), name="evict")
+            case "replaced", [connection_id]:
+                self._local.drop(ConnectionId(connection_id))
             case "review", []:
                 if self.reviewer is not None:
                     self.reviewer(room)
@@ -220,6 +277,10 @@ class ClusterRooms:
         here = [one for one in self._local.members(of) if self._local.is_member(one, room)]
         for connection_id in here:
             self._local.leave(connection_id, room)
+            try:
+                await self._records.moved(connection_id, {room: None})
+            except Unavailable:
+                log.info("a connection was put out of %s; should it come back, its access is looked at again", room)
         if here:
             self._let_go(room)
             await self._changed(room)

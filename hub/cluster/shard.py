@@ -27,8 +27,9 @@ log = logging.getLogger(__name__)
 BEAT_S: Final = 1.0
 """Between two markers: each shows that this node hears, and audits where some rooms stand."""
 AUDITED: Final = 500
-"""Rooms that one marker audits, in turn. There may be 30 000, two for every connection: to ask for all of them each
-second would take 15 ms of Redis and 30 of this node. A hole that no later event of its room shows is very rare."""
+"""Rooms that one marker tells of. They are audited in turn: there may be 30 000, two for every connection, and to ask
+for all of them each second would take 15 ms of Redis and 30 of this node. A hole that no later event of its room shows
+is very rare."""
 MARK_S: Final = 2.0
 """Longest way of a marker. Redis closes subscribers whose output buffer overflows; a broken link may stay silent."""
 SUBSCRIBED_AT_ONCE: Final = 500
@@ -361,7 +362,7 @@ class Shard:
             last = self._rooms.get(room, NOWHERE)
             if last == NOWHERE or not self._is_heard(room):
                 continue
-            if one.last is not None and is_complete(last, one.last, one.entries, heard=self.position):
+            if is_complete(last, one.last, one.entries, heard=self.position):
                 missing += [(entry.number, room, entry.event) for entry in one.entries if entry.number > last]
             else:
                 self.counts["rooms missed"] += 1
@@ -503,8 +504,9 @@ class Shard:
     async def _anchor(self) -> None:
         try:
             while self._to_anchor and self._up.is_set():  # a new link anchors everything by itself
-                names = [name for name in self._to_anchor if self._is_heard(name) and self._rooms[name] == NOWHERE]
-                self._to_anchor.clear()
+                next_ones = list(itertools.islice(self._to_anchor, AUDITED))
+                self._to_anchor.difference_update(next_ones)
+                names = [name for name in next_ones if self._is_heard(name) and self._rooms[name] == NOWHERE]
                 try:
                     if names:
                         await self.mark(names)

@@ -11,6 +11,7 @@ from core_api.accounts.store_postgres_people import PostgresPeople
 from core_api.outbox_relay import OutboxRelay
 from hub.cluster.bus import Bus
 from hub.cluster.leases import RedisNodes
+from hub.cluster.records import Records
 from hub.cluster.rooms import ClusterRooms
 from hub.config import Settings
 from hub.gate.access_reviews import Expel
@@ -46,6 +47,7 @@ class Core:
     expiry: TokenExpiry
     nodes: RedisNodes
     bus: Bus
+    records: Records
     rooms: ClusterRooms
     limiter: RedisRateLimiter
     revocations: RedisRevocations

@@ -1,6 +1,6 @@
 """The socket handshake: who connects, by access token or ticket."""
 
-from typing import Annotated
+from typing import Annotated, Protocol
 
 from msgspec import Meta
 
@@ -9,10 +9,11 @@ from hub.gate.settings import GateSettings
 from hub.gate.tickets import TicketOffice
 from hub.kernel import wire
 from hub.kernel.clock import Clock
-from hub.kernel.errors import InvalidPayload, Unauthorized
+from hub.kernel.errors import InvalidPayload, TokenExpired, Unauthorized
 from hub.kernel.events import Caller
 from hub.kernel.ids import ConnectionId, SessionId
-from hub.kernel.ports import Admission, Authenticator, RateLimiter
+from hub.kernel.ports import Admission, Authenticator, RateLimiter, Sessions
+from hub.kernel.recovery import Claim, TicketHolder
 from hub.kernel.wire import Wire
 
 
@@ -24,19 +25,31 @@ class HandshakeAuth(Wire, forbid_unknown_fields=False):
     device: Annotated[str, Meta(max_length=64)] = "unknown"
 
 
+class SpentTickets(Protocol):
+    """Remembers with which ticket a connection was made. Implemented in hub.cluster."""
+
+    async def holder(self, pid: str, ticket: str) -> TicketHolder | None:
+        """Whom a ticket had let in, if the connection of ``pid`` was made with it. Raises Unavailable."""
+        ...
+
+
 class Handshake:
     """Checks every CONNECT. Implements hub.kernel.ports.Gate."""
 
     def __init__(
         self,
         authenticator: Authenticator,
+        sessions: Sessions,
         tickets: TicketOffice,
         revocations: RedisRevocations,
         limiter: RateLimiter,
         clock: Clock,
         settings: GateSettings,
+        spent: SpentTickets,
     ) -> None:
         self._authenticator = authenticator
+        self._spent = spent
+        self._sessions = sessions
         self._tickets = tickets
         self._revocations = revocations
         self._limiter = limiter
@@ -55,11 +68,30 @@ class Handshake:
             credentials = await self._authenticator.authenticate(given.token)
             actor, expires_at_ms = credentials.actor, credentials.expires_at_ms
         elif given.ticket is not None:
-            actor = await self._tickets.take(given.ticket)
-            expires_at_ms = self._clock.now_ms() + self._settings.ticket_session_s * 1000
+            return await self._by_ticket(given, connection_id, Claim.of(auth))
         else:
             raise Unauthorized("Give a token or a ticket in the handshake's auth.")
         return Admission(Caller(actor.user_id, actor.session_id, connection_id, given.device), expires_at_ms)
+
+    async def _by_ticket(self, given: HandshakeAuth, connection_id: ConnectionId, claim: Claim | None) -> Admission:
+        ticket = given.ticket or ""
+        ends_at_ms, spent = self._clock.now_ms() + self._settings.ticket_session_s * 1000, False
+        try:
+            actor = await self._tickets.take(ticket)
+        except Unauthorized:
+            # A client that comes back may have nothing but the ticket that its connection was made with.
+            holder = None if claim is None else await self._spent.holder(claim.pid, ticket)
+            if holder is None:
+                raise
+            actor, ends_at_ms, spent = holder.actor, holder.ends_at_ms, True
+            if ends_at_ms <= self._clock.now_ms():
+                raise TokenExpired from None
+        caller = Caller(actor.user_id, actor.session_id, connection_id, given.device)
+        return Admission(caller, ends_at_ms, ticket, only_again=spent)
+
+    async def confirm(self, caller: Caller) -> None:
+        """Return if the sign-in may still be used. Raises Unauthorized, Suspended or Unavailable."""
+        await self._sessions.check(caller)
 
     async def recheck(self, session_id: SessionId) -> None:
         """Close the session's connections if it has ended. Raises Unavailable if Redis does not answer."""

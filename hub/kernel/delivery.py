@@ -21,7 +21,7 @@ class Delivery:
     by nobody who does not have to; an event with binary parts is kept as its plain value.
     """
 
-    __slots__ = ("_payload", "event", "others", "rooms", "skip", "text", "volatile")
+    __slots__ = ("_payload", "event", "offset", "others", "rooms", "skip", "text", "volatile")
 
     def __init__(
         self,
@@ -46,6 +46,8 @@ class Delivery:
         """Whether it is not for those that do not keep up."""
         self.others = others
         """Rooms whose members have got it already, by these rooms' own way."""
+        self.offset: str | None = None
+        """Where this node stands with it, for a client to go on from later; ``None`` for what nobody keeps."""
 
     @classmethod
     def of(

@@ -1,6 +1,6 @@
 """Client events: the narrow interface between a feature and the socket server."""
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar, get_type_hints
@@ -88,7 +88,13 @@ class EventRouter:
     connected: list[Callable[[Caller], Awaitable[None]]] = field(default_factory=list)
     """Run after the client has its CONNECT packet and before any event of it is handled."""
     disconnected: list[Callable[[Caller], Awaitable[None]]] = field(default_factory=list)
-    """Run once after the connection is gone. Must be idempotent, and must not fail because Redis does."""
+    """Run once after the connection is gone. Must be idempotent, and must not fail because Redis does.
+
+    Also for one that was restored, and did not begin after all.
+    """
+    restores: dict[str, Callable[[Caller, Mapping[str, bytes]], Awaitable[None]]] = field(default_factory=dict)
+    """For kinds of rooms (what stands before the colon): puts the feature into the state in which a connection that
+    has come back is in rooms of the kind. See hub.kernel.recovery.Restore. Rooms of any other kind are joined anew."""
 
     def on(
         self,
@@ -146,4 +152,5 @@ def merge(*routers: EventRouter) -> EventRouter:
             merged.routes[name] = route
         merged.connected.extend(router.connected)
         merged.disconnected.extend(router.disconnected)
+        merged.restores.update(router.restores)
     return merged

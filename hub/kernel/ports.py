@@ -23,6 +23,13 @@ class Rooms(Protocol):
         """
         ...
 
+    async def note(self, connection_id: ConnectionId, room: RoomName, note: bytes) -> None:
+        """Keep a few hundred bytes with a connection's being in ``room``, for when its client comes back.
+
+        They are gone when it leaves, and may be lost: whoever restores without must find another way. Never raises.
+        """
+        ...
+
     async def leave(self, connection_id: ConnectionId, room: RoomName) -> int:
         """Take a connection of this node out of ``room`` and return the members left on all nodes. Idempotent."""
         ...
@@ -266,6 +273,10 @@ class Admission:
 
     caller: Caller
     expires_at_ms: int
+    ticket: str | None = None
+    """The ticket that it came with."""
+    only_again: bool = False
+    """Whether the ticket was spent before: then it is enough only for the connection that was made with it."""
 
 
 class Gate(Protocol):
@@ -273,6 +284,13 @@ class Gate(Protocol):
 
     async def admit(self, connection_id: ConnectionId, auth: object, address: str) -> Admission:
         """Who connects. Raises Unauthorized, TokenExpired, Suspended, RateLimited or Unavailable."""
+        ...
+
+    async def confirm(self, caller: Caller) -> None:
+        """Whoever was admitted wants to have an earlier connection back: is the sign-in still good?
+
+        Raises Unauthorized, Suspended or Unavailable.
+        """
         ...
 
     async def recheck(self, session_id: SessionId) -> None:

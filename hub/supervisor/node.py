@@ -12,7 +12,7 @@ from hub.embedded.spawn import Process, spawn
 from hub.supervisor.errors import StartError
 
 READY_S = 60.0  # includes waiting for another node's migrations
-DRAIN_S = 15.0  # a node tells its clients to go elsewhere and finishes what it has begun
+DRAIN_S = 25.0  # a node sends its clients elsewhere, and finishes what it has begun
 _READY_POLL_S = 0.03
 _ANSWER_S = 2.0
 _FIRST_DELAY_S = 0.1
@@ -108,7 +108,7 @@ class Node:
                 self._announce(f"node {self.spec.name} is ready again after {time.monotonic() - started:.1f} s")
 
     async def stop(self) -> None:
-        """Let it drain for up to 15 s, then kill it. Idempotent."""
+        """Let it drain for up to 25 s, then kill it. Idempotent."""
         if self._process is not None:
             await self._process.stop(signal.SIGTERM, DRAIN_S)
 

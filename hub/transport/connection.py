@@ -1,12 +1,16 @@
 """One connection of this node: who it speaks for, and its events in the order they came."""
 
 from asyncio import AbstractEventLoop, Future
+from collections.abc import Sequence
 
 import msgspec
 
 from hub.kernel.events import Caller, Handler, P, Reply
+from hub.kernel.ids import ConnectionId
 from hub.kernel.ports import Admission, Gate
+from hub.transport.engineio.session import Reason
 from hub.transport.engineio.timer_wheel import Entry
+from hub.transport.engineio.websocket import CloseCode
 from hub.transport.socketio.socket import Socket
 from hub.transport.token_expiry import TokenExpiry
 
@@ -91,13 +95,18 @@ class Connection(UnderWay):
 
     __slots__ = (
         "caller",
+        "earlier",
         "engine",
         "expires_at_ms",
         "expiry",
         "gate",
+        "leaves",
+        "only_again",
+        "pid",
         "slot",
         "socket",
         "source",
+        "ticket",
         "told",
         "turns",
         "warned",
@@ -112,6 +121,16 @@ class Connection(UnderWay):
         self.gate = gate
         self.caller = admission.caller
         self.expires_at_ms = admission.expires_at_ms
+        self.ticket = admission.ticket
+        """With which it was let in, if it was by one."""
+        self.only_again = admission.only_again
+        """Whether it is let in only if it comes back."""
+        self.leaves = False
+        """Whether no event of it is begun any more: its client repeats elsewhere what is not answered."""
+        self.pid = ""
+        """Under which its client comes back; empty for one that cannot."""
+        self.earlier: Sequence[ConnectionId] = ()
+        """The ids that it had before it came back."""
         self.expiry = expiry
         self.slot: dict[Entry, None] | None = None
         """Its place in the wheel of ``expiry``."""
@@ -123,6 +142,10 @@ class Connection(UnderWay):
         """Whether the features have been told of it, and so must be told of its end."""
         self.turns: dict[str, Turn] | None = None
         """The last event of each order key, while there is one under way; ``None`` before the first."""
+
+    def cut(self) -> None:
+        """Close it so that its client comes back by itself."""
+        self.socket.client.session.close(Reason.FORCED_CLOSE, CloseCode.GOING_AWAY)
 
     def due(self) -> None:
         """Its token is about to run out, or has."""

@@ -6,14 +6,14 @@ from typing import Any
 from hub.kernel.delivery import Delivery
 from hub.kernel.wire import LATEST, Latest
 from hub.transport.engineio import outbox
-from hub.transport.socketio.codecs import JSON, Codec
+from hub.transport.socketio.codecs import JSON, Codec, Form
 from hub.transport.socketio.packets import EVENT, event_of_text
 
 NAMESPACE = "/"
 
 
 class DeliveryPackets:
-    """The frames of a delivery, by parser. Implements hub.transport.socketio.rooms.Encoded."""
+    """The frames of a delivery, by form. Implements hub.transport.socketio.rooms.Encoded."""
 
     __slots__ = ("_delivery",)
 
@@ -25,20 +25,25 @@ class DeliveryPackets:
         """See Encoded."""
         return [self._delivery.event, self._delivery.payload]
 
-    def __call__(self, codec: Codec) -> bytes:
-        """See Encoded."""
-        delivery = self._delivery
+    def __call__(self, form: Form) -> bytes:
+        """See Encoded. The offset is the last argument, as the protocol has it for connection state recovery."""
+        delivery, codec = self._delivery, form.codec
+        offset = delivery.offset if form.offsets else None
         if codec is JSON and delivery.text is not None:
-            frames = event_of_text(delivery.event, delivery.text)
+            frames = event_of_text(delivery.event, delivery.text, offset)
         else:
-            frames = codec.encode(EVENT, NAMESPACE, None, self.arguments)
+            arguments = self.arguments if offset is None else [*self.arguments, offset]
+            frames = codec.encode(EVENT, NAMESPACE, None, arguments)
         if delivery.volatile:
             return outbox.Volatile(frames)
         rule = LATEST.get(delivery.event)
         return frames if rule is None else self._latest(frames, codec, rule)
 
     def _latest(self, frames: bytes, codec: Codec, rule: Latest) -> outbox.Latest:
-        """An event of full states: while its receiver does not keep up, only the newest state of each key waits."""
+        """An event of full states: while its receiver does not keep up, only the newest state of each key waits.
+
+        What is merged of several has no offset: it goes ahead of messages that are older than some of its states.
+        """
         delivery = self._delivery
 
         def states() -> Mapping[str, Any]:

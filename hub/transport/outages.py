@@ -8,7 +8,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ReadOnlyError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from hub.kernel.errors import HubError, InvalidPayload, Unavailable
+from hub.kernel.errors import HubError, InvalidPayload, Overloaded, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +46,17 @@ def as_hub_error(error: BaseException) -> HubError | None:
         log.warning("a value that cannot be stored was not refused before: %s", error)
         return InvalidPayload("A value in the payload cannot be stored.", errors=[])
     return None
+
+
+def client_error(error: BaseException, where: str) -> HubError:
+    """What the client is told of an exception; what is not meant for clients is logged, with where it happened."""
+    known = as_hub_error(error)
+    if known is None:
+        log.error("%s failed", where[:80], exc_info=error)
+        return HubError()
+    if isinstance(known, Unavailable | Overloaded):
+        log.warning("%s: %s", where[:80], error)
+    return known
 
 
 def _is_outage(error: BaseException) -> bool:

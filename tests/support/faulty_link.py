@@ -17,6 +17,7 @@ from aiohttp import web
 from hub.kernel.tasks import Tasks
 
 EVENT = re.compile(r"4(?:2|51-)(\[.*)", re.DOTALL)
+MESSAGE = re.compile(r'42\d+\["room:send"')
 CHANGE = re.compile(r'451-(\d+)\["collab:change"')
 APART_S = 0.2
 """Between two faults, so that they do not hit one message."""
@@ -37,6 +38,8 @@ class Client:
     harmed: bool = False
     held: str = ""
     """A kept message that comes after the next one of its sender."""
+    speaks: bool = False
+    """Whether it has sent a message itself: then it knows that it has joined, and misses what does not come."""
     deaf: bool = False
     """Whether no more presence comes."""
     forged: bool = False
@@ -57,7 +60,7 @@ class FaultyLink:
         self._hub_url = hub_url
         self._harms: dict[str, Harm] = {
             "refused connect": lambda _c, frame, _e, _p: _refusal(frame),
-            "lost message": lambda _c, _f, _e, payload: [] if _is_kept(payload) else None,
+            "lost message": lambda client, _f, _e, payload: [] if client.speaks and _is_kept(payload) else None,
             "repeated message": lambda _c, frame, _e, payload: [frame, frame] if _is_kept(payload) else None,
             "disordered messages": _hold,
             "lost acknowledgement": lambda _c, frame, _e, _p: [] if _acknowledges_message(frame) else None,
@@ -112,6 +115,7 @@ class FaultyLink:
                 await there.send_bytes(message.data)
 
     async def _up_text(self, client: Client, there: aiohttp.ClientWebSocketResponse, frame: str) -> None:
+        client.speaks = client.speaks or MESSAGE.match(frame) is not None
         change = CHANGE.match(frame)
         if change and not client.harmed and "forged acknowledgement" in self.left:
             self.left.discard("forged acknowledgement")

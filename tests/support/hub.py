@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from core_api.accounts.signing_key import new_key
+from core_api.accounts.signing_key import SigningKey, new_key
 from hub.app import build
 from hub.config import Settings, load
 from hub.lifecycle import Hub
@@ -52,14 +52,19 @@ def settings(database_url: str, redis_url: str, more: Mapping[str, str] | None =
 
 
 @contextlib.asynccontextmanager
-async def running_hub(chosen: Settings, *, dual_stack: bool = False) -> AsyncIterator[RunningHub]:
-    """Start a node on a free port, and stop it in good order. ``dual_stack``: as with `SPARKLE_HOST=::`."""
+async def running_hub(
+    chosen: Settings, *, dual_stack: bool = False, key: SigningKey | None = None
+) -> AsyncIterator[RunningHub]:
+    """Start a node on a free port, and stop it in good order.
+
+    ``dual_stack``: as with `SPARKLE_HOST=::`. ``key``: that of all nodes that are to take each other's tokens.
+    """
     assert chosen.database_url is not None
     assert chosen.redis_url is not None
     pool = create_pool(chosen.database_url, size=5)
     redis = connect(chosen.redis_url, size=20)
     await pool
-    hub = build(chosen, pool=pool, redis=redis, key=new_key())
+    hub = build(chosen, pool=pool, redis=redis, key=key or new_key())
     runner = web.AppRunner(hub.web, access_log=None, shutdown_timeout=1)
     await runner.setup()
     listening = bind_dual_stack() if dual_stack else socket.create_server(("127.0.0.1", 0))

@@ -15,6 +15,7 @@ class MemoryLocalRooms:
         self._inbox: dict[str, list[Any]] = {}
         self.disconnected: list[ConnectionId] = []
         self.gone: set[ConnectionId] = set()
+        self.dropped: list[ConnectionId] = []
         self.cuts: list[list[RoomName] | None] = []
 
     def received(self, connection_id: str) -> list[Any]:
@@ -36,6 +37,9 @@ class MemoryLocalRooms:
 
     def rooms_of(self, connection_id: ConnectionId) -> list[RoomName]:
         return [room for room, members in self._members.items() if connection_id in members]
+
+    def drop(self, connection_id: ConnectionId) -> None:
+        self.dropped.append(connection_id)
 
     def count(self, room: RoomName) -> int:
         return len(self.members(room))

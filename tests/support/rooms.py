@@ -16,6 +16,7 @@ class RecordedRooms:
     members: dict[RoomName, set[ConnectionId]] = field(default_factory=dict)
     emitted: list[tuple[list[RoomName], ServerEvent]] = field(default_factory=list)
     sent: list[tuple[ConnectionId, ServerEvent]] = field(default_factory=list)
+    notes: dict[tuple[ConnectionId, RoomName], bytes] = field(default_factory=dict)
     skipped: list[ConnectionId | None] = field(default_factory=list)
     disconnected: list[RoomName] = field(default_factory=list)
     reviewed: list[RoomName] = field(default_factory=list)
@@ -24,6 +25,9 @@ class RecordedRooms:
     async def join(self, connection_id: ConnectionId, room: RoomName) -> int:
         self.members.setdefault(room, set()).add(connection_id)
         return len(self.members[room])
+
+    async def note(self, connection_id: ConnectionId, room: RoomName, note: bytes) -> None:
+        self.notes[connection_id, room] = note
 
     async def leave(self, connection_id: ConnectionId, room: RoomName) -> int:
         self.members.get(room, set()).discard(connection_id)

@@ -75,7 +75,7 @@ class Engine:
     def stop(self) -> None:
         """Close every session; the clients come back by themselves, elsewhere."""
         for session in list(self.sessions.values()):
-            session.close(Reason.SERVER_DISCONNECT, CloseCode.GOING_AWAY)
+            session.close(Reason.FORCED_CLOSE, CloseCode.GOING_AWAY)
         self.heartbeat.stop()
         self.deadlines.stop()
 

@@ -88,10 +88,15 @@ class Backlog:
         self._latest[packet.kind] = kept, packet
 
     def take(self) -> list[bytes]:
-        """Everything that waits, merged; nothing waits afterwards."""
-        packets, latest = self._packets, self._latest or {}
-        for kept, newest in latest.values():
-            packets.append(newest.render({key: state for key, (state, _) in kept.items()}))
+        """Everything that waits; nothing waits afterwards.
+
+        Full states go first, so that no message says by its offset that an older state than itself has come.
+        """
+        packets = [
+            newest.render({key: state for key, (state, _) in kept.items()})
+            for kept, newest in (self._latest or {}).values()
+        ]
+        packets += self._packets
         self._packets, self._latest, self.size = [], None, 0
         return packets
 

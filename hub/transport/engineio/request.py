@@ -17,6 +17,11 @@ class Request:
         self.address, self.port = peer
 
     @property
+    def target(self) -> bytes:
+        """The first line, with path and query as they came."""
+        return self._text[: self._text.find(b"\r\n")]
+
+    @property
     def head(self) -> RequestHead:
         """Headers and query, taken apart anew each time."""
         return RequestHead(self._text)

@@ -38,6 +38,9 @@ class Reason:
     """Why a session ended, in the words that Socket.IO servers give to disconnect handlers."""
 
     SERVER_DISCONNECT: Final = "server disconnect"
+    """The server has ended it for good."""
+    FORCED_CLOSE: Final = "forced server close"
+    """The server closes the connection, and the client may come back."""
     CLIENT_DISCONNECT: Final = "client disconnect"
     PING_TIMEOUT: Final = "ping timeout"
     TRANSPORT_CLOSE: Final = "transport close"
@@ -169,7 +172,7 @@ class Session:
             self.engine.heartbeat.schedule(self, self.engine.settings.ping_interval_s, early=True)
         elif kind == packets.CLOSE and len(payload) == 1:
             self.answer_poll(encode_payload([packets.NOOP_FRAME]))
-            self.close(Reason.CLIENT_DISCONNECT, drop=True)
+            self.close(Reason.TRANSPORT_CLOSE, drop=True)
         else:
             self.fail("a packet that no client sends")
 

@@ -10,7 +10,7 @@ from hub.transport.engineio.request import Request
 from hub.transport.engineio.session import Reason, Session
 from hub.transport.engineio.session_ids import new_id
 from hub.transport.engineio.websocket import CloseCode, ProtocolError
-from hub.transport.socketio.codecs import JSON, Codec
+from hub.transport.socketio.codecs import JSON, Form
 from hub.transport.socketio.packets import (
     CONNECT,
     CONNECT_ERROR,
@@ -91,15 +91,17 @@ class Client:
         "_others",
         "_partial",
         "codec",
+        "form",
         "request",
         "session",
         "slot",
     )
 
-    def __init__(self, session: Session, request: Request, codec: Codec, namespaces: Namespaces) -> None:
+    def __init__(self, session: Session, request: Request, form: Form, namespaces: Namespaces) -> None:
         self.session = session
         self.request: Request | None = request
-        self.codec = codec
+        self.form = form
+        self.codec = form.codec
         self._namespaces = namespaces
         self._main: Socket | None = None
         """The socket of the default namespace, which nearly every packet is for."""

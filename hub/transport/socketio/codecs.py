@@ -1,4 +1,4 @@
-"""The two parsers of Socket.IO, as an endpoint uses them."""
+"""The two parsers of Socket.IO, as an endpoint uses them, and the forms in which clients are sent events."""
 
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -40,3 +40,22 @@ class Codec:
 
 JSON = Codec("json", encode_json, text=decode_json)
 MSGPACK = Codec("msgpack", encode_msgpack, binary=decode_msgpack)
+
+
+class Form:
+    """How a client is sent events: by which parser, and whether with the offset of what it may miss."""
+
+    __slots__ = ("codec", "offsets")
+
+    def __init__(self, codec: Codec, *, offsets: bool) -> None:
+        self.codec = codec
+        self.offsets = offsets
+
+    def __repr__(self) -> str:
+        return f"<Form {self.codec.name}{'' if self.offsets else ', no offsets'}>"
+
+
+FORMS = {(codec, offsets): Form(codec, offsets=offsets) for codec in (JSON, MSGPACK) for offsets in (True, False)}
+"""All there are, by their two properties."""
+COMMON = FORMS[JSON, True]
+"""That of nearly every client."""

@@ -173,9 +173,11 @@ def _encode_rare(type: int, head: bytes, data: Any) -> bytes:
     return frame(first + head + text) + b"".join(frame(part, BINARY) for part in parts)
 
 
-def event_of_text(name: str, payload: bytes) -> bytes:
-    """The frame of an event in the default namespace, whose payload is JSON text."""
-    return frame(b"42[%b,%b]" % (orjson.dumps(name), payload))
+def event_of_text(name: str, payload: bytes, offset: str | None = None) -> bytes:
+    """The frame of an event in the default namespace, whose payload is JSON text; with an offset of digits and dots."""
+    if offset is None:
+        return frame(b"42[%b,%b]" % (orjson.dumps(name), payload))
+    return frame(b'42[%b,%b,"%b"]' % (orjson.dumps(name), payload, offset.encode()))
 
 
 def ack_of_text(id: int, answer: bytes) -> bytes:

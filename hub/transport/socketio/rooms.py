@@ -6,14 +6,12 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from hub.transport.engineio.outbox import Outboxes, Sink
-from hub.transport.socketio.codecs import JSON, MSGPACK, Codec
+from hub.transport.socketio.codecs import COMMON, FORMS, Codec, Form
 from hub.transport.socketio.packets import EVENT
 from hub.transport.socketio.socket import Socket
 
 if TYPE_CHECKING:
     from hub.transport.socketio.observer import Observer
-
-CODECS = (JSON, MSGPACK)
 
 FEW_ROOMS: Final = 4
 """So many rooms of a socket are a tuple: most sockets are in two, and a set takes 160 bytes more."""
@@ -45,7 +43,7 @@ sink is a lobby, needs no condition in the loop."""
 
 
 class Rooms:
-    """The sockets of one namespace and their rooms, a table for each parser.
+    """The sockets of one namespace and their rooms, a table for each form in which events are sent.
 
     Joining and leaving are O(1), and a socket that goes is taken out in O(its rooms): with a set of all rooms to
     search, the end of 5000 connections was the longest pause of a stock server.
@@ -54,7 +52,7 @@ class Rooms:
     def __init__(self, namespace: str) -> None:
         self.namespace = namespace
         self.sockets: dict[str, Socket] = {}
-        self._members: dict[Codec, dict[str, Members]] = {codec: {} for codec in CODECS}
+        self._members: dict[Form, dict[str, Members]] = {form: {} for form in FORMS.values()}
         self.observer: Observer | None = None
 
     def add(self, socket: Socket) -> None:
@@ -95,7 +93,7 @@ class Rooms:
 
     def _put_in(self, socket: Socket, room: str) -> None:
         """Add the socket, or the sink that it has now."""
-        table = self._members[socket.client.codec]
+        table = self._members[socket.client.form]
         members = table.get(room)
         if isinstance(members, Lone) and socket.sid not in members:
             members = table[room] = dict(members)
@@ -105,7 +103,7 @@ class Rooms:
             table[room] = Lone(socket.sid, socket.sink)
 
     def _take_out(self, socket: Socket, room: str) -> None:
-        table = self._members[socket.client.codec]
+        table = self._members[socket.client.form]
         members = table.get(room)
         if members is None or socket.sid not in members:
             return
@@ -136,26 +134,26 @@ class Rooms:
     def send(
         self, outboxes: Outboxes, rooms: Collection[str | None], packet: Encoded, skip: Collection[str] = ()
     ) -> int:
-        """Send to all in any of the rooms, once each, and say how many they were. Encoded once for each parser."""
+        """Send to all in any of the rooms, once each, and say how many they were. Encoded once for each form."""
         sent = 0
-        for codec, table in self._members.items():
-            if not table and codec is not JSON and self._are_joined(rooms):
-                continue  # nearly always: nobody uses the other parser
-            sinks = self.sinks(codec, rooms, skip)
+        for form, table in self._members.items():
+            if not table and form is not COMMON and self._are_joined(rooms):
+                continue  # nearly always: nobody uses another form
+            sinks = self.sinks(form, rooms, skip)
             if sinks:
-                outboxes.fan_out(sinks, packet(codec))
+                outboxes.fan_out(sinks, packet(form))
                 sent += len(sinks)
         if self.observer is not None and sent:
             self.observer.sent(self.receivers(rooms, skip), packet.arguments)
         return sent
 
-    def sinks(self, codec: Codec, rooms: Collection[str | None], skip: Collection[str] = ()) -> Collection[Sink]:
-        """The sinks of those who use ``codec`` and are in any of the rooms, once each, less those in ``skip``."""
+    def sinks(self, form: Form, rooms: Collection[str | None], skip: Collection[str] = ()) -> Collection[Sink]:
+        """The sinks of those who use ``form`` and are in any of the rooms, once each, less those in ``skip``."""
         if len(rooms) == 1:
             [room] = rooms
-            found = self._sinks(codec, room)
+            found = self._sinks(form, room)
         else:
-            found = {sid: sink for room in rooms for sid, sink in self._sinks(codec, room).items()}
+            found = {sid: sink for room in rooms for sid, sink in self._sinks(form, room).items()}
         left: Collection[Sink] = found.values()
         for sid in skip:
             if sid in found:
@@ -163,12 +161,12 @@ class Rooms:
                 left.remove(found[sid])  # in C: a comprehension with a condition costs as much as the sending
         return left
 
-    def _sinks(self, codec: Codec, room: str | None) -> Mapping[str, Sink]:
+    def _sinks(self, form: Form, room: str | None) -> Mapping[str, Sink]:
         if room is None:
-            return {sid: socket.sink for sid, socket in self.sockets.items() if socket.client.codec is codec}
-        members = self._members[codec].get(room) or {}
+            return {sid: socket.sink for sid, socket in self.sockets.items() if socket.client.form is form}
+        members = self._members[form].get(room) or {}
         socket = self.sockets.get(room)
-        if socket is None or socket.client.codec is not codec:
+        if socket is None or socket.client.form is not form:
             return members
         return {**members, room: socket.sink}  # others may be in a room of that name, and take nothing from it
 
@@ -197,7 +195,7 @@ class Encoded(Protocol):
         """Its name, and what comes with it."""
         ...
 
-    def __call__(self, codec: Codec) -> bytes:
+    def __call__(self, form: Form) -> bytes:
         """Its frames. Raises TypeError for what cannot be encoded."""
         ...
 
@@ -214,8 +212,9 @@ class Packets:
         self.ack_id = ack_id
         self._made: dict[Codec, bytes] = {}
 
-    def __call__(self, codec: Codec) -> bytes:
+    def __call__(self, form: Form) -> bytes:
         """The frames. Raises TypeError for what cannot be encoded."""
+        codec = form.codec
         made = self._made.get(codec)
         if made is None:
             framed = codec.encode(EVENT, self._namespace, self.ack_id, self.arguments)

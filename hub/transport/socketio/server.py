@@ -18,10 +18,11 @@ from hub.transport.seams import ApiServer
 from hub.transport.socketio.admin.login import Auth
 from hub.transport.socketio.admin.namespace import AdminNamespace, AdminOptions
 from hub.transport.socketio.client import Client, Endpoint
-from hub.transport.socketio.codecs import JSON, MSGPACK, Codec
+from hub.transport.socketio.codecs import FORMS, JSON, MSGPACK, Codec
 from hub.transport.socketio.handlers import REJECTED, HandlerEndpoint
 from hub.transport.socketio.manager import RoomManager
 from hub.transport.socketio.observer import Observer
+from hub.transport.socketio.offsets import takes_offsets
 from hub.transport.socketio.questions import Answers, ask, ask_and_wait, ask_each
 from hub.transport.socketio.rooms import Packets, Rooms
 from hub.transport.socketio.socket import PENDING, Socket
@@ -67,7 +68,7 @@ class SocketServer(ApiServer):
 
     def _accept(self, codec: Codec) -> Any:
         def accept(session: Session, request: Request) -> Receiver:
-            return Client(session, request, codec, self)
+            return Client(session, request, FORMS[codec, takes_offsets(request)], self)
 
         return accept
 

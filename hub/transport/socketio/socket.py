@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from hub.transport.engineio.outbox import MAX_HELD_BYTES, Sink
@@ -106,15 +106,18 @@ class Socket:
 
     # ---------------------------------------------------------------- the answer to CONNECT, and the end
 
-    def accept(self) -> bool:
-        """Answer CONNECT; what waited in the lobby follows. False if the client has gone meanwhile."""
+    def accept(self, answer: Any = None, first: Sequence[bytes] = ()) -> bool:
+        """Answer CONNECT; finished frames that are to come ``first`` follow, and then what waited in the lobby.
+
+        ``answer`` is the payload, if it is to say more than the socket's id. False if the client has gone meanwhile.
+        """
         session, lobby = self.client.session, self.sink
         if self.state != PENDING or session.state >= CLOSING or not isinstance(lobby, Lobby):
             return False
         self.state = CONNECTED
         self.client.accepted(self, session)
-        self.send(self.client.codec.encode(CONNECT, self.namespace, None, {"sid": self.sid}))
-        for packet in [*lobby.packets, *(lobby.outbox or ())]:
+        self.send(self.client.codec.encode(CONNECT, self.namespace, None, answer or {"sid": self.sid}))
+        for packet in [*first, *lobby.packets, *(lobby.outbox or ())]:
             self.send(packet)
         lobby.outbox, lobby.packets = None, []
         return True

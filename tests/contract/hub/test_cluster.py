@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 
 from hub.cluster.bus import Bus
 from hub.cluster.leases import ADDRESSES, KEY, RedisNodes
+from hub.cluster.records import Records
 from hub.cluster.rooms import ClusterRooms
 from hub.cluster.servers import servers_of
 from hub.kernel.errors import Unavailable
@@ -37,7 +38,8 @@ class Node:
         self.nodes = RedisNodes(redis, NodeId(name), tasks)
         self.bus = Bus(servers_of(url), NodeId(name), tasks)
         self.local = MemoryLocalRooms()
-        self.rooms = ClusterRooms(self.local, self.bus, redis, self.nodes, tasks)
+        self.records = Records(self.bus, self.local.drop)
+        self.rooms = ClusterRooms(self.local, self.bus, self.records, redis, self.nodes, tasks)
 
     def has_received(self, connection: str, count: int) -> bool:
         return len(self.local.received(connection)) >= count

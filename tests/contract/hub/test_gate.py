@@ -1,5 +1,7 @@
 """hub.gate on a real Valkey: limits, tickets, revocations."""
 
+from typing import Any
+
 import pytest
 from redis.asyncio import Redis
 
@@ -140,12 +142,28 @@ class ExpiredTokens:
         raise TokenExpired
 
 
+class NoSpentTickets:
+    async def holder(self, pid: str, ticket: str) -> None:
+        return None
+
+
+def handshake_with(
+    office: TicketOffice,
+    revocations: RedisRevocations,
+    limiter: RedisRateLimiter,
+    clock: FrozenClock,
+    settings: GateSettings,
+) -> Handshake:
+    tokens: Any = ExpiredTokens()
+    return Handshake(tokens, tokens, office, revocations, limiter, clock, settings, NoSpentTickets())
+
+
 @pytest.mark.parametrize("auth", [None, {}, [], "text", {"token": 1}, {"token": None}, {"ticket": "x" * 500}])
 async def test_a_handshake_without_credentials_is_unauthorized(
     auth: object, redis: Redis, office: TicketOffice, revocations: RedisRevocations
 ) -> None:
     clock, limiter = FrozenClock(), RedisRateLimiter(redis)
-    handshake = Handshake(ExpiredTokens(), office, revocations, limiter, clock, GateSettings())  # type: ignore[arg-type]
+    handshake = handshake_with(office, revocations, limiter, clock, GateSettings())
     with pytest.raises(Unauthorized):
         await handshake.admit(ConnectionId("c1"), auth, "127.0.0.1")
 
@@ -154,7 +172,7 @@ async def test_an_address_that_connects_too_often_waits(
     redis: Redis, office: TicketOffice, revocations: RedisRevocations
 ) -> None:
     settings, limiter = GateSettings(connects_per_minute=3), RedisRateLimiter(redis)
-    handshake = Handshake(ExpiredTokens(), office, revocations, limiter, FrozenClock(), settings)  # type: ignore[arg-type]
+    handshake = handshake_with(office, revocations, limiter, FrozenClock(), settings)
     for _ in range(3):
         with pytest.raises(TokenExpired):
             await handshake.admit(ConnectionId("c1"), {"token": "t"}, "10.0.0.1")

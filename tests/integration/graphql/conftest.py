@@ -58,7 +58,7 @@ def queries(monkeypatch: pytest.MonkeyPatch) -> Since:
 @pytest.fixture
 def listened(hub: RunningHub) -> Callable[[str], Awaitable[None]]:
     """Waits until somebody on the node listens to a room: a subscription has begun then."""
-    rooms = getattr(hub.hub.sockets.left, "__self__", None)
+    rooms = hub.hub.bus._members
     assert isinstance(rooms, ClusterRooms)
 
     async def wait(room: str) -> None:

@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+from types import SimpleNamespace
 
 import pytest
 
 from hub.kernel.events import Caller
 from hub.kernel.ids import RoomName, SessionId
 from hub.kernel.wire import Wire
+from hub.transport import draining
 from tests.support.engineio_client import polling_session, raw_socket, signed_in_polling, signed_in_socket
 from tests.support.hub import RunningHub
 from tests.support.wait import until
@@ -21,7 +23,7 @@ async def test_a_session_revoked_during_its_handshake_is_not_left_connected(
     node: RunningHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token = (await node.sign_up("ada"))["accessToken"]
-    gate = node.hub.sockets._gate
+    gate = node.hub.sockets._life._gate
     assert gate is not None
     admit = gate.admit
 
@@ -44,7 +46,7 @@ async def test_without_redis_nobody_is_let_in_on_a_session_that_may_have_ended(
     node: RunningHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token = (await node.sign_up("ada"))["accessToken"]
-    gate = node.hub.sockets._gate
+    gate = node.hub.sockets._life._gate
     assert gate is not None
 
     async def refused(_session_id: SessionId) -> None:
@@ -69,7 +71,7 @@ async def test_no_event_is_handled_before_the_connect_hooks_are_done(node: Runni
     async def handler(_caller: Caller, _payload: Number) -> None:
         order.append("event")
 
-    router = node.hub.sockets._router
+    router = node.hub.sockets._life._router
     router.on("test:number", Number, handler)
     router.connected.append(hook)
     token = (await node.sign_up("ada"))["accessToken"]
@@ -100,7 +102,7 @@ async def test_disconnect_hooks_run_after_connect_hooks_and_after_the_last_event
         await goes_on.wait()
         order.append("event")
 
-    router = node.hub.sockets._router
+    router = node.hub.sockets._life._router
     router.connected.append(came)
     router.disconnected.append(went)
     router.on("test:number", Number, handler)
@@ -128,7 +130,7 @@ async def test_events_that_wait_for_their_turn_are_not_started_once_the_connecti
     async def went(_caller: Caller) -> None:
         gone.set()
 
-    router = node.hub.sockets._router
+    router = node.hub.sockets._life._router
     router.on("test:number", Number, handler)
     router.disconnected.append(went)
     token = (await node.sign_up("ada"))["accessToken"]
@@ -167,7 +169,7 @@ async def test_a_slow_disconnect_hook_of_one_does_not_hold_up_the_end_of_another
 
     ada = (await node.sign_up("ada"))["accessToken"]
     async with signed_in_socket(node, ada) as first, signed_in_socket(node, ada) as second:
-        node.hub.sockets._router.disconnected.insert(0, went)
+        node.hub.sockets._life._router.disconnected.insert(0, went)
         async with node.http.post(
             f"{node.url}/api/v1/auth/logout", headers={"Authorization": f"Bearer {ada}"}
         ) as response:
@@ -191,7 +193,7 @@ async def test_draining_waits_for_what_is_under_way_and_starts_nothing_more(node
     async def went(_caller: Caller) -> None:
         done.append("went")
 
-    router = node.hub.sockets._router
+    router = node.hub.sockets._life._router
     router.on("test:number", Number, handler)
     router.disconnected.append(went)
     token = (await node.sign_up("ada"))["accessToken"]
@@ -208,9 +210,38 @@ async def test_draining_waits_for_what_is_under_way_and_starts_nothing_more(node
         assert await socket.closed()
 
 
+async def test_a_node_drains_in_waves_and_serves_each_client_until_its_turn(
+    node: RunningHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    next_wave, pauses = asyncio.Event(), list[float]()
+
+    async def pause(delay_s: float) -> None:
+        pauses.append(delay_s)
+        await next_wave.wait()
+
+    monkeypatch.setattr(draining, "WAVE", 1)
+    monkeypatch.setattr(draining, "asyncio", SimpleNamespace(**{**vars(asyncio), "sleep": pause}))
+    first_token, second_token = [(await node.sign_up(name))["accessToken"] for name in ("ada", "bob")]
+    async with (
+        signed_in_socket(node, first_token) as first,
+        signed_in_socket(node, second_token) as second,
+        asyncio.TaskGroup() as group,
+    ):
+        group.create_task(node.hub.drain())
+        await first.packet('42["hub:draining"')
+        assert await first.closed()
+        await second.send('421["presence:get",{"userIds":[]}]')
+        assert (await second.answer(1))["ok"]
+        next_wave.set()
+        await second.packet('42["hub:draining"')
+        assert await second.closed()
+    assert pauses == [draining.EVERY_S]
+
+
 async def test_a_draining_node_lets_nobody_in(node: RunningHub) -> None:
     token = (await node.sign_up("ada"))["accessToken"]
     await node.hub.drain()
     async with raw_socket(node) as socket:
         await socket.send("40" + json.dumps({"token": token}))
-        assert json.loads((await socket.packet("44"))[2:])["data"]["code"] == "unavailable"
+        # A CONNECT_ERROR would end an unmodified client's reconnecting; now it goes to another node.
+        assert await socket.closed()

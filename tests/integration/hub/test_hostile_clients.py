@@ -137,7 +137,7 @@ async def test_a_post_of_many_packets_is_handled_whole(node: RunningHub) -> None
 
 async def test_closing_during_the_handshake_leaves_nothing(node: RunningHub, monkeypatch: pytest.MonkeyPatch) -> None:
     token = (await node.sign_up("ada"))["accessToken"]
-    gate, goes_on, asked = node.hub.sockets._gate, asyncio.Event(), asyncio.Event()
+    gate, goes_on, asked = node.hub.sockets._life._gate, asyncio.Event(), asyncio.Event()
     assert gate is not None
     admit = gate.admit
 
@@ -165,7 +165,7 @@ async def test_connects_of_one_client_that_are_looked_at_are_bounded(
 ) -> None:
     monkeypatch.setattr("hub.transport.socketio.client.MAX_IN_FLIGHT", 4)
     token = (await node.sign_up("ada"))["accessToken"]
-    gate, goes_on = node.hub.sockets._gate, asyncio.Event()
+    gate, goes_on = node.hub.sockets._life._gate, asyncio.Event()
     assert gate is not None
     admit, asked = gate.admit, list[object]()
 

@@ -88,7 +88,7 @@ async def test_a_refused_event_is_answered_at_once_and_neither_runs_nor_keeps_it
 
     # What is added to a node that runs has the limit of what does not exist.
     async with limited("(unknown)=1/3") as node:
-        router = node.hub.sockets._router
+        router = node.hub.sockets._life._router
         router.on("test:slow", Number, slow, order=lambda _: "key")
         router.on("presence:quick", Number, quick, order=lambda _: "key")
         async with signed_in_socket(node, (await node.sign_up("ada"))["accessToken"]) as socket:
@@ -111,7 +111,7 @@ async def test_an_allowed_event_with_a_plain_handler_is_served_without_a_task(li
 
     # A burst of three: each is reported to Redis, in the background.
     async with limited("(unknown)=1/3") as node:
-        node.hub.sockets._router.on("test:plain", Number, plain)
+        node.hub.sockets._life._router.on("test:plain", Number, plain)
         async with signed_in_socket(node, (await node.sign_up("ada"))["accessToken"]) as socket:
             assert await answers(socket, '["test:plain",{"number":1}]', 4) == ["", "", "", "rate_limited"]
     assert tasks == [None] * 3

@@ -139,7 +139,7 @@ async def test_events_with_one_key_complete_in_order_and_others_do_not_wait(node
         await gates[payload.number].wait()
         done.append(payload.number)
 
-    router = node.hub.sockets._router
+    router = node.hub.sockets._life._router
     router.on("test:slow", Number, slow, order=lambda payload: "odd" if payload.number % 2 else "even")
     token = (await node.sign_up("ada"))["accessToken"]
     async with signed_in_socket(node, token) as socket:
@@ -164,7 +164,7 @@ async def test_a_handler_that_does_not_wait_still_comes_after_earlier_events_wit
     def quick(_caller: Caller, payload: Number) -> None:
         done.append(payload.number)
 
-    router = node.hub.sockets._router
+    router = node.hub.sockets._life._router
     router.on("test:slow", Number, slow, order=lambda _: "key")
     router.on("test:quick", Number, quick, order=lambda payload: "other" if payload.number == 3 else "key")
     token = (await node.sign_up("ada"))["accessToken"]
@@ -229,7 +229,7 @@ async def test_a_client_with_too_much_under_way_is_not_read_until_something_is_d
         started.append(payload.number)
         await gate.wait()
 
-    node.hub.sockets._router.on("test:slow", Number, slow)
+    node.hub.sockets._life._router.on("test:slow", Number, slow)
     token = (await node.sign_up("ada"))["accessToken"]
     async with signed_in_socket(node, token) as busy, signed_in_socket(node, token) as other:
         for number in range(10):
@@ -254,7 +254,7 @@ async def test_a_bug_in_a_handler_is_internal_for_the_client_and_logged_for_us(
         raise RuntimeError("secret detail")
 
     handler = broken if waits else plainly_broken
-    node.hub.sockets._router.on("test:broken", Number, handler)
+    node.hub.sockets._life._router.on("test:broken", Number, handler)
     token = (await node.sign_up("ada"))["accessToken"]
     async with signed_in_socket(node, token) as socket:
         await socket.send('421["test:broken",{"number":1}]')

@@ -173,10 +173,10 @@ async def test_of_full_states_it_gets_the_newest_when_it_reads_on(crowd: Crowd, 
     await crowd.server.emit("end", room="room")
     assert held(ours) < MAX_HELD_BYTES / 4
     received: list[list[Any]] = [["nothing"]]
-    while received[-1][0] != PresenceDiff.event:
+    while received[-1][0] != "end":
         received.append(json.loads(str(await stopped.packet())[2:]))
-    assert [name for name, *_ in received[-2:]] == ["end", PresenceDiff.event]
-    users = received[-1][1]["users"]
+    assert [name for name, *_ in received[-2:]] == [PresenceDiff.event, "end"]
+    users = received[-2][1]["users"]
     assert [(user["userId"], user["version"]) for user in users] == [("a", 299), ("b", 299)]
 
 

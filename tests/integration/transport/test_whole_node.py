@@ -15,6 +15,7 @@ from presence.schema import PresenceDiff
 from tests.support.hub import RunningHub, running_hub, settings
 from tests.support.raw_client import Client
 from tests.support.raw_engineio import Session, WebSocketSession
+from tests.support.raw_http import Ended
 from tests.support.raw_websocket import Opcode
 from tests.support.wait import until
 
@@ -76,7 +77,7 @@ async def test_who_is_looked_at_when_the_node_begins_to_drain_is_not_let_in(
 ) -> None:
     """It would miss the farewell, and be served no more."""
     token = (await node.sign_up("ada"))["accessToken"]
-    gate, goes_on, asked = node.hub.sockets._gate, asyncio.Event(), asyncio.Event()
+    gate, goes_on, asked = node.hub.sockets._life._gate, asyncio.Event(), asyncio.Event()
     assert gate is not None
     admit = gate.admit
 
@@ -92,8 +93,8 @@ async def test_who_is_looked_at_when_the_node_begins_to_drain_is_not_let_in(
     await asked.wait()
     await node.hub.drain()
     goes_on.set()
-    refusal = json.loads((await packet(session, "44"))[2:])
-    assert refusal["data"]["code"] == "unavailable"
+    with pytest.raises(Ended):  # and no CONNECT_ERROR, after which its client would stay away
+        await packet(session, "44")
     assert len(node.hub.sockets) == 0
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from hub.kernel.events import Caller
 from hub.kernel.ids import ConnectionId, SessionId, UserId
+from hub.kernel.ports import Admission
 from hub.kernel.wire import Nothing
 from hub.transport.connection import Connection, UnderWay
 
@@ -19,8 +20,8 @@ NOTHING = Nothing()
 def a_connection() -> Connection:
     engine = SimpleNamespace(loop=asyncio.get_running_loop())
     socket = SimpleNamespace(client=SimpleNamespace(session=SimpleNamespace(engine=engine)))
-    admission = SimpleNamespace(caller=None, expires_at_ms=0)
-    return Connection(cast("Any", socket), cast("Any", None), cast("Any", admission), cast("Any", None))
+    admission = Admission(cast("Any", None), expires_at_ms=0)
+    return Connection(cast("Any", socket), cast("Any", None), admission, cast("Any", None))
 
 
 class Events:

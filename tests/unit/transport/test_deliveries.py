@@ -11,9 +11,8 @@ from hub.kernel.wire import LATEST
 from hub.transport.deliveries import DeliveryPackets
 from hub.transport.engineio.outbox import Backlog, Latest, Volatile
 from hub.transport.engineio.websocket import payloads_of
-from hub.transport.socketio.codecs import JSON, Codec
+from hub.transport.socketio.codecs import FORMS, JSON, Form
 from hub.transport.socketio.packets import decode_json, decode_msgpack
-from hub.transport.socketio.rooms import CODECS
 from presence.schema import PresenceDiff
 
 DIFF = PresenceDiff.event
@@ -36,37 +35,58 @@ def diff(*states: dict[str, Any]) -> dict[str, Any]:
     return {"users": list(states)}
 
 
-def arguments(packet: bytes, codec: Codec) -> Any:
+def arguments(packet: bytes, form: Form) -> Any:
     """The event in a packet, as a client reads it."""
     [(_, data)] = payloads_of(packet)
-    return (decode_json(data[1:]) if codec is JSON else decode_msgpack(data)).data
+    return (decode_json(data[1:]) if form.codec is JSON else decode_msgpack(data)).data
 
 
-in_either_form = pytest.mark.parametrize("kept", [kept_as_text, kept_as_value])
-by_either_parser = pytest.mark.parametrize("codec", CODECS, ids=repr)
+of_either_kind = pytest.mark.parametrize("kept", [kept_as_text, kept_as_value])
+in_every_form = pytest.mark.parametrize("form", list(FORMS.values()), ids=repr)
 
 
-@in_either_form
-@by_either_parser
-def test_an_event_is_a_message_unless_something_says_otherwise(codec: Codec, kept: Kept) -> None:
-    packet = DeliveryPackets(kept('mes"sage', {"text": "h\u00e9llo"}))(codec)
+@of_either_kind
+@in_every_form
+def test_an_event_is_a_message_unless_something_says_otherwise(form: Form, kept: Kept) -> None:
+    packet = DeliveryPackets(kept('mes"sage', {"text": "h\u00e9llo"}))(form)
     assert type(packet) is bytes
-    assert arguments(packet, codec) == ['mes"sage', {"text": "h\u00e9llo"}]
+    assert arguments(packet, form) == ['mes"sage', {"text": "h\u00e9llo"}]
 
 
-@in_either_form
-@by_either_parser
-def test_what_is_emitted_as_volatile_is_volatile_and_reads_the_same(codec: Codec, kept: Kept) -> None:
-    packet = DeliveryPackets(kept("typing", {"on": True}, volatile=True))(codec)
+@of_either_kind
+@in_every_form
+def test_what_is_emitted_as_volatile_is_volatile_and_reads_the_same(form: Form, kept: Kept) -> None:
+    packet = DeliveryPackets(kept("typing", {"on": True}, volatile=True))(form)
     assert isinstance(packet, Volatile)
-    assert arguments(packet, codec) == ["typing", {"on": True}]
+    assert arguments(packet, form) == ["typing", {"on": True}]
 
 
-@by_either_parser
-def test_binary_parts_reach_both_parsers(codec: Codec) -> None:
-    packet = DeliveryPackets(kept_as_value("update", {"update": b"\x00\xff"}))(codec)
+@of_either_kind
+@in_every_form
+def test_an_offset_is_the_last_argument_for_those_that_take_it(form: Form, kept: Kept) -> None:
+    delivery = kept("message", {"text": "hello"})
+    delivery.offset = "a1.b2"
+    read = arguments(DeliveryPackets(delivery)(form), form)
+    assert read == ["message", {"text": "hello"}, *(["a1.b2"] if form.offsets else [])]
+
+
+@of_either_kind
+@in_every_form
+def test_what_is_merged_of_several_has_no_offset(form: Form, kept: Kept) -> None:
+    waiting = Backlog()
+    for version in (1, 2):
+        delivery = kept(DIFF, diff(state("a", version)))
+        delivery.offset = str(version)
+        waiting.add([DeliveryPackets(delivery)(form)], keeps_volatile=False)
+    [packet] = waiting.take()
+    assert arguments(packet, form) == [DIFF, diff(state("a", 2))]
+
+
+@in_every_form
+def test_binary_parts_reach_both_parsers(form: Form) -> None:
+    packet = DeliveryPackets(kept_as_value("update", {"update": b"\x00\xff"}))(form)
     (_, first), *attached = payloads_of(packet)
-    if codec is JSON:
+    if form.codec is JSON:
         read = decode_json(first[1:])
         [(_, data)] = attached
         read.add_attachment(data)
@@ -75,26 +95,26 @@ def test_binary_parts_reach_both_parsers(codec: Codec) -> None:
         assert decode_msgpack(first).data == ["update", {"update": b"\x00\xff"}]
 
 
-@in_either_form
-@by_either_parser
-def test_events_of_full_states_are_known_by_their_name(codec: Codec, kept: Kept) -> None:
+@of_either_kind
+@in_every_form
+def test_events_of_full_states_are_known_by_their_name(form: Form, kept: Kept) -> None:
     assert DIFF in LATEST
-    packet = DeliveryPackets(kept(DIFF, diff(state("a", 1), state("b", 2))))(codec)
+    packet = DeliveryPackets(kept(DIFF, diff(state("a", 1), state("b", 2))))(form)
     assert isinstance(packet, Latest)
     assert set(packet.states()) == {"a", "b"}
-    assert arguments(packet, codec) == [DIFF, diff(state("a", 1), state("b", 2))]
+    assert arguments(packet, form) == [DIFF, diff(state("a", 1), state("b", 2))]
 
 
-@in_either_form
-@by_either_parser
-def test_what_waits_of_full_states_is_one_event_with_the_newest_of_each(codec: Codec, kept: Kept) -> None:
+@of_either_kind
+@in_every_form
+def test_what_waits_of_full_states_is_one_event_with_the_newest_of_each(form: Form, kept: Kept) -> None:
     waiting = Backlog()
     for payload in (
         diff(state("a", 3, status="away"), state("b", 1)),
         diff(state("a", 2, status="online")),
         diff(state("b", 2), state("c", 1)),
     ):
-        waiting.add([DeliveryPackets(kept(DIFF, payload))(codec)], keeps_volatile=False)
+        waiting.add([DeliveryPackets(kept(DIFF, payload))(form)], keeps_volatile=False)
     [packet] = waiting.take()
     assert type(packet) is bytes
-    assert arguments(packet, codec) == [DIFF, diff(state("a", 3, status="away"), state("b", 2), state("c", 1))]
+    assert arguments(packet, form) == [DIFF, diff(state("a", 3, status="away"), state("b", 2), state("c", 1))]

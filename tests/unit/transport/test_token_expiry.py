@@ -6,6 +6,7 @@ from typing import Any, cast
 import pytest
 
 from hub.kernel.clock import from_ms
+from hub.kernel.ports import Admission
 from hub.transport.connection import Connection
 from hub.transport.engineio.websocket import CloseCode
 from hub.transport.token_expiry import TokenExpiry
@@ -41,8 +42,8 @@ class Watched:
         self.codes: list[int] = []
         session = SimpleNamespace(engine=SimpleNamespace(loop=loop), close=self._close)
         socket = SimpleNamespace(client=SimpleNamespace(session=session), emit=self._emit)
-        admission = SimpleNamespace(caller=None, expires_at_ms=round(expires_s * 1000))
-        self.connection = Connection(cast("Any", socket), cast("Any", None), cast("Any", admission), expiry)
+        admission = Admission(cast("Any", None), expires_at_ms=round(expires_s * 1000))
+        self.connection = Connection(cast("Any", socket), cast("Any", None), admission, expiry)
         expiry.watch(self.connection)
 
     def refresh(self, expires_s: float) -> None:

@@ -76,7 +76,7 @@ class Audience:
         """Send an event to every admin. One who does not read is cut in the end, as any client."""
         packets = Packets(self.namespace, [event, *arguments])
         for socket in self.sockets.values():
-            socket.send(packets(socket.client.codec))
+            socket.send(packets(socket.client.form))
 
     def mirror(self, event: str, *arguments: Any) -> None:
         """The same, dropped for who does not keep up."""

@@ -57,9 +57,9 @@ def test_between_two_polls_volatile_packets_wait_as_long_as_little_does() -> Non
     assert VOLATILE_BYTES <= sum(map(len, kept)) < VOLATILE_BYTES + 1000 + len(b"kept")
 
 
-def test_of_full_states_the_highest_version_of_each_key_is_kept() -> None:
+def test_of_full_states_the_highest_version_of_each_key_is_kept_ahead_of_messages() -> None:
     waiting = backlog([latest("k", a=(1, "old"), b=(5, "b")), b"message", latest("k", a=(2, "new"), b=(4, "late"))])
-    assert waiting.take() == [b"message", b"<a2new><b5b>"]
+    assert waiting.take() == [b"<a2new><b5b>", b"message"]
 
 
 def test_states_of_different_kinds_are_not_mixed() -> None:
@@ -97,7 +97,9 @@ packets = st.one_of(
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.lists(packets, max_size=5), max_size=5))
-def test_whatever_comes_the_newest_states_wait_once_after_the_messages_in_their_order(added: list[list[bytes]]) -> None:
+def test_whatever_comes_the_newest_states_go_once_before_the_messages_in_order(
+    added: list[list[bytes]],
+) -> None:
     waiting, messages, newest = Backlog(), list[bytes](), dict[str, dict[str, State]]()
     for together in added:
         waiting.add(together, keeps_volatile=False)
@@ -109,6 +111,6 @@ def test_whatever_comes_the_newest_states_wait_once_after_the_messages_in_their_
             elif not isinstance(packet, Volatile):
                 messages.append(packet)
     size, taken = waiting.size, waiting.take()
-    assert taken[: len(messages)] == messages
-    assert sorted(taken[len(messages) :]) == sorted(render(kept) for kept in newest.values())
+    assert taken[len(newest) :] == messages
+    assert sorted(taken[: len(newest)]) == sorted(render(kept) for kept in newest.values())
     assert size == sum(map(len, taken))

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from hub.transport.engineio.outbox import Outboxes
-from hub.transport.socketio.codecs import JSON, MSGPACK, Codec
-from hub.transport.socketio.rooms import CODECS, Packets, Rooms
+from hub.transport.socketio.codecs import COMMON, FORMS, JSON, MSGPACK, Codec, Form
+from hub.transport.socketio.rooms import Packets, Rooms
 from hub.transport.socketio.socket import Socket
 from tests.support.fake_loop import FakeLoop
 from tests.support.local_server import rooms_kept
@@ -35,9 +35,9 @@ class Sink:
         raise AssertionError("it takes everything")
 
 
-def a_socket(sid: str, codec: Codec) -> Socket:
+def a_socket(sid: str, form: Form = COMMON) -> Socket:
     """A socket whose sink is one of ours."""
-    socket = Socket(cast("Any", SimpleNamespace(codec=codec)), "/", sid)
+    socket = Socket(cast("Any", SimpleNamespace(form=form, codec=form.codec)), "/", sid)
     socket.sink = Sink()
     return socket
 
@@ -58,11 +58,11 @@ class RoomsAgainstModel(RuleBasedStateMachine):
     def socket(self, index: int) -> Socket | None:
         return self.sockets[index % len(self.sockets)] if self.sockets else None
 
-    @rule(codec=st.sampled_from(CODECS))
-    def add(self, codec: Codec) -> None:
+    @rule(form=st.sampled_from(list(FORMS.values())))
+    def add(self, form: Form) -> None:
         if len(self.sockets) < MOST:
             self.number += 1
-            socket = a_socket(f"sid{self.number}", codec)
+            socket = a_socket(f"sid{self.number}", form)
             self.rooms.add(socket)
             self.sockets.append(socket)
             self.model[socket.sid] = set()
@@ -120,7 +120,7 @@ class RoomsAgainstModel(RuleBasedStateMachine):
         assert self.rooms.send(self.outboxes, names, packets, skipped) == len(expected)
         self.loop.turn()
         for socket in self.sockets:
-            framed = [packets(socket.client.codec)] if socket.sid in expected else []
+            framed = [packets(socket.client.form)] if socket.sid in expected else []
             assert cast("Sink", socket.sink).received == framed
 
     def sid(self, index: int) -> str:
@@ -156,10 +156,10 @@ def test_an_event_is_encoded_once_for_each_parser_that_somebody_uses() -> None:
     loop, rooms = FakeLoop(), Rooms("/")
     outboxes = Outboxes(loop.loop)
     for number in range(3):
-        rooms.add(a_socket(f"json{number}", JSON))
+        rooms.add(a_socket(f"json{number}"))
     rooms.send(outboxes, [None], Counted("/", ["x"]))
     assert encoded == [JSON]
-    rooms.add(a_socket("msgpack", MSGPACK))
+    rooms.add(a_socket("msgpack", FORMS[MSGPACK, True]))
     rooms.send(outboxes, [None], Counted("/", ["x"]))
     assert encoded == [JSON, JSON, MSGPACK]
     rooms.send(outboxes, ["an empty room"], Counted("/", ["x"]))
@@ -168,7 +168,7 @@ def test_an_event_is_encoded_once_for_each_parser_that_somebody_uses() -> None:
 
 def test_who_joins_a_room_that_is_named_like_another_socket_takes_nothing_from_it() -> None:
     loop, rooms = FakeLoop(), Rooms("/")
-    sockets = [a_socket("first", JSON), a_socket("second", JSON), a_socket("third", MSGPACK)]
+    sockets = [a_socket("first"), a_socket("second", FORMS[JSON, False]), a_socket("third", FORMS[MSGPACK, True])]
     for socket in sockets:
         rooms.add(socket)
     assert list(rooms.members("first")) == [sockets[0]]

@@ -1,0 +1,161 @@
+"""Connections that come back: taken over, caught up, and given what they have missed, or told that they cannot.
+
+A connection that is resumed stands in its rooms, unanswered, before anything is read for it. What comes from then on
+waits for it; what came before is read up to that very moment. So nothing is missing in between, and nothing comes
+twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Final
+
+from prometheus_client import Counter
+
+from hub.cluster.bus import Bus, delivery_of
+from hub.cluster.chain import Entry, is_complete, write_offset
+from hub.cluster.records import Records, Taken
+from hub.cluster.rooms import ClusterRooms
+from hub.kernel.delivery import Delivery
+from hub.kernel.errors import Unavailable
+from hub.kernel.events import Caller
+from hub.kernel.ids import ConnectionId, RoomName, user_room
+from hub.kernel.recovery import Claim, Recovered, TicketHolder
+
+log = logging.getLogger(__name__)
+
+RESUME_S: Final = 10.0
+"""Longest time to resume a connection; its client comes again after that."""
+
+
+RECOVERIES: Final = Counter(
+    "hub_recoveries", "Clients that came back: resumed, or why they began anew", labelnames=["outcome"]
+)
+
+
+class Incomplete(Exception):
+    """A connection cannot have everything back; the reason is for the counts."""
+
+
+class ConnectionRecovery:
+    """Implements hub.kernel.recovery.Recovery."""
+
+    def __init__(self, bus: Bus, rooms: ClusterRooms, records: Records) -> None:
+        self._bus = bus
+        self._rooms = rooms
+        self._records = records
+
+    async def open(
+        self, pid: str, caller: Caller, rooms: Collection[RoomName], *, ticket: str | None, ends_at_ms: int
+    ) -> None:
+        """See hub.kernel.recovery.Recovery."""
+        joined = await self._rooms.enter(caller.connection_id, rooms)
+        if pid:
+            await self._records.open(pid, caller, joined, ticket=ticket, ends_at_ms=ends_at_ms)
+
+    async def holder(self, pid: str, ticket: str) -> TicketHolder | None:
+        """Whom a spent ticket had let in, if the connection of ``pid`` was made with it. Raises Unavailable."""
+        return await self._records.holder(pid, ticket)
+
+    async def lost(self, connection_id: ConnectionId, rooms: Collection[RoomName], *, for_good: bool) -> None:
+        """See hub.kernel.recovery.Recovery."""
+        if for_good:
+            await self._end(connection_id)
+        else:
+            self._records.gone(connection_id)
+        await self._rooms.left(rooms)
+
+    async def give_up(self, connection_id: ConnectionId) -> None:
+        """See hub.kernel.recovery.Recovery."""
+        RECOVERIES.labels("not restored").inc()
+        await self._begin_anew(connection_id)
+
+    async def resume(self, claim: Claim, caller: Caller) -> Recovered | None:
+        """See hub.kernel.recovery.Recovery."""
+        seen = [0] * len(self._bus.positions()) if claim.offset is None else self._bus.read_offset(claim.offset)
+        if seen is None:
+            RECOVERIES.labels("no offset").inc()
+            return None
+        try:
+            async with asyncio.timeout(RESUME_S):
+                taken = await self._records.take(claim.pid, caller)
+                if taken is not None:
+                    recovered = await self._resume(seen, taken, caller)
+                    RECOVERIES.labels("resumed").inc()
+                    return recovered
+            RECOVERIES.labels("unknown").inc()
+        except Incomplete as why:
+            RECOVERIES.labels(str(why)).inc()
+            await self._begin_anew(caller.connection_id)
+        except TimeoutError:
+            raise Unavailable from None
+        # What the client holds as its offset may be ahead of this node. A connection that begins anew must begin above
+        # it, or its next claim would leave out what lies between.
+        await self._bus.catch_up(seen)
+        return None
+
+    async def _resume(self, seen: Sequence[int], taken: Taken, caller: Caller) -> Recovered:
+        """Raises Incomplete and Unavailable."""
+        if taken.was_here:
+            self._rooms.replaced(user_room(caller.user_id), taken.ids[-2])
+        since: dict[int, dict[RoomName, int]] = {}
+        at_least = list(seen)
+        for index, joined in self._bus.by_shard(taken.joined).items():
+            since[index] = {room: max(position, seen[index]) for room, position in joined.items()}
+            at_least[index] = max(since[index].values())
+            if min(since[index].values()) < self._bus.base_of(next(iter(joined))):
+                raise Incomplete("another epoch")
+        try:
+            stand = await self._rooms.enter(caller.connection_id, taken.joined, at_least=at_least)
+        except ValueError:
+            raise Incomplete("from the future") from None
+        self._rooms.recount(taken.joined)
+        missed = [
+            (index, room, entry)
+            for index, rooms in since.items()
+            for room, entry in await self._missed(index, rooms, stand)
+        ]
+        rooms = {room: taken.notes.get(room, b"") for room in taken.joined}
+        return Recovered(taken.first_id, taken.ids[:-1], rooms, list(_replay(missed, seen, taken)))
+
+    async def _missed(
+        self, index: int, since: Mapping[RoomName, int], stand: Mapping[RoomName, int]
+    ) -> list[tuple[RoomName, Entry]]:
+        """The events of one shard above a position each, and not above where the node stood, in their order."""
+        found = await self._bus.read(index, since)
+        if found is None:
+            raise Incomplete("another epoch")
+        for room, read in found.items():
+            if not is_complete(since[room], read.last, read.entries):
+                raise Incomplete("trimmed")
+        entries = [(room, one) for room, read in found.items() for one in read.entries if one.number <= stand[room]]
+        return sorted(entries, key=lambda pair: pair[1].number)
+
+    async def _begin_anew(self, connection_id: ConnectionId) -> None:
+        await self._rooms.forsake(connection_id)
+        await self._end(connection_id)
+
+    async def _end(self, connection_id: ConnectionId) -> None:
+        try:
+            await self._records.end(connection_id)
+        except Unavailable:
+            log.info("a record is left to run out by itself")
+
+
+def _replay(
+    missed: Sequence[tuple[int, RoomName, Entry]], seen: Sequence[int], taken: Taken
+) -> Iterator[tuple[RoomName, Delivery]]:
+    """What was missed as this client gets it, each event with the offset that is true after it. Raises Incomplete."""
+    positions = list(seen)
+    for index, room, entry in missed:
+        positions[index] = max(positions[index], entry.number)
+        try:
+            delivery = delivery_of(room, entry.event)
+        except (ValueError, TypeError):
+            raise Incomplete("another version") from None
+        if delivery is None or delivery.skip in taken.ids or not taken.joined.keys().isdisjoint(delivery.others):
+            continue
+        delivery.offset = write_offset(positions)
+        yield room, delivery
