@@ -10,7 +10,7 @@ import asyncio
 import itertools
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from operator import itemgetter
 from typing import Any, Final, Protocol, TypeVar
 
@@ -58,7 +58,7 @@ class Audience(Protocol):
         ...
 
     def missed(self, shard: Shard, room: str | None) -> None:
-        """Events of a room are lost for this node; ``None``: the epoch has ended, for all rooms and all positions."""
+        """Events of a room are lost for this node; ``None``: the epoch has ended, for all rooms of the shard."""
         ...
 
     def told(self, message: bytes) -> None:
@@ -103,6 +103,11 @@ class Shard:
         """When the last marker came, in the time of the loop."""
         self.counts: Counter[str] = Counter()
         """How often something rare has happened."""
+
+    @property
+    def rooms(self) -> Collection[str]:
+        """Those that are followed."""
+        return self._rooms.keys()
 
     # ---------------------------------------------------------------- the link
 
