@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Protocol
 
-from hub.kernel.ids import RoomName
+from hub.kernel.ids import RoomName, UserId
 from hub.kernel.wire import Uuid, Wire
 
 POSTS_FEED = RoomName("feed:posts")
@@ -40,4 +40,16 @@ class Profiles(Protocol):
 
     async def exists(self, user_id: str) -> bool:
         """Whether there is a person with this id (a UUID string)."""
+        ...
+
+
+class Suspensions(Protocol):
+    """Accounts that nobody may use. Implemented in core_api.accounts. Both raise NotFound, and are harmless twice."""
+
+    async def suspend(self, user_id: UserId, reason: str) -> bool:
+        """Let nobody use an account: its tokens are refused and its connections closed. False: it is so already."""
+        ...
+
+    async def unsuspend(self, user_id: UserId) -> bool:
+        """Let it be used again. False: it may be used already."""
         ...

@@ -1,6 +1,8 @@
 """Composition root: the one place that knows every concrete class."""
 
-from collections.abc import Mapping, Sequence
+import platform
+import time
+from collections.abc import Callable, Mapping, Sequence
 
 import asyncpg
 from redis.asyncio import Redis
@@ -8,19 +10,23 @@ from redis.asyncio import Redis
 from core_api.accounts.access import AccessRule
 from core_api.accounts.authenticator import AccessTokenAuthenticator
 from core_api.accounts.signing_key import KeyFileError, SigningKey, load_or_create, new_key
+from core_api.accounts.staff import Staff
 from core_api.accounts.store_postgres import PostgresAccounts
 from core_api.accounts.store_postgres_people import PostgresPeople
+from core_api.accounts.store_postgres_staff import PostgresStaff
 from core_api.accounts.tokens import TokenVerifier
 from core_api.outbox_relay import OutboxRelay
 from hub import schema
 from hub.cluster.bus import Bus
 from hub.cluster.leases import RedisNodes
+from hub.cluster.operations import ClusterOperations
 from hub.cluster.records import Records
 from hub.cluster.recovery import ConnectionRecovery
+from hub.cluster.requests import NodeRequests
 from hub.cluster.rooms import ClusterRooms
 from hub.cluster.servers import servers_of
 from hub.config import ConfigError, Settings
-from hub.features import chain, companions, graphql, live, social
+from hub.features import administration, chain, companions, graphql, live, social
 from hub.features.core import Core, Feature
 from hub.features.limits import limits
 from hub.gate.access_reviews import AccessReviews, Expel
@@ -33,6 +39,7 @@ from hub.kernel.clock import Clock, SystemClock
 from hub.kernel.events import EventRouter, merge
 from hub.kernel.http import RestApi
 from hub.kernel.ids import NodeId, UserId, new_ulid, tag_of, user_room
+from hub.kernel.operations import NodeReport
 from hub.kernel.ports import Authenticator, Roles
 from hub.kernel.tasks import Tasks
 from hub.lifecycle import Hub
@@ -40,6 +47,7 @@ from hub.storage.answers import PostgresAnswers
 from hub.storage.postgres import PostgresProbe, create_pool
 from hub.storage.redis import RedisProbe, connect
 from hub.transport.admin_ui import PasswordFileError, serve_admin_ui
+from hub.transport.connections_here import ConnectionsHere
 from hub.transport.forwarding.forwarder import Forwarder
 from hub.transport.front import Doorkeeper
 from hub.transport.health import Health
@@ -67,7 +75,8 @@ def build(
     key = key or _key_of(settings)
     authenticator = _authenticator(core, key)
     answers = PostgresAnswers(pool, core.clock)
-    features = _features(core, key, authenticator)
+    staff = Staff(PostgresStaff(pool), core.clock, core.outbox.nudge)
+    features = _features(core, key, authenticator, staff)
     apis, router = _interface(features)
     tickets = TicketOffice(redis, core.clock, core.limiter, authenticator)
     apis.append(tickets_api(tickets))
@@ -91,6 +100,7 @@ def build(
         answers,
         allowed,
         documents=lambda: schema.documents(router, apis, version=__version__),
+        staff=staff,
         mounts=[mount for feature in features for mount in feature.mounts],
     )
 
@@ -123,7 +133,7 @@ def describe() -> Mapping[str, str]:
     core = _core(settings, pool, connect("redis://nowhere", size=2), SystemClock())
     key = new_key()
     authenticator = _authenticator(core, key)
-    apis, router = _interface(_features(core, key, authenticator))
+    apis, router = _interface(_features(core, key, authenticator, Staff(PostgresStaff(pool), core.clock)))
     apis.append(tickets_api(TicketOffice(core.redis, core.clock, core.limiter, authenticator)))
     return schema.documents(router, apis, version=__version__)
 
@@ -137,14 +147,17 @@ def _core(settings: Settings, pool: asyncpg.Pool, redis: Redis, clock: Clock) ->
     server = SocketServer(settings.sockets, node=tag_of(node_id))
     expiry = TokenExpiry(clock, settings.gate.expiry_notice_s)
     sockets = Sockets(server, node_id, tasks, expiry)
-    try:
-        serve_admin_ui(server, sockets, settings.admin_ui, node_id)
-    except PasswordFileError as error:
-        raise ConfigError(f"SPARKLE_ADMIN_UI_PASSWORD_FILE: {error}") from None
     nodes = RedisNodes(redis, node_id, tasks)
     bus = Bus(servers_of(settings.redis_url or "redis://nowhere"), node_id, tasks, shards=settings.shards)
     records = Records(bus, sockets.drop)
     rooms = ClusterRooms(sockets, bus, records, redis, nodes, tasks)
+    peers = NodeRequests(bus, nodes, tasks)
+    try:
+        serve_admin_ui(server, sockets, rooms, settings.admin_ui, node_id, peers)
+    except PasswordFileError as error:
+        raise ConfigError(f"SPARKLE_ADMIN_UI_PASSWORD_FILE: {error}") from None
+    here = ConnectionsHere(server, node_id)
+    operations = ClusterOperations(peers, rooms, sockets, here, bus, _about(settings, node_id, sockets))
     heartbeat_s = settings.sockets.ping_interval_s + settings.sockets.ping_timeout_s
     forwarder = Forwarder(nodes, tasks, secret=settings.cluster.secret, heartbeat_s=heartbeat_s)
     people = PostgresPeople(pool)
@@ -168,6 +181,7 @@ def _core(settings: Settings, pool: asyncpg.Pool, redis: Redis, clock: Clock) ->
         bus=bus,
         records=records,
         rooms=rooms,
+        operations=operations,
         limiter=RedisRateLimiter(redis),
         revocations=RedisRevocations(redis, rooms, token_life_s=token_life_s),
         people=people,
@@ -175,6 +189,19 @@ def _core(settings: Settings, pool: asyncpg.Pool, redis: Redis, clock: Clock) ->
         expel=expel,
         access=access,
         outbox=OutboxRelay(pool, redis),
+    )
+
+
+def _about(settings: Settings, node_id: NodeId, sockets: Sockets) -> Callable[[], NodeReport]:
+    """What the node says of itself when it is asked."""
+    began = time.monotonic()
+    return lambda: NodeReport(
+        node_id=node_id,
+        name=settings.node_name,
+        version=__version__,
+        hostname=platform.node(),
+        uptime_s=round(time.monotonic() - began, 3),
+        connections=len(sockets),
     )
 
 
@@ -190,7 +217,7 @@ def _authenticator(core: Core, key: SigningKey) -> AccessTokenAuthenticator:
     return AccessTokenAuthenticator(verifier, core.revocations, PostgresAccounts(core.pool))
 
 
-def _features(core: Core, key: SigningKey, authenticator: Authenticator) -> list[Feature]:
+def _features(core: Core, key: SigningKey, authenticator: Authenticator, staff: Staff) -> list[Feature]:
     """Every feature, in the order in which they start and stop."""
     presence = live.presence(core)
     content, documents, calls = social.content(core), live.documents(core), live.calls(core)
@@ -211,6 +238,7 @@ def _features(core: Core, key: SigningKey, authenticator: Authenticator) -> list
         calls,
         talk,
         minting,
+        administration.feature(core, staff),
         _tokens(core, authenticator),
         _outbox(core),
         graphql.feature(core, authenticator, content=content, documents=documents, companions=talk, chain=minting),

@@ -76,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.set_defaults(command=_demo)
 
     bench = commands.add_parser("bench", help="measure a part of the hub beside its peers; in a checkout only")
-    bench.add_argument("name", help="which part: transport")
+    bench.add_argument("name", help="which part: transport or cluster")
     bench.add_argument("arguments", nargs=argparse.REMAINDER, help="its own options; --help lists them")
     bench.set_defaults(command=_bench)
     return parser

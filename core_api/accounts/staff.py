@@ -1,6 +1,8 @@
 """What the staff may do with accounts: roles and suspensions. They are written here, and told by the outbox."""
 
+import logging
 import re
+from collections.abc import Callable
 from datetime import timedelta
 
 from core_api.accounts.model import Account, StaffRole
@@ -8,10 +10,13 @@ from core_api.accounts.settings import AccountsSettings
 from core_api.accounts.store import SUSPENDED, StaffStore
 from core_api.outbox import Payload, Sink
 from hub.kernel.clock import Clock
-from hub.kernel.errors import NotFound
+from hub.kernel.errors import Forbidden, NotFound
+from hub.kernel.events import Actor
 from hub.kernel.ids import UserId
 from hub.kernel.ports import Revocations
 from hub.kernel.wire import UUID_PATTERN
+
+log = logging.getLogger(__name__)
 
 IS_UUID = re.compile(UUID_PATTERN)
 REASON = "suspended"
@@ -23,12 +28,21 @@ MARGIN_S = 60
 class Staff:
     """Roles and suspensions of accounts. Needs the database only, so it works from any process.
 
-    Every method raises NotFound if there is no such account, and is harmless twice.
+    Implements core_api.ports.Suspensions and hub.kernel.ports.StaffRoles. What changes an account raises NotFound if
+    there is none, and is harmless twice. ``nudge`` has the outbox relayed at once, where there is a relay.
     """
 
-    def __init__(self, store: StaffStore, clock: Clock) -> None:
+    def __init__(self, store: StaffStore, clock: Clock, nudge: Callable[[], None] = lambda: None) -> None:
         self._store = store
         self._clock = clock
+        self._nudge = nudge
+
+    async def require(self, actor: Actor, role: str) -> None:
+        """See StaffRoles. A query each time, so a role that was taken away is gone at once."""
+        account = await self._store.account(actor.user_id)
+        if account is None or account.role != role or account.status != "active":
+            log.warning("user %s, who is not %s, asked for what is for that role", actor.user_id, role)
+            raise Forbidden(f"This is for the role {role}.")
 
     async def find(self, name: str) -> Account:
         """The account with this email address (in whatever case) or id."""
@@ -50,7 +64,9 @@ class Staff:
         Its tokens are refused and its connections closed, on all nodes, a moment later: :func:`suspension_sinks`. A
         repeat has that done again. The first reason stays.
         """
-        return _found(await self._store.suspend(user_id, reason, self._clock.now()))
+        changed = _found(await self._store.suspend(user_id, reason, self._clock.now()))
+        self._nudge()
+        return changed
 
     async def unsuspend(self, user_id: UserId) -> bool:
         """Lift a suspension. Sessions do not come back. False if there is none."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -29,6 +29,8 @@ DEAF_S: Final = 5.0
 """Without its own marker for this long a node counts as deaf, and readiness says so."""
 FLUSH_S: Final = 2.0
 """Longest wait, on shutdown, for what was published last."""
+NODE_MESSAGE: Final = b"N"
+"""What one node says to another begins with this."""
 EVENT, COMMAND = 0, 1
 """What is published to a room: an event for its members, or something that the nodes do with them."""
 
@@ -73,6 +75,8 @@ class Bus:
         self._sweepers = [Sweeper(one) for one in commands]
         self._members: Members | None = None
         self._offset: str | None = None
+        self.told_us: Callable[[bytes], None] | None = None
+        """Gets what other nodes say to this one; it must neither block nor raise."""
 
     def serve(self, members: Members) -> None:
         """Hand over to ``members`` what comes. Before :meth:`start`."""
@@ -142,6 +146,20 @@ class Bus:
     def command(self, room: RoomName, name: str, *arguments: Any) -> None:
         """Have every node that has members in a room do something with them, this one included, in its order."""
         self._publish(room, _pack((COMMAND, name, arguments)), kept=True)
+
+    async def tell(self, node_id: NodeId, message: bytes) -> bool:
+        """Say something to one node, and whether it hears the bus now. In the order of the calls.
+
+        Raises Unavailable if Redis does not answer.
+        """
+        commands = self._shards[0].commands
+        try:
+            heard = await (await commands.link()).call(
+                "SPUBLISH", commands.node_channel(node_id), NODE_MESSAGE + message
+            )
+        except (Down, Refused) as error:
+            raise Unavailable from error
+        return bool(heard)
 
     def _publish(self, room: RoomName, event: bytes, *, kept: bool) -> None:
         place = self._place(room)
@@ -254,7 +272,9 @@ class Bus:
             self._members.missed([RoomName(one) for one in (shard.rooms if room is None else [room])])
 
     def told(self, message: bytes) -> None:
-        """See hub.cluster.shard.Audience. Nodes have nothing to say to one another yet."""
+        """See hub.cluster.shard.Audience."""
+        if self.told_us is not None and message.startswith(NODE_MESSAGE):
+            self.told_us(message.removeprefix(NODE_MESSAGE))
 
 
 def delivery_of(room: RoomName, event: bytes) -> Delivery | None:

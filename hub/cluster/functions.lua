@@ -9,10 +9,6 @@
 --   {sK}:x:<room>   stream, ids <number>-0. e: the event, v: number of the one before it in the room, m: id of the message
 --   {sK}:c:<room>   channel of a room
 --   {sK}:n:<node>   channel of a node
---   {sK}:back:<pid> hash: what is kept of a connection whose client may come back. user, login, base (of the shard that
---                   the record is on), gen (how many connections it was), first and ids (of these, the last one last), here (1 while
---                   it is connected), ticket (a digest), ends (of the ticket's sign-in), r:<room> -> position at joining,
---                   n:<room> -> note of a feature
 --
 -- The numbers are near 2^51. tostring() would write them as 1.7e+15.
 
@@ -232,91 +228,6 @@ local function sweep(keys, args)
   return {found[1], forgotten, #found[2] / 2}
 end
 
--- Begin a record. KEYS record head; ARGV ms kept, user, login, connection id, ticket, ends, (room, position)...
--- Gives the base.
-local function open_record(keys, args)
-  local base = redis.call('HGET', keys[2], 'base')
-  if not base then
-    return redis.error_reply('NOHEAD attach first')
-  end
-  redis.call('DEL', keys[1])
-  redis.call('HSET', keys[1], 'user', args[2], 'login', args[3], 'first', args[4], 'ids', args[4], 'ticket', args[5], 'ends', args[6],
-    'base', base, 'gen', '1', 'here', '1')
-  for i = 7, #args, 2 do
-    redis.call('HSET', keys[1], 'r:' .. args[i], args[i + 1])
-  end
-  redis.call('PEXPIRE', keys[1], args[1])
-  return base
-end
-
--- Make a record that of another connection. KEYS record head; ARGV ms kept, user, login, connection id, ids kept.
--- Gives the record as it is then, with "was" (1 if the connection before it is not known to be gone); nothing, if there
--- is none, or it is of somebody else or another epoch.
-local function take_record(keys, args)
-  local said = redis.call('HMGET', keys[1], 'user', 'login', 'base', 'ids', 'here')
-  if said[1] ~= args[2] or said[2] ~= args[3] or said[3] ~= redis.call('HGET', keys[2], 'base') then
-    return false
-  end
-  local ids = {}
-  for id in string.gmatch(said[4], '%S+') do
-    ids[#ids + 1] = id
-  end
-  ids[#ids + 1] = args[4]
-  local first = math.max(1, #ids - tonumber(args[5]) + 1)
-  redis.call('HINCRBY', keys[1], 'gen', 1)
-  redis.call('HSET', keys[1], 'ids', table.concat(ids, ' ', first), 'here', '1')
-  redis.call('PEXPIRE', keys[1], args[1])
-  local record = redis.call('HGETALL', keys[1])
-  record[#record + 1] = 'was'
-  record[#record + 1] = said[5]
-  return record
-end
-
--- Change a record: its rooms (room, position or empty for one that was left)..., a note on a room, its end.
--- KEYS record; ARGV gen, "rooms" | "note" | "end", ... Gives whose record it is: "mine", "none" if there is none, "other" if another connection
--- has taken it, and then nothing is changed.
-local function change_record(keys, args)
-  local gen = redis.call('HGET', keys[1], 'gen')
-  if gen ~= args[1] then
-    return gen and 'other' or 'none'
-  end
-  if args[2] == 'rooms' then
-    for i = 3, #args, 2 do
-      if args[i + 1] == '' then
-        redis.call('HDEL', keys[1], 'r:' .. args[i], 'n:' .. args[i])
-      else
-        redis.call('HSET', keys[1], 'r:' .. args[i], args[i + 1])
-      end
-    end
-  elseif args[2] == 'note' then
-    if redis.call('HEXISTS', keys[1], 'r:' .. args[3]) == 1 then
-      redis.call('HSET', keys[1], 'n:' .. args[3], args[4])
-    end
-  else
-    redis.call('DEL', keys[1])
-  end
-  return 'mine'
-end
-
--- Connections have gone. KEYS record...; ARGV ms kept, gen... Gives nothing that matters.
-local function leave_records(keys, args)
-  for i, key in ipairs(keys) do
-    if redis.call('HGET', key, 'gen') == args[i + 1] then
-      redis.call('HSET', key, 'here', '0')
-      redis.call('PEXPIRE', key, args[1])
-    end
-  end
-  return #keys
-end
-
--- Keep records for longer. KEYS record...; ARGV ms kept.
-local function keep_records(keys, args)
-  for _, key in ipairs(keys) do
-    redis.call('PEXPIRE', key, args[1])
-  end
-  return #keys
-end
-
 -- All but publishing must go on when memory is full, so that nodes hear, and follow rooms, as long as anything can come.
 local function register_needed(name, callback)
   redis.register_function{function_name = name, callback = callback, flags = {'allow-oom'}}
@@ -329,8 +240,3 @@ register_needed('sparkle1_mark', mark)
 register_needed('sparkle1_read', read)
 register_needed('sparkle1_read_part', read_part)
 register_needed('sparkle1_sweep', sweep)
-register_needed('sparkle1_open_record', open_record)
-register_needed('sparkle1_take_record', take_record)
-register_needed('sparkle1_change_record', change_record)
-register_needed('sparkle1_leave_records', leave_records)
-register_needed('sparkle1_keep_records', keep_records)

@@ -4,10 +4,11 @@ import hashlib
 from pathlib import Path
 from typing import Final
 
-TEXT: Final = (Path(__file__).parent / "functions.lua").read_text()
+_FOLDER: Final = Path(__file__).parent
+TEXT: Final = "".join((_FOLDER / name).read_text() for name in ("functions.lua", "records.lua"))
 LIBRARY: Final = "sparkle_hub_1"
 PREFIX: Final = "sparkle1_"
-"""What library and functions are called in the file."""
+"""What library and functions are called in the files."""
 
 
 def of_version(text: str) -> tuple[str, str]:

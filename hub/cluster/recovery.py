@@ -105,7 +105,8 @@ class ConnectionRecovery:
         for index, joined in self._bus.by_shard(taken.joined).items():
             since[index] = {room: max(position, seen[index]) for room, position in joined.items()}
             at_least[index] = max(since[index].values())
-            if min(since[index].values()) < self._bus.base_of(next(iter(joined))):
+            base = self._bus.base_of(next(iter(joined)))
+            if min(joined.values()) < base or 0 < seen[index] < base:  # 0: nothing of the shard has come
                 raise Incomplete("another epoch")
         try:
             stand = await self._rooms.enter(caller.connection_id, taken.joined, at_least=at_least)
@@ -128,7 +129,7 @@ class ConnectionRecovery:
         if found is None:
             raise Incomplete("another epoch")
         for room, read in found.items():
-            if not is_complete(since[room], read.last, read.entries):
+            if read.last is None or not is_complete(since[room], read.last, read.entries):
                 raise Incomplete("trimmed")
         entries = [(room, one) for room, read in found.items() for one in read.entries if one.number <= stand[room]]
         return sorted(entries, key=lambda pair: pair[1].number)

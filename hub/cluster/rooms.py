@@ -134,10 +134,13 @@ class ClusterRooms:
             return {room: self._bus.position_of(room) for room in rooms}
         finally:
             for room in rooms:
-                self._entered[room] -= 1
-                if not self._entered[room]:
-                    del self._entered[room]
-                self._let_go(room)  # the connection may have gone meanwhile
+                self._done_entering(room)
+
+    def _done_entering(self, room: RoomName) -> None:
+        self._entered[room] -= 1
+        if not self._entered[room]:
+            del self._entered[room]
+        self._let_go(room)  # the connection may have gone meanwhile
 
     async def note(self, connection_id: ConnectionId, room: RoomName, note: bytes) -> None:
         """See hub.kernel.ports.Rooms."""
@@ -262,7 +265,8 @@ class ClusterRooms:
             case "disconnect", [event, payload]:
                 self._local.disconnect(room, event, payload)
             case "evict", [of]:
-                self._tasks.start(self._evict_here(room, RoomName(of)), name="evict")
+                put_out = self._put_out(room, RoomName(of))
+                self._tasks.start(self._were_put_out(put_out, room), name="evicted")
             case "replaced", [connection_id]:
                 self._local.drop(ConnectionId(connection_id))
             case "review", []:
@@ -276,18 +280,48 @@ class ClusterRooms:
         log.warning("events are lost for members of %d rooms; they are told: %s", len(rooms), rooms[:NAMED])
         self._local.cut(rooms)
 
-    async def _evict_here(self, room: RoomName, of: RoomName) -> None:
-        # Counted once, after all of them: a post that is withdrawn may have thousands who watch it.
+    async def bring_in(self, room: RoomName, of: RoomName) -> int:
+        """Put the connections of this node that are in ``of`` into ``room`` too, and say how many they are.
+
+        Raises Unavailable if Redis does not answer.
+        """
+        self._entered[room] += 1
+        try:
+            await self._bus.follow(room)
+            came = [one for one in self._local.members(of) if not self._local.is_member(one, room)]
+            for connection_id in came:
+                self._local.join(connection_id, room)
+            position = self._bus.position_of(room)
+            here = sum(self._local.is_member(one, room) for one in self._local.members(of))
+        finally:
+            self._done_entering(room)
+        await asyncio.gather(*(self._records.moved(one, {room: position}) for one in came))
+        await self._changed(room)
+        return here
+
+    async def take_out(self, room: RoomName, of: RoomName) -> int:
+        """Take the connections of this node that are in ``of`` out of ``room``, and say how many were in it."""
+        put_out = self._put_out(room, of)
+        await self._were_put_out(put_out, room)
+        return len(put_out)
+
+    def _put_out(self, room: RoomName, of: RoomName) -> Sequence[ConnectionId]:
         here = [one for one in self._local.members(of) if self._local.is_member(one, room)]
         for connection_id in here:
             self._local.leave(connection_id, room)
+        if here:
+            self._let_go(room)
+        return here
+
+    async def _were_put_out(self, connection_ids: Sequence[ConnectionId], room: RoomName) -> None:
+        # Counted once, after all of them: a post that is withdrawn may have thousands who watch it.
+        if connection_ids:
+            await self._changed(room)
+        for connection_id in connection_ids:
             try:
                 await self._records.moved(connection_id, {room: None})
             except Unavailable:
                 log.info("a connection was put out of %s; should it come back, its access is looked at again", room)
-        if here:
-            self._let_go(room)
-            await self._changed(room)
 
     async def _changed(self, room: RoomName) -> int:
         if not room.startswith(COUNTED):

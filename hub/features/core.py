@@ -11,6 +11,7 @@ from core_api.accounts.store_postgres_people import PostgresPeople
 from core_api.outbox_relay import OutboxRelay
 from hub.cluster.bus import Bus
 from hub.cluster.leases import RedisNodes
+from hub.cluster.operations import ClusterOperations
 from hub.cluster.records import Records
 from hub.cluster.rooms import ClusterRooms
 from hub.config import Settings
@@ -49,6 +50,7 @@ class Core:
     bus: Bus
     records: Records
     rooms: ClusterRooms
+    operations: ClusterOperations
     limiter: RedisRateLimiter
     revocations: RedisRevocations
     people: PostgresPeople

@@ -58,6 +58,8 @@ class Endpoint:
     takes_if_match: bool
     limit: Limit | None
     """How often one user may ask for it; where nobody is asked who they are, one address. ``None``: no limit."""
+    role: str | None = None
+    """The role on the staff that one must have."""
 
     @property
     def name(self) -> str:
@@ -85,9 +87,12 @@ class RestApi:
     It returns a struct, a ``Page``, a ``Reply`` around one, or ``None`` for 204. Errors are HubErrors. Where the caller
     is known, every write takes ``Idempotency-Key``. ``limit`` says how often one user may ask for it, or one address
     where ``actor`` is not taken; more is refused before the body is read.
+
+    With a ``role`` it is for those of the staff who have that one, which is looked up for each request.
     """
 
     tag: str
+    role: str | None = None
     endpoints: list[Endpoint] = field(default_factory=list)
 
     def get(self, path: str, handler: Handler, *, limit: Limit = READ) -> None:
@@ -119,6 +124,9 @@ class RestApi:
             raise TypeError(f"{method} {path}: parameters {bare} have no annotation")
         if (strange := hints.keys() - known) or (missing := names - hints.keys()):
             raise TypeError(f"{method} {path}: parameters {strange or missing} do not fit the path")
+        caller = _caller(hints.get("actor"))
+        if self.role is not None and caller != "required":
+            raise TypeError(f"{method} {path}: is for the staff, and takes no actor")
         response = unwrap_reply(response)
         self.endpoints.append(
             Endpoint(
@@ -131,10 +139,11 @@ class RestApi:
                 query=hints.get("query"),
                 body=hints.get("body"),
                 response=response,
-                caller=_caller(hints.get("actor")),
+                caller=caller,
                 takes_client="client" in hints,
                 takes_if_match="if_match" in hints,
                 limit=limit,
+                role=self.role,
             )
         )
 

@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
-from hub.kernel.ids import NodeId
+from hub.kernel.ids import ConnectionId, NodeId, RoomName
+from hub.kernel.ports import Peers, Rooms
+from hub.transport.deliveries import NAMESPACE
 
 if TYPE_CHECKING:
     from hub.transport.engineio.request import Request
     from hub.transport.socketio.server import SocketServer
+    from hub.transport.socketio.socket import Socket
     from hub.transport.sockets import Sockets
 
+KEPT_ROOMS: Final = ("user:", "session:")
 MIN_PASSWORD: Final = 16
 """Characters. Nothing but its length keeps a password from being guessed at one try a second and connection."""
 
@@ -25,7 +29,7 @@ class PasswordFileError(Exception):
 
 
 class AdminUiSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What an operator can set of the Admin UI. It is served in the namespace ``/admin``, by each node for itself."""
+    """What an operator can set of the Admin UI. It is served in the namespace ``/admin``, by any node for all."""
 
     user: str = "admin"
     password_file: Path | None = None
@@ -36,7 +40,34 @@ class AdminUiSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Whether it only shows. Otherwise it may also emit, move connections between rooms and disconnect them."""
 
 
-def serve_admin_ui(server: SocketServer, sockets: Sockets, settings: AdminUiSettings, node_id: NodeId) -> None:
+class RoomsOfTheHub:
+    """Implements hub.transport.socketio.admin.commands.WideRooms: a room is followed while it has members here."""
+
+    def __init__(self, server: SocketServer, rooms: Rooms) -> None:
+        self._server, self._rooms = server, rooms
+
+    def is_kept(self, namespace: str, room: str) -> bool:
+        """See WideRooms. By these rooms connections are revoked, and what is for one person alone goes to one."""
+        return namespace == NAMESPACE and room.startswith(KEPT_ROOMS)
+
+    async def enter(self, socket: Socket, room: str) -> None:
+        """See WideRooms."""
+        if socket.namespace == NAMESPACE:
+            await self._rooms.join(ConnectionId(socket.sid), RoomName(room))
+        else:
+            self._server.rooms_of(socket.namespace).join(socket, room)
+
+    async def leave(self, socket: Socket, room: str) -> None:
+        """See WideRooms."""
+        if socket.namespace == NAMESPACE:
+            await self._rooms.leave(ConnectionId(socket.sid), RoomName(room))
+        else:
+            self._server.rooms_of(socket.namespace).leave(socket, room)
+
+
+def serve_admin_ui(
+    server: SocketServer, sockets: Sockets, rooms: Rooms, settings: AdminUiSettings, node_id: NodeId, peers: Peers
+) -> None:
     """Serve it, if it is switched on. Raises PasswordFileError."""
     if settings.password_file is not None:
         server.instrument(
@@ -46,6 +77,8 @@ def serve_admin_ui(server: SocketServer, sockets: Sockets, settings: AdminUiSett
             server_id=node_id,
             admits=may_sign_in,
             details=sockets.details,
+            peers=peers,
+            wide=RoomsOfTheHub(server, rooms),
         )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from aiohttp import web
 
 from hub.kernel.http import RestApi
-from hub.kernel.ports import Answers, Authenticator, Limits
+from hub.kernel.ports import Answers, Authenticator, Limits, StaffRoles
 from hub.transport import docs_page, middleware, rest, static_files
 from hub.transport.front import Doorkeeper
 from hub.transport.health import Health
@@ -25,6 +25,7 @@ def application(
     limits: Limits,
     *,
     documents: docs_page.Documents,
+    staff: StaffRoles | None = None,
     mounts: Iterable[Mount] = (),
 ) -> web.Application:
     """The application, with every route. ``documents`` makes the files served at the root; ``mounts`` add the rest."""
@@ -35,7 +36,7 @@ def application(
     )
     health.add_routes(app)
     docs_page.add_routes(app, documents)
-    rest.add_endpoints(app, apis, authenticator, answers, limits)
+    rest.add_endpoints(app, apis, authenticator, answers, limits, staff)
     static_files.add_routes(app)
     for mount in mounts:
         mount(app)

@@ -88,6 +88,8 @@ def _operation(endpoint: Endpoint, schema_of: dict[str, Any]) -> dict[str, Any]:
     if (limit := endpoint.limit) is not None:
         whose = "address" if endpoint.caller == "none" else "user"
         operation["x-limit"] = {"of": whose, "perMinute": limit.per_minute, "burst": limit.burst}
+    if endpoint.role is not None:
+        operation["x-role"] = endpoint.role
     if endpoint.body is not None:
         content = {JSON: {"schema": schema_of[_key(endpoint.body)]}}
         operation["requestBody"] = {"required": True, "content": content}

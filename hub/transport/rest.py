@@ -9,11 +9,11 @@ import msgspec
 from aiohttp import web
 
 from hub.kernel import wire
-from hub.kernel.errors import InvalidPayload, MalformedBody, PreconditionFailed, RateLimited, Unauthorized
+from hub.kernel.errors import Forbidden, InvalidPayload, MalformedBody, PreconditionFailed, RateLimited, Unauthorized
 from hub.kernel.events import Actor
 from hub.kernel.http import Client, Endpoint, Reply, RestApi
 from hub.kernel.limits import UNLIMITED
-from hub.kernel.ports import Answers, Authenticator, Limits, StoredAnswer
+from hub.kernel.ports import Answers, Authenticator, Limits, StaffRoles, StoredAnswer
 
 BASE = "/api/v1"
 MAX_BODY_BYTES = 1_000_000
@@ -25,23 +25,34 @@ VERSION_TAG = re.compile(r'"(0|[1-9][0-9]{0,8})"')
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
+class Nobody:
+    """Implements hub.kernel.ports.StaffRoles where there is no staff."""
+
+    async def require(self, actor: Actor, role: str) -> None:
+        """See StaffRoles."""
+        raise Forbidden
+
+
 def add_endpoints(
     app: web.Application,
     apis: Iterable[RestApi],
     authenticator: Authenticator,
     answers: Answers,
     limits: Limits = UNLIMITED,
+    staff: StaffRoles | None = None,
 ) -> None:
-    """Route every endpoint of ``apis`` below BASE."""
+    """Route every endpoint of ``apis`` below BASE. Without ``staff``, what is for them is for nobody."""
     for api in apis:
         for endpoint in api.endpoints:
-            handler = bind(endpoint, authenticator, answers, limits)
+            handler = bind(endpoint, authenticator, answers, limits, staff or Nobody())
             app.router.add_route(endpoint.method, BASE + endpoint.path, handler)
             if endpoint.method == "GET":  # aiohttp leaves the body of the answer out
                 app.router.add_route("HEAD", BASE + endpoint.path, handler)
 
 
-def bind(endpoint: Endpoint, authenticator: Authenticator, answers: Answers, limits: Limits) -> Handler:
+def bind(
+    endpoint: Endpoint, authenticator: Authenticator, answers: Answers, limits: Limits, staff: StaffRoles
+) -> Handler:
     """The aiohttp handler of one endpoint. HubErrors pass through it to the error middleware."""
     read_input = _input_reader(endpoint)
 
@@ -54,6 +65,8 @@ def bind(endpoint: Endpoint, authenticator: Authenticator, answers: Answers, lim
         actor = await _actor(request, endpoint, authenticator)
         if actor is not None:
             take(actor.user_id, None)
+            if endpoint.role is not None:  # before anything is read, and before a kept answer is given again
+                await staff.require(actor, endpoint.role)
         body = await request.read() if endpoint.body is not None or request.can_read_body else b""
         arguments = read_input(request, body, actor)
         key = request.headers.get("Idempotency-Key")

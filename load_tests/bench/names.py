@@ -21,4 +21,10 @@ def _transport(arguments: Sequence[str]) -> int:
     return main(arguments)
 
 
-BENCHES: dict[str, Bench] = {"transport": _transport}
+def _cluster(arguments: Sequence[str]) -> int:
+    from load_tests.bench.cluster.command import main  # noqa: PLC0415 each bench needs other packages
+
+    return main(arguments)
+
+
+BENCHES: dict[str, Bench] = {"transport": _transport, "cluster": _cluster}

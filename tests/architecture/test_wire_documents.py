@@ -47,6 +47,7 @@ SERVER_EVENTS = {
     "session:expiring": "expiresAt",
     "hub:draining": "reconnectAfterMs",
     "hub:error": "event error",
+    "hub:disconnected": "reason",
     "content:new": "content timestamp",
     "content:updated": "contentId",
     "content:removed": "contentId",

@@ -3,12 +3,15 @@
 No page may complain: neither of its content security policy, nor by an error in its console.
 """
 
+import asyncio
 import itertools
 from typing import Any
 
 import pytest
 
 from tests.e2e.conftest import Script
+from tests.support.hub_process import HubProcess
+from tests.support.rest import Rest
 
 KEPT = "typed faster than commits come " * 3
 _numbers = itertools.count(1)
@@ -59,6 +62,16 @@ async def test_a_page_keeps_its_session_and_its_text_through_reloads_and_lost_co
     assert report["offline"].startswith("offline")
     assert report["textAfterReconnect"] == f"{KEPT} and typed alone"
     assert report["kept"] == 0
+
+
+async def test_a_page_whose_connection_the_staff_closes_says_so_and_is_back_when_it_is_loaded_again(
+    flow: Script, hub: HubProcess, rest: Rest
+) -> None:
+    admin = await rest.sign_up("root")
+    await asyncio.to_thread(hub.admin, "grant", admin.id, "admin")
+    report = await flow("browser_closed", admin=admin.token)
+    assert report["closed"] == 1
+    assert report["told"] == "closed by the staff (we move house); load the page again"
 
 
 async def test_a_companion_answers_in_the_page_and_says_what_it_remembered(flow: Script) -> None:

@@ -14,6 +14,8 @@ export class Hub {
   ready = false;
   private readonly socket: Socket;
   private closed = false;
+  /** Why the staff has closed the connection, if they have. */
+  private closedFor = "";
 
   constructor(
     private readonly session: Session,
@@ -28,6 +30,9 @@ export class Hub {
     this.socket.on("session:ready", () => this.becomeReady());
     this.socket.on("session:expiring", () => void this.goOn());
     this.socket.on("session:revoked", () => session.end("This session was ended elsewhere."));
+    this.socket.on("hub:disconnected", (told: { reason: string }) => {
+      this.closedFor = told.reason;
+    });
     this.socket.on("disconnect", () => this.lost());
     this.socket.on("connect_error", (error: Error & { data?: unknown }) => this.refused(error));
   }
@@ -101,7 +106,7 @@ export class Hub {
 
   private lost(): void {
     this.ready = false;
-    this.shown("reconnecting…");
+    this.shown(this.closedFor ? `closed by the staff (${this.closedFor}); load the page again` : "reconnecting…");
   }
 
   /** A lost transport is tried again by the client; a refused handshake is not, so that is ours to do. */

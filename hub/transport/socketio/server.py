@@ -8,6 +8,7 @@ from typing import Any
 from socketio.exceptions import TimeoutError as AnswerTimeoutError
 
 from hub.kernel.ids import NodeTag
+from hub.kernel.ports import Peers
 from hub.transport.engineio.engine import Engine
 from hub.transport.engineio.outbox import Volatile
 from hub.transport.engineio.request import Request
@@ -15,6 +16,7 @@ from hub.transport.engineio.session import Reason, Receiver, Session
 from hub.transport.engineio.settings import EngineSettings
 from hub.transport.engineio.websocket import CloseCode
 from hub.transport.seams import ApiServer
+from hub.transport.socketio.admin.commands import WideRooms
 from hub.transport.socketio.admin.login import Auth
 from hub.transport.socketio.admin.namespace import AdminNamespace, AdminOptions
 from hub.transport.socketio.client import Client, Endpoint
@@ -131,11 +133,14 @@ class SocketServer(ApiServer):
         *,
         admits: Callable[[Request], bool] | None = None,
         details: Callable[[Socket], Mapping[str, Any]] | None = None,
+        peers: Peers | None = None,
+        wide: WideRooms | None = None,
     ) -> AdminNamespace:
         """Serve the Socket.IO Admin UI; what this returns has ``shutdown()``. See python-socketio for the first six.
 
-        ``admits`` says which requests may sign in at all, ``details`` what is shown as the data of a socket. Raises
-        ValueError for arguments that make no sense, RuntimeError if the server is instrumented already.
+        ``admits`` says which requests may sign in at all, ``details`` what is shown as the data of a socket. ``peers``
+        are other nodes to show, by whose ids ``server_id`` must be this one's, and ``wide`` rooms that go over them.
+        Raises ValueError for arguments that make no sense, RuntimeError if the server is instrumented already.
         """
         if self.engine.meter is not None:
             raise RuntimeError("the server is instrumented already")
@@ -147,6 +152,8 @@ class SocketServer(ApiServer):
             stats_interval_s=server_stats_interval,
             admits=admits,
             details=details,
+            peers=peers,
+            wide=wide,
         )
         admin = AdminNamespace(self, auth, options)
         admin.start()

@@ -49,6 +49,15 @@ class Crowd:
         rooms.write_text("".join(f"{room}\n" for room in self._rooms[: connections // room_size]))
         return ["--dialect", "hub", "--auth", str(auth), "--rooms", str(rooms)]
 
+    @property
+    def rooms(self) -> Sequence[str]:
+        """The ids of the rooms."""
+        return self._rooms
+
+    def tokens(self, count: int) -> list[str]:
+        """Fresh tokens of so many people."""
+        return [self._signer.sign(*person).text for person in self._people[:count]]
+
     async def _insert(self) -> None:
         now = SystemClock().now()
         owner = new_uuid()

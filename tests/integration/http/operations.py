@@ -25,9 +25,10 @@ class Operation:
     def __str__(self) -> str:
         return f"{self.method} {self.template}"
 
-    def path(self, parameter: str = NOBODY) -> str:
-        """The path below BASE, with the same text for every parameter."""
-        return re.sub(r"{\w+}", lambda _: parameter, self.template)
+    def path(self, parameter: str | None = None) -> str:
+        """The path below BASE, with the same text for every parameter; or with what fits and nothing has."""
+        fitting = {"{room}": f"room:{NOBODY}"}
+        return re.sub(r"{\w+}", lambda match: parameter or fitting.get(match[0], NOBODY), self.template)
 
     def takes_path(self, path: str) -> bool:
         """Whether a path below BASE can be one of this operation's."""
@@ -38,6 +39,12 @@ class Operation:
         """Whether strangers are refused."""
         security = self.described.get("security", [{}])
         return {} not in security
+
+    @property
+    def role(self) -> str | None:
+        """The role on the staff that one must have."""
+        role: str | None = self.described.get("x-role")
+        return role
 
     @property
     def takes_token(self) -> bool:

@@ -3,6 +3,7 @@
 from copy import deepcopy
 from typing import Any
 
+import asyncpg
 import pytest
 
 from tests.integration.http.operations import (
@@ -13,6 +14,7 @@ from tests.integration.http.operations import (
     Operation,
     assert_problem,
 )
+from tests.support.hub_process import HubProcess
 from tests.support.rest import Person, Rest
 
 NAMES = [
@@ -43,6 +45,18 @@ NAMES = [
 """Operations of the contract that this hub must have at least."""
 TOO_LARGE = 1_000_001
 """Bytes: one more than a body may have."""
+
+
+@pytest.fixture
+async def ada(rest: Rest, hub: HubProcess) -> Person:
+    """Somebody who may ask for everything."""
+    person = await rest.sign_up("ada")
+    connection = await asyncpg.connect(hub.database_url)
+    try:
+        await connection.execute("UPDATE account_user SET role = 'admin' WHERE id = $1", person.id)
+    finally:
+        await connection.close()
+    return person
 
 
 async def test_the_hub_serves_the_document_that_these_tests_read(rest: Rest) -> None:
@@ -76,6 +90,15 @@ async def test_a_token_that_is_none_is_refused_also_where_none_is_needed(
 ) -> None:
     answer = await rest.request(operation.method, operation.path(), headers={"Authorization": header})
     assert_problem(answer, 401, "unauthorized")
+
+
+@pytest.mark.parametrize("operation", [one for one in OPERATIONS if one.template.startswith("/admin/")], ids=str)
+async def test_what_is_for_the_staff_is_refused_to_others_before_anything_of_it_is_read(
+    rest: Rest, bob: Person, operation: Operation
+) -> None:
+    assert operation.role == "admin"
+    answer = await rest.request(operation.method, operation.path("no such"), bob, data=b"no JSON")
+    assert_problem(answer, 403, "forbidden")
 
 
 @pytest.mark.parametrize("operation", WITH_BODY, ids=str)

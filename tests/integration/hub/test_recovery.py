@@ -228,7 +228,7 @@ async def is_told(scene: Scene, person: Person, before: Client, **claim: Any) ->
 
 
 PIDS: list[Any] = ["A" * 22, "", "x" * 65, 5, None, [], "a b", "\u0000"]
-OFFSETS: list[Any] = ["", "z.z", "-1", "1.2", "1" * 401, 7, [], {}, "~", "\u0661"]
+OFFSETS: list[Any] = ["", "1", "zz", "a7", "z.z", "-1", "1.2", "1" * 401, 7, [], {}, "~", "\u0661"]
 
 
 @pytest.mark.parametrize(
@@ -248,10 +248,15 @@ async def test_a_claim_that_was_made_up_gets_nothing(scene: Scene, claim: dict[s
 
 
 async def test_an_offset_from_before_the_joining_gets_nothing_from_before_it(scene: Scene) -> None:
-    async with scene.listener() as before:
+    async with scene.listener() as earlier:
         pass
-    async with client(scene.two, scene.ada, pid=before.pid, offset="1") as after:
-        assert said(after.first) == ["first"]
+    await scene.say("not for who joins later")
+    async with client(scene.one, scene.ada) as before:
+        await before.ok("room:join", {"roomId": scene.room_id})
+        await scene.say("for all")
+    async with client(scene.two, scene.ada, pid=before.pid, offset=earlier.offset) as after:
+        assert after.ready["recovered"] is True
+        assert said(after.first) == ["for all"]
 
 
 async def test_a_private_id_of_somebody_else_gets_nothing_and_takes_nothing(scene: Scene) -> None:

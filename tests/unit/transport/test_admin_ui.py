@@ -29,7 +29,7 @@ def test_this_machine_and_pages_may_sign_in_and_nobody_else() -> None:
 
 
 def test_without_a_password_file_there_is_no_admin_ui() -> None:
-    serve_admin_ui(NOWHERE, NOWHERE, AdminUiSettings(), NOWHERE)
+    serve_admin_ui(NOWHERE, NOWHERE, NOWHERE, AdminUiSettings(), NOWHERE, NOWHERE)
 
 
 def written(path: Path, content: bytes, mode: int = 0o600) -> Path:

@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from hub.kernel.errors import Conflict, Unauthorized
+from hub.kernel.errors import Conflict, Forbidden, Unauthorized
 from hub.kernel.events import Actor
 from hub.kernel.http import Client, Reply, RestApi
 from hub.kernel.ids import SessionId, UserId
@@ -145,6 +145,41 @@ async def test_what_is_over_a_limit_is_refused_before_anything_is_done(
             assert response.headers.get("Retry-After") == ("3" if status == 429 else None)
     assert library.written == 0
     assert {name for name, _, _ in limits.asked} == {"POST /books"}
+
+
+class Staff:
+    """Implements hub.kernel.ports.StaffRoles."""
+
+    def __init__(self, *admins: str) -> None:
+        self.admins = admins
+
+    async def require(self, actor: Actor, role: str) -> None:
+        if actor.user_id not in self.admins or role != "admin":
+            raise Forbidden
+
+
+@pytest.mark.parametrize(("staff", "status"), [(Staff("ada"), 201), (Staff("bob"), 403), (None, 403)])
+async def test_what_is_for_a_role_is_for_nobody_else_and_not_even_the_answer_that_is_kept(
+    library: Library, staff: Staff | None, status: int
+) -> None:
+    api, kept = RestApi("books", role="admin"), MemoryAnswers()
+    api.post("/books", library.write)
+    app = web.Application(middlewares=[middleware.scope])
+    rest.add_endpoints(app, [api], Tokens(), kept, staff=staff)
+    headers = SIGNED_IN | {"Idempotency-Key": "1"}
+    async with TestClient(TestServer(app)) as client:
+        async with client.post(BOOKS, json={"title": "Ada"}, headers=headers) as response:
+            assert response.status == status
+        if staff is not None:
+            staff.admins = ()
+        async with client.post(BOOKS, json={"title": "Ada"}, headers=headers) as response:
+            assert response.status == 403
+    assert library.written == (status == 201)
+
+
+def test_what_is_for_a_role_must_take_who_asks(library: Library) -> None:
+    with pytest.raises(TypeError, match="takes no actor"):
+        RestApi("books", role="admin").get("/look", library.look)
 
 
 async def test_head_answers_as_get_without_the_body(http: Http) -> None:

@@ -1,12 +1,12 @@
 """What the Admin UI may do to sockets: ``emit``, ``join``, ``leave`` and ``_disconnect``.
 
 All name a namespace and, as a filter, rooms of it; a socket's id is a room too, and no filter is everybody. They reach
-the sockets of this server.
+the sockets of this server; those of others are reached by the Admin UI of each.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Final, Protocol, TypeAlias
 
 import msgspec
 from msgspec import Meta
@@ -50,13 +50,30 @@ class Disconnect(msgspec.Struct, array_like=True):
     filter: Filter = None
 
 
+class WideRooms(Protocol):
+    """Rooms that go over several nodes, where joining and leaving is more than being put in and taken out here."""
+
+    def is_kept(self, namespace: str, room: str) -> bool:
+        """Whether nobody may be put into a room or out of it by hand."""
+        ...
+
+    async def enter(self, socket: Socket, room: str) -> None:
+        """Put a socket of this server into a room."""
+        ...
+
+    async def leave(self, socket: Socket, room: str) -> None:
+        """Take a socket of this server out of a room."""
+        ...
+
+
 class Commands:
     """Carries them out."""
 
-    def __init__(self, server: SocketServer) -> None:
+    def __init__(self, server: SocketServer, wide: WideRooms | None = None) -> None:
         self._server = server
+        self._wide = wide
 
-    def run(self, name: str, arguments: list[Any]) -> int:
+    async def run(self, name: str, arguments: list[Any]) -> int:
         """Do what an event of the Admin UI asks for, and say to how many sockets.
 
         Raises ValueError for a command that there is not, and for arguments that do not fit.
@@ -65,9 +82,9 @@ class Commands:
             case "emit":
                 return self._emit(msgspec.convert(arguments, Emit), arguments[_EMIT_DATA:])
             case "join":
-                return self._join(msgspec.convert(arguments, Move))
+                return await self._join(msgspec.convert(arguments, Move))
             case "leave":
-                return self._leave(msgspec.convert(arguments, Move))
+                return await self._leave(msgspec.convert(arguments, Move))
             case "_disconnect":
                 return self._disconnect(msgspec.convert(arguments, Disconnect))
         raise ValueError("there is no such command")
@@ -81,18 +98,31 @@ class Commands:
         rooms = self._server.rooms_of(given.namespace)
         return rooms.send(self._server.engine.outboxes, sids, Packets(given.namespace, [given.event, *data]))
 
-    def _join(self, given: Move) -> int:
+    async def _join(self, given: Move) -> int:
+        self._check(given)
         sockets = self._targets(given.namespace, given.filter)
         for socket in sockets:
-            if given.room != socket.sid:
+            if given.room == socket.sid:
+                continue
+            if self._wide is None:
                 self._server.rooms_of(given.namespace).join(socket, given.room)
+            else:
+                await self._wide.enter(socket, given.room)
         return len(sockets)
 
-    def _leave(self, given: Move) -> int:
+    async def _leave(self, given: Move) -> int:
+        self._check(given)
         sockets = self._targets(given.namespace, given.filter)
         for socket in sockets:
-            self._server.rooms_of(given.namespace).leave(socket, given.room)
+            if self._wide is None:
+                self._server.rooms_of(given.namespace).leave(socket, given.room)
+            else:
+                await self._wide.leave(socket, given.room)
         return len(sockets)
+
+    def _check(self, given: Move) -> None:
+        if self._wide is not None and self._wide.is_kept(given.namespace, given.room):
+            raise ValueError("who is in this room is not decided by hand")
 
     def _disconnect(self, given: Disconnect) -> int:
         sockets = self._targets(given.namespace, given.filter)

@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from itertools import islice
+from itertools import chain, islice, zip_longest
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
 from hub.kernel.clock import Clock
-from hub.transport.engineio.outbox import Volatile
 from hub.transport.engineio.session import Session
 from hub.transport.socketio.admin import view
+from hub.transport.socketio.admin.audience import Audience
+from hub.transport.socketio.admin.neighbours import Neighbours
 from hub.transport.socketio.admin.view import Since
 from hub.transport.socketio.client import Client
-from hub.transport.socketio.packets import EVENT
-from hub.transport.socketio.rooms import Packets
 from hub.transport.socketio.socket import CONNECTED, Socket
 
 if TYPE_CHECKING:
@@ -62,29 +61,6 @@ class Allowance:
         return True
 
 
-class Audience:
-    """The admins that are signed in."""
-
-    def __init__(self, namespace: str) -> None:
-        self.namespace = namespace
-        self.sockets: dict[str, Socket] = {}
-
-    def __len__(self) -> int:
-        return len(self.sockets)
-
-    def tell(self, event: str, *arguments: Any) -> None:
-        """Send an event to every admin. One who does not read is cut in the end, as any client."""
-        packets = Packets(self.namespace, [event, *arguments])
-        for socket in self.sockets.values():
-            socket.send(packets(socket.client.form))
-
-    def mirror(self, event: str, *arguments: Any) -> None:
-        """The same, dropped for who does not keep up."""
-        for socket in self.sockets.values():
-            framed = socket.client.codec.encode(EVENT, self.namespace, None, [event, *arguments])
-            socket.send(Volatile(framed))
-
-
 class Feed:
     """Implements hub.transport.socketio.observer.Observer."""
 
@@ -92,38 +68,27 @@ class Feed:
         self,
         server: SocketServer,
         audience: Audience,
+        neighbours: Neighbours,
         clock: Clock,
         details: Callable[[Socket], Mapping[str, Any]] | None,
     ) -> None:
-        self._server, self._audience, self._clock = server, audience, clock
+        self._server, self._audience, self._neighbours, self._clock = server, audience, neighbours, clock
         self._details = details
         self._since: dict[str, Since] = {}
         """Of every connected socket: a request is dropped once its socket is connected."""
         self._events = Allowance(EVENTS_A_SECOND)
         self._changes = Allowance(CHANGES_A_SECOND)
-        self._is_behind = False
+        self.is_behind = False
+        """Whether there was more to tell than was told."""
         for socket in self._connected():
             self._remember(socket)
 
     # ---------------------------------------------------------------- the whole picture
 
-    def picture(self) -> list[dict[str, Any]]:
-        """The connected sockets of every namespace, as far as the limits go."""
-        shown: list[dict[str, Any]] = []
-        size = 0
-        for socket in islice(self._connected(), MAX_SOCKETS):
-            described = self._describe(socket)
-            size += len(orjson.dumps(described, None, orjson.OPT_NON_STR_KEYS))
-            if size > MAX_PICTURE_BYTES:
-                break
-            shown.append(described)
-        return shown
-
-    def catch_up(self) -> None:
-        """Tell the admins all, if there was more to tell than they were told."""
-        if self._is_behind:
-            self._is_behind = False
-            self._audience.tell("all_sockets", self.picture())
+    def picture(self, most: int | None = None) -> list[dict[str, Any]]:
+        """The connected sockets of every namespace of this server, as far as the limits go, and ``most``."""
+        sockets = islice(self._connected(), MAX_SOCKETS if most is None else min(most, MAX_SOCKETS))
+        return _bounded(self._describe(socket) for socket in sockets)
 
     def _connected(self) -> Iterable[Socket]:
         for namespace in self._server.connected_namespaces():
@@ -146,14 +111,14 @@ class Feed:
         """See Observer."""
         self._remember(socket)
         if self._may_tell():
-            self._audience.tell("socket_connected", self._describe(socket), self._now())
+            self._tell("socket_connected", self._describe(socket), self._now())
 
     def disconnected(self, socket: Socket, reason: str) -> None:
         """See Observer. The page keeps a socket in the list of each room until it is told otherwise."""
         if self._since.pop(socket.sid, None) is None:
             return
         if self._may_tell():
-            self._audience.tell("socket_disconnected", socket.namespace, socket.sid, reason, self._now())
+            self._tell("socket_disconnected", socket.namespace, socket.sid, reason, self._now())
         for room in (socket.sid, *socket.rooms):
             self._tell_of_room("room_left", socket, room)
 
@@ -174,38 +139,63 @@ class Feed:
         for socket in session.receiver.sockets():
             if socket.state == CONNECTED and self._may_tell():
                 change = {"id": socket.sid, "nsp": socket.namespace, "transport": view.transport_of(socket)}
-                self._audience.tell("socket_updated", change)
+                self._tell("socket_updated", change)
 
     def _tell_of_room(self, event: str, socket: Socket, room: str) -> None:
         if self._may_tell():
-            self._audience.tell(event, socket.namespace, view.text(room), socket.sid, self._now())
+            self._tell(event, socket.namespace, view.text(room), socket.sid, self._now())
 
     def _may_tell(self) -> bool:
         """Whether there is somebody to tell of one more change; if it is too many, all is told later."""
-        if not self._audience:
+        if not self._has_audience():
             return False
         if self._changes.take():
             return True
-        self._is_behind = True
+        self.is_behind = True
         return False
+
+    def _has_audience(self) -> bool:
+        return bool(self._audience) or self._neighbours.has_watchers()
+
+    def _tell(self, event: str, *arguments: Any, droppable: bool = False) -> None:
+        """Tell the admins of all nodes."""
+        self._audience.change(self._neighbours.tell(event, list(arguments), droppable=droppable))
 
     # ---------------------------------------------------------------- events
 
     def received(self, socket: Socket, arguments: list[Any]) -> None:
         """See Observer."""
-        if self._audience and socket.namespace != self._audience.namespace and self._events.take():
-            self._audience.mirror("event_received", socket.namespace, socket.sid, view.event(arguments), self._now())
+        if self._has_audience() and socket.namespace != self._audience.namespace and self._events.take():
+            shown = view.event(arguments)
+            self._tell("event_received", socket.namespace, socket.sid, shown, self._now(), droppable=True)
 
     def sent(self, sockets: Iterable[Socket], arguments: list[Any]) -> None:
         """See Observer."""
-        if not self._audience or not self._events.left():
+        if not self._has_audience() or not self._events.left():
             return
         shown: list[Any] | None = None
         for socket in islice(sockets, RECEIVERS_SHOWN):
             if socket.namespace == self._audience.namespace or not self._events.take():
                 return
             shown = shown or view.event(arguments)
-            self._audience.mirror("event_sent", socket.namespace, socket.sid, shown, self._now())
+            self._tell("event_sent", socket.namespace, socket.sid, shown, self._now(), droppable=True)
 
     def _now(self) -> str:
         return view.timestamp(self._clock.now())
+
+
+def merged(pictures: Iterable[list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """The pictures of several nodes as one, in turn a socket of each, as far as the limits go."""
+    in_turn = chain.from_iterable(zip_longest(*pictures))
+    return _bounded(islice((shown for shown in in_turn if shown is not None), MAX_SOCKETS))
+
+
+def _bounded(sockets: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    shown: list[dict[str, Any]] = []
+    size = 0
+    for described in sockets:
+        size += len(orjson.dumps(described, None, orjson.OPT_NON_STR_KEYS))
+        if size > MAX_PICTURE_BYTES:
+            break
+        shown.append(described)
+    return shown

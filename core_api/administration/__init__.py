@@ -1,0 +1,1 @@
+"""What the staff does with nodes, live connections and accounts, by REST."""
