@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -49,8 +49,8 @@ class Members(Protocol):
         """Something to do with them."""
         ...
 
-    def missed(self, rooms: Iterable[RoomName] | None) -> None:
-        """Events of these rooms are lost for this node; ``None``: of rooms that cannot be known, so of all."""
+    def missed(self, rooms: Sequence[RoomName]) -> None:
+        """Events of these rooms are lost for this node."""
         ...
 
 
@@ -259,7 +259,7 @@ class Bus:
     def missed(self, shard: Shard, room: str | None) -> None:
         """See hub.cluster.shard.Audience."""
         if self._members is not None:
-            self._members.missed(None if room is None else [RoomName(room)])
+            self._members.missed([RoomName(one) for one in (shard.rooms if room is None else [room])])
 
     def told(self, message: bytes) -> None:
         """See hub.cluster.shard.Audience."""

@@ -24,13 +24,16 @@ class Entry:
     event: bytes
 
 
-def is_complete(above: int, last: int, entries: Sequence[Entry], *, heard: int | None = None) -> bool:
+def is_complete(above: int, last: int | None, entries: Sequence[Entry], *, heard: int | None = None) -> bool:
     """Whether ``entries`` are all events of a room above a number, when its last one has the number ``last``.
 
-    ``last`` is negative if it is forgotten: it was at most so much. ``heard`` is a position up to which nothing of the
-    room is missing, if that is more than ``above``. Exact whatever became of the others: trimmed, expired or evicted.
+    ``last`` is negative if it is forgotten: it was at most so much; ``None`` if nobody can tell. ``heard`` is a
+    position up to which nothing of the room is missing, if that is more than ``above``. Exact whatever became of the
+    others: trimmed, expired or evicted.
     """
     heard = above if heard is None else max(above, heard)
+    if last is None:
+        return False
     if last < 0:
         return -last <= heard
     if last <= above:

@@ -3,8 +3,9 @@
 -- of them are in one slot of a Redis Cluster.
 --
 --   {sK}:head       hash: base, seq, run, shards. base is the epoch, and the first number of it: the time, in microseconds
---                   floor: no room that is not in last has an event above it   old, mark, marked_ms: see sweep
---   {sK}:last       hash: room -> number of the last event of the room, of those that had one lately
+--                   floor: no room that is not in last has an event above it   old, mark, marked_ms, round: see sweep
+--   {sK}:last       hash: room -> number of the last event of the room; negative: it is forgotten, and was at most so much
+--   {sK}:idle       hash: room of last -> round of the sweep in which nobody followed it, and it was silent
 --   {sK}:x:<room>   stream, ids <number>-0. e: the event, v: number of the one before it in the room, m: id of the message
 --   {sK}:c:<room>   channel of a room
 --   {sK}:n:<node>   channel of a node
@@ -18,6 +19,17 @@ end
 -- The number of a room's last event. Negative if it is forgotten: it was at most so much.
 local function last_of(keys, room, floor)
   return redis.call('HGET', keys[2], room) or '-' .. (floor or redis.call('HGET', keys[1], 'floor') or '0')
+end
+
+-- The same of a room that somebody follows. It is kept from now on, however far the floor rises: a client that was told of
+-- nothing for an hour has missed nothing either.
+local function last_of_followed(keys, room, floor)
+  local last = redis.call('HGET', keys[2], room)
+  if not last then
+    last = '-' .. (floor or '0')
+    redis.call('HSET', keys[2], room, last)
+  end
+  return last
 end
 
 -- Run on every new connection, before any other command: is this still the data that positions refer to?
@@ -110,8 +122,8 @@ local function give_up(keys, args)
   return number
 end
 
--- A marker: where the shard and some rooms stand, in the order of the messages.
--- KEYS head last; ARGV channel of the node, token, rooms... Gives base and seq.
+-- A marker: where the shard and some rooms that the node follows stand, in the order of the messages.
+-- KEYS head last idle; ARGV channel of the node, token, rooms... Gives base and seq.
 local function mark(keys, args)
   local head = redis.call('HMGET', keys[1], 'base', 'seq', 'floor')
   if not head[1] then
@@ -120,7 +132,10 @@ local function mark(keys, args)
   local said = {head[1], head[2], args[2]}
   for i = 3, #args do
     said[#said + 1] = args[i]
-    said[#said + 1] = last_of(keys, args[i], head[3])
+    said[#said + 1] = last_of_followed(keys, args[i], head[3])
+  end
+  if args[3] then
+    redis.call('HDEL', keys[3], unpack(args, 3))
   end
   redis.call('SPUBLISH', args[1], 'M' .. cmsgpack.pack(said))
   return {head[1], head[2]}
@@ -158,7 +173,7 @@ local function read_part(keys, args)
   local found = {head[1], upto and args[2] or head[2]}
   for i = 3, #keys do
     local room, above = args[2 * i - 3], args[2 * i - 2]
-    local last, entries = last_of(keys, room, head[3]), {}
+    local last, entries = last_of_followed(keys, room, head[3]), {}
     if upto and tonumber(last) > upto then
       -- The room went on: its first event after that moment names the one before it.
       local later = entries_of(keys[i], '(' .. args[2] .. '-0', '+', 'COUNT', 1)
@@ -176,29 +191,37 @@ local function read_part(keys, args)
   return found
 end
 
--- Forgets where rooms stand that were silent for so long that none of their events is kept: there may be a new room for
--- every call, document and session, for ever. The floor takes their place: who has heard everything up to it has heard
--- all of theirs, and who has not is told. The age of a number is known by those that were noted at a time.
--- KEYS head last; ARGV cursor, about how many rooms, ms after which an event is kept no more. Gives the next cursor, and
--- how many of how many rooms were forgotten.
+-- Forgets where rooms stand that nobody follows, and that were silent for so long that none of their events is kept: there
+-- may be a new room for every call, document and session, for ever. The floor takes their place: who has heard everything
+-- up to it has heard all of theirs, and who has not is told. Rounds tell what is old: each is as long as events are kept,
+-- at least. Who followed a room may come back for a while, so it stays for two more of them.
+-- KEYS head last idle; ARGV prefix of channels, cursor, about how many rooms, ms after which an event is kept no more. Gives
+-- the next cursor, and how many of how many rooms were forgotten.
 local function sweep(keys, args)
-  local head = redis.call('HMGET', keys[1], 'seq', 'floor', 'old', 'mark', 'marked_ms')
-  local time, kept = redis.call('TIME'), tonumber(args[3])
-  local now, floor, old = time[1] * 1000 + math.floor(time[2] / 1000), tonumber(head[2] or 0), head[3]
+  local head = redis.call('HMGET', keys[1], 'seq', 'floor', 'old', 'mark', 'marked_ms', 'round')
   if not head[1] then
     return redis.error_reply('NOHEAD attach first')
   end
-  if not head[5] or now - head[5] >= kept then
-    old = head[4] or '0'
-    redis.call('HSET', keys[1], 'old', old, 'mark', head[1], 'marked_ms', text(now))
+  local time = redis.call('TIME')
+  local now = time[1] * 1000 + math.floor(time[2] / 1000)
+  local floor, old, round = tonumber(head[2] or 0), tonumber(head[3] or 0), tonumber(head[6] or 0)
+  if not head[5] or now - head[5] >= tonumber(args[4]) then
+    old, round = tonumber(head[4] or 0), round + 1
+    redis.call('HSET', keys[1], 'old', text(old), 'mark', head[1], 'marked_ms', text(now), 'round', round)
   end
-  local found = redis.call('HSCAN', keys[2], args[1], 'COUNT', args[2])
+  local found = redis.call('HSCAN', keys[2], args[2], 'COUNT', args[3])
   local forgotten = 0
   for i = 1, #found[2], 2 do
-    local number = tonumber(found[2][i + 1])
-    if number <= tonumber(old) then
-      redis.call('HDEL', keys[2], found[2][i])
-      floor, forgotten = math.max(floor, number), forgotten + 1
+    local room, number = found[2][i], math.abs(found[2][i + 1])
+    if number <= old and redis.call('PUBSUB', 'SHARDNUMSUB', args[1] .. room)[2] == 0 then
+      local since = redis.call('HGET', keys[3], room)
+      if not since then
+        redis.call('HSET', keys[3], room, round)
+      elseif round - since >= 2 then
+        redis.call('HDEL', keys[2], room)
+        redis.call('HDEL', keys[3], room)
+        floor, forgotten = math.max(floor, number), forgotten + 1
+      end
     end
   end
   redis.call('HSET', keys[1], 'floor', text(floor))

@@ -26,6 +26,10 @@ COUNTED = ("content:", "room:", "doc:")
 that watches 500 people would cost 500 writes."""
 
 
+NAMED = 5
+"""Rooms that a line of the log names, of perhaps thousands."""
+
+
 class LocalRooms(Protocol):
     """The connections of this node, by room. Implemented in hub.transport."""
 
@@ -271,9 +275,9 @@ class ClusterRooms:
             case _:
                 log.warning("unknown command %r from another node: is it of another version?", name)
 
-    def missed(self, rooms: Iterable[RoomName] | None) -> None:
+    def missed(self, rooms: Sequence[RoomName]) -> None:
         """See hub.cluster.bus.Members. Their clients come back, and see by themselves what they have missed."""
-        log.warning("events are lost for members of %s; they are told", "all rooms" if rooms is None else list(rooms))
+        log.warning("events are lost for members of %d rooms; they are told: %s", len(rooms), rooms[:NAMED])
         self._local.cut(rooms)
 
     async def bring_in(self, room: RoomName, of: RoomName) -> int:

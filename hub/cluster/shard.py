@@ -10,7 +10,7 @@ import asyncio
 import itertools
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from operator import itemgetter
 from typing import Any, Final, Protocol, TypeVar
 
@@ -27,8 +27,9 @@ log = logging.getLogger(__name__)
 BEAT_S: Final = 1.0
 """Between two markers: each shows that this node hears, and audits where some rooms stand."""
 AUDITED: Final = 500
-"""Rooms that one marker audits, in turn. There may be 30 000, two for every connection: to ask for all of them each
-second would take 15 ms of Redis and 30 of this node. A hole that no later event of its room shows is very rare."""
+"""Rooms that one marker tells of. They are audited in turn: there may be 30 000, two for every connection, and to ask
+for all of them each second would take 15 ms of Redis and 30 of this node. A hole that no later event of its room shows
+is very rare."""
 MARK_S: Final = 2.0
 """Longest way of a marker. Redis closes subscribers whose output buffer overflows; a broken link may stay silent."""
 SUBSCRIBED_AT_ONCE: Final = 500
@@ -57,7 +58,7 @@ class Audience(Protocol):
         ...
 
     def missed(self, shard: Shard, room: str | None) -> None:
-        """Events of a room are lost for this node; ``None``: the epoch has ended, for all rooms and all positions."""
+        """Events of a room are lost for this node; ``None``: the epoch has ended, for all rooms of the shard."""
         ...
 
     def told(self, message: bytes) -> None:
@@ -102,6 +103,11 @@ class Shard:
         """When the last marker came, in the time of the loop."""
         self.counts: Counter[str] = Counter()
         """How often something rare has happened."""
+
+    @property
+    def rooms(self) -> Collection[str]:
+        """Those that are followed."""
+        return self._rooms.keys()
 
     # ---------------------------------------------------------------- the link
 
@@ -357,7 +363,7 @@ class Shard:
             last = self._rooms.get(room, NOWHERE)
             if last == NOWHERE or not self._is_heard(room):
                 continue
-            if one.last is not None and is_complete(last, one.last, one.entries, heard=self.position):
+            if is_complete(last, one.last, one.entries, heard=self.position):
                 missing += [(entry.number, room, entry.event) for entry in one.entries if entry.number > last]
             else:
                 self.counts["rooms missed"] += 1
@@ -499,8 +505,9 @@ class Shard:
     async def _anchor(self) -> None:
         try:
             while self._to_anchor and self._up.is_set():  # a new link anchors everything by itself
-                names = [name for name in self._to_anchor if self._is_heard(name) and self._rooms[name] == NOWHERE]
-                self._to_anchor.clear()
+                next_ones = list(itertools.islice(self._to_anchor, AUDITED))
+                self._to_anchor.difference_update(next_ones)
+                names = [name for name in next_ones if self._is_heard(name) and self._rooms[name] == NOWHERE]
                 try:
                     if names:
                         await self.mark(names)

@@ -80,7 +80,7 @@ class ShardCommands:
         self.index = index
         self._shards = shards
         self.tag = f"{{s{index}}}"
-        self.head, self.last = f"{self.tag}:head", f"{self.tag}:last"
+        self.head, self.last, self.idle = (f"{self.tag}:{name}" for name in ("head", "last", "idle"))
         self._servers = servers
         self._durable = durable
         self._link: Link | None = None
@@ -197,7 +197,7 @@ class ShardCommands:
 
     async def mark(self, node_id: str, token: str, rooms: Sequence[str] = (), within_s: float = 5.0) -> int:
         """Have a marker sent to a node's channel, in the order of the messages. Returns the head at that moment."""
-        keys = [self.head, self.last]
+        keys = [self.head, self.last, self.idle]
         _, head = await self.function(
             "sparkle1_mark", keys, self.node_channel(node_id), token, *rooms, within_s=within_s
         )

@@ -1,4 +1,4 @@
-"""Forgetting where rooms stand that have long been silent: a shard would else know every room that there ever was."""
+"""Forgetting where rooms stand that were left long ago: a shard would else know every room that there ever was."""
 
 from __future__ import annotations
 
@@ -44,7 +44,8 @@ class Sweeper:
 
     async def sweep(self) -> bool:
         """Take a step. Returns whether many rooms were forgotten. Raises Down or Refused."""
-        keys = [self._commands.head, self._commands.last]
-        reply = await self._commands.function("sparkle1_sweep", keys, self._cursor, AT_ONCE, KEPT_MS)
+        to = self._commands
+        keys = [to.head, to.last, to.idle]
+        reply = await to.function("sparkle1_sweep", keys, to.channel(""), self._cursor, AT_ONCE, KEPT_MS)
         self._cursor, forgotten, of = reply[0].decode(), *map(int, reply[1:])
         return forgotten > MANY * of

@@ -100,7 +100,9 @@ class _Place:
 
     async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self._client._places.release()
-        if isinstance(error, SlotNotCoveredError):
+        # The second: when a server has gone, redis-py 8.1 closes its free connections, and one of them may just have
+        # been taken by another command ("'NoneType' object has no attribute 'writelines'").
+        if isinstance(error, (SlotNotCoveredError, AttributeError)):
             raise RedisConnectionError(str(error)) from error
 
 

@@ -1,6 +1,6 @@
 """Nodes that have a bus and nothing else, and what came over it."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -25,8 +25,8 @@ class BusNode:
     def __init__(self, name: str, url: str, tasks: Tasks, shards: int) -> None:
         self.name = name
         self.heard: dict[str, list[int]] = {}
-        self.lost: list[RoomName | None] = []
-        """Rooms of which events were lost; ``None``: all of a shard."""
+        self.lost: list[list[RoomName]] = []
+        """Rooms of which events were lost, as they were told."""
         self.bus = Bus(servers_of(url), NodeId(name), tasks, shards=shards)
         self.bus.serve(self)
 
@@ -56,8 +56,8 @@ class BusNode:
     def command(self, room: RoomName, name: str, arguments: list[Any]) -> None:
         raise AssertionError(f"nobody sends {name}")
 
-    def missed(self, rooms: Iterable[RoomName] | None) -> None:
-        self.lost += [None] if rooms is None else rooms
+    def missed(self, rooms: Sequence[RoomName]) -> None:
+        self.lost.append(list(rooms))
 
 
 @asynccontextmanager

@@ -26,7 +26,7 @@ def test_every_change_of_the_file_changes_the_names() -> None:
 
 async def _error(redis: Redis, function: str) -> str:
     try:
-        await redis.fcall(function, 2, "{s0}:head", "{s0}:last", "channel", "token")
+        await redis.fcall(function, 3, "{s0}:head", "{s0}:last", "{s0}:idle", "channel", "token")
     except Exception as error:
         return str(error)
     return ""
