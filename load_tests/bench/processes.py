@@ -51,6 +51,15 @@ def stolen_s() -> float:
     return int(Path("/proc/stat").read_text().split(maxsplit=steal + 1)[steal]) / os.sysconf("SC_CLK_TCK")
 
 
+def busy_s(cores: Iterable[int]) -> float:
+    """CPU time that was used on these cores so far, by whomever. From ``/proc/stat``, in ticks of all cores."""
+    used = (0, 1, 2, 5, 6)  # user, nice, system, irq, softirq; the others are idle, or of the host
+    wanted = {f"cpu{core}" for core in cores}
+    lines = (line.split() for line in Path("/proc/stat").read_text().splitlines())
+    ticks = sum(int(numbers[place]) for name, *numbers in lines if name in wanted for place in used)
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 def cpu_of_all(pids: Iterable[int]) -> int:
     """CPU time of these processes and all their descendants, in nanoseconds. What has ended counts no more."""
     total = 0

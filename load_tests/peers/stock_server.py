@@ -1,5 +1,5 @@
 """Stock python-socketio over aiohttp and uvloop, as its users run it, with the application that the load generator
-knows: ``python -m load_tests.peers.stock_server --port 5000``.
+knows: ``python -m load_tests.peers.stock_server --port 5000``, with its Redis manager if ``--redis URL`` is given.
 """
 
 import argparse
@@ -13,9 +13,10 @@ BACKLOG = 4096
 """aiohttp's default of 128 would make mass connects wait for the clients' TCP retries."""
 
 
-def application() -> web.Application:
+def application(redis_url: str | None) -> web.Application:
     """The events ``join``, ``bc`` and ``echo``."""
-    server = socketio.AsyncServer(async_mode="aiohttp", cors_allowed_origins="*")
+    manager = None if redis_url is None else socketio.AsyncRedisManager(redis_url)
+    server = socketio.AsyncServer(async_mode="aiohttp", cors_allowed_origins="*", client_manager=manager)
 
     async def connect(_sid: str, _environ: dict[str, Any], _auth: object = None) -> None:
         """Let everybody in."""
@@ -42,9 +43,15 @@ def main() -> None:
     """Serve until SIGTERM."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, required=True)
-    port = parser.parse_args().port
+    parser.add_argument("--redis", metavar="URL")
+    given = parser.parse_args()
     web.run_app(
-        application(), host="127.0.0.1", port=port, access_log=None, backlog=BACKLOG, loop=uvloop.new_event_loop()
+        application(given.redis),
+        host="127.0.0.1",
+        port=given.port,
+        access_log=None,
+        backlog=BACKLOG,
+        loop=uvloop.new_event_loop(),
     )
 
 

@@ -112,7 +112,7 @@ async def _members(
     count = size.size * size.rooms
     options = backends.crowd.options(count, size.size)
     with Generator(
-        program, port=port, connections=count, room_size=size.size, options=options, cores=others
+        program, ports=[port], connections=count, room_size=size.size, options=options, cores=others
     ) as generator:
         await asyncio.to_thread(generator.command, "connect")
         await asyncio.to_thread(generator.command, "join")

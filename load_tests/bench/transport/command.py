@@ -26,14 +26,14 @@ from load_tests.bench.transport.generator import compile_generator
 from load_tests.bench.transport.measure import Runs
 from load_tests.bench.transport.plot import draw, need_matplotlib
 from load_tests.bench.transport.results import Results
-from load_tests.bench.transport.servers import OURS, PEERS, Hosts, Server, available
+from load_tests.bench.transport.servers import OURS, PEERS, WORK_BESIDE, Hosts, Server, available
 from load_tests.bench.transport.versions import versions
 from load_tests.bench.transport.workloads import LARGE_ROOM, LONG, ROOM_SIZE, ROWS, SHORT, Plan, Workload, workloads
 
 SPARE_FILES = 500
 """Descriptors that a server and the generator need beside those of the connections."""
-NEAREST = ("node",)
-"""The peers of the short form."""
+NEAREST = ("node", "node-redis", "node-streams")
+"""The peers of the short form: Node, as its users would run it for each row."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -61,7 +61,7 @@ def parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--json", type=Path, metavar="FILE", help="write machine, versions and rows")
     add("--plot", type=Path, metavar="FILE", help="draw the costs (needs matplotlib)")
-    add("--short", action="store_true", help="two minutes: fewer connections, Node as the only peer")
+    add("--short", action="store_true", help="two minutes: fewer connections, only Node beside the hub")
     add("--gate", action="store_true", help="exit 1 if a row is below 75 %% of its target")
     add("--tries", type=_positive, default=1, help="with --gate: measure what fails it again, so often in all")
     add("--rows", type=_some_of(ROWS), default=ROWS, metavar="A,B", help=f"of {','.join(ROWS)} (default: all)")
@@ -84,6 +84,9 @@ def parser() -> argparse.ArgumentParser:
 def _bench(arguments: argparse.Namespace) -> int:
     plan = SHORT if arguments.short else LONG
     chosen = [workload for workload in workloads(plan) if workload.key in arguments.rows]
+    if arguments.url is not None and any(workload.key == "across" for workload in chosen):
+        print("--url is one node: without the row `across`", file=sys.stderr)
+        chosen = [workload for workload in chosen if workload.key != "across"]
     peers = arguments.peers if arguments.peers is not None else NEAREST if arguments.short else PEERS
     servers = [name for name in (*arguments.forms, *peers) if available(name)]
     for name in set(arguments.forms) - set(servers):
@@ -147,7 +150,7 @@ def _hosts(arguments: argparse.Namespace, plan: Plan, servers: Sequence[str]) ->
     with contextlib.ExitStack() as stack:
         if arguments.url is not None:
             hub = stack.enter_context(_running_hub(arguments, plan))
-        if "node-redis" in servers or ("hub" in servers and hub is None):
+        if any(name in WORK_BESIDE and (name != "hub" or hub is None) for name in servers):
             backends = stack.enter_context(running_backends(kept, people=_people(plan), rooms=_rooms(plan)))
         yield Hosts(kept, arguments.cache, random.Random(arguments.seed), backends, hub)
 
@@ -161,7 +164,7 @@ def _running_hub(arguments: argparse.Namespace, plan: Plan) -> Iterator[Server]:
         crowd = Crowd(database_url, key, settings.accounts, Path(folder))
         try:
             crowd.insert(_people(plan), _rooms(plan))
-            yield Server(arguments.url, arguments.pid, crowd)
+            yield Server([arguments.url], [arguments.pid], crowd)
         finally:
             crowd.remove()
 

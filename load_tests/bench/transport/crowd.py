@@ -36,10 +36,11 @@ class Crowd:
         """Take them out again."""
         asyncio.run(self._remove())
 
-    def options(self, connections: int, room_size: int, people: int | None = None) -> list[str]:
+    def options(self, connections: int, room_size: int, people: int | None = None, *, kept: bool = False) -> list[str]:
         """Options of the load generator: the rooms, and for each connection a fresh token of somebody.
 
-        With fewer ``people`` than connections, each has several devices.
+        With fewer ``people`` than connections, each has several devices. ``kept``: what they broadcast is stored, and
+        has a place in the order.
         """
         tokens = [self._signer.sign(*person).text for person in self._people[: people or connections]]
         tokens = [tokens[number % len(tokens)] for number in range(connections)]
@@ -47,7 +48,7 @@ class Crowd:
         auth.touch(mode=0o600)  # whoever reads it may speak for these people
         auth.write_bytes(b"".join(msgspec.json.encode({"token": token}) + b"\n" for token in tokens))
         rooms.write_text("".join(f"{room}\n" for room in self._rooms[: connections // room_size]))
-        return ["--dialect", "hub", "--auth", str(auth), "--rooms", str(rooms)]
+        return ["--dialect", "hub-kept" if kept else "hub", "--auth", str(auth), "--rooms", str(rooms)]
 
     @property
     def rooms(self) -> Sequence[str]:

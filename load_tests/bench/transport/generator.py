@@ -51,17 +51,18 @@ class Generator:
         self,
         program: Path,
         *,
-        port: int,
+        ports: Sequence[int],
         connections: int,
         room_size: int,
         options: Sequence[str],
         cores: Iterable[int],
     ) -> None:
-        """``options``: more of its own, for a hub."""
+        """``ports``: of the nodes, over which the members of each room are spread. ``options``: more of its own."""
         with kept_on(cores):
             self._process = subprocess.Popen(
                 [
-                    *(program, "--port", str(port), "--connections", str(connections)),
+                    *(program, "--connections", str(connections)),
+                    *(word for port in ports for word in ("--port", str(port))),
                     *("--room-size", str(room_size), *options),
                     *("--per-source", str(PER_SOURCE), "--first-source", _fresh_addresses(connections)),
                 ],

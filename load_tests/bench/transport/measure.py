@@ -12,13 +12,15 @@ from load_tests.bench.errors import CannotMeasure
 from load_tests.bench.report import three_digits
 from load_tests.bench.transport.meter import Taken
 from load_tests.bench.transport.results import Results
-from load_tests.bench.transport.servers import NAMES, OURS, Hosts, Server
+from load_tests.bench.transport.servers import NAMES, Hosts, Server
 from load_tests.bench.transport.sessions import WAITED_TOO_LONG, Sessions
 from load_tests.bench.transport.workloads import LARGE_ROOM, Plan, Workload
 
 COMING_AND_GOING = frozenset({"connect", "memory", "rooms", "disconnect"})
 ONCE = frozenset({"connect", "disconnect"})
 """Of these: what can be measured only once with a server."""
+TWO = 2
+"""Nodes of the row across Redis."""
 LARGE = frozenset({"room-1", "room-4", "room-16", "p99"})
 
 
@@ -67,9 +69,9 @@ class Runs:
             _tell(f"run {run}, {NAMES[name]}, {time.monotonic() - began:.0f} s", taken)
 
     def _missing(self, run: int, name: str) -> frozenset[str]:
-        workloads = [workload for workload in self._chosen if name not in workload.not_for]
-        if name in OURS and not self._plan.both_forms:
-            workloads = [workload for workload in workloads if workload.gates(name)]
+        workloads = [workload for workload in self._chosen if workload.is_for(name)]
+        if not self._plan.all_values:
+            workloads = [workload for workload in workloads if workload.compares(name)]
         keys = {workload.key for workload in workloads}
         if name == "node" and "p99" in keys:
             keys.add("room-1")
@@ -80,6 +82,9 @@ class Runs:
         if "memory" in wanted and self._plan.idle_connections != self._plan.connections:
             with self._hosts.running(name) as server:
                 taken |= self._on(server).idle()
+        if "across" in wanted:
+            with self._hosts.running(name, nodes=TWO) as server:
+                taken |= self._on(server).across()
         rest = wanted - taken.keys()
         for attempt in range(1, self._plan.attempts + 1 if rest else 0):
             with self._hosts.running(name) as server:
@@ -93,6 +98,8 @@ class Runs:
                     taken |= sessions.echo()
                 if rest & LARGE:
                     taken |= sessions.large_room(rest, partial(self._half_rate, name))
+                if "kept" in rest:
+                    taken |= sessions.kept()
             break
         return taken
 

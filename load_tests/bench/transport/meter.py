@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from load_tests.bench.processes import cpu_of, cpu_of_all, stolen_s
+from load_tests.bench.processes import Cpu, busy_s, cpu_of, cpu_of_all, stolen_s
 from load_tests.bench.transport.servers import Server
 
 LOOK_S = 0.1
@@ -25,7 +25,7 @@ class Taken:
     value: float
     waited: float = 0.0
     """How long the server waited for its core, as a part of the time that it wanted it, with what the machine's host
-    took of its cores, as a part of all time."""
+    took of its cores, as a part of all time. For several nodes, what others used of the core that they share."""
     busy: float = 0.0
     """Part of the time that it had one."""
     beside: Mapping[str, float] = field(default_factory=dict)
@@ -69,16 +69,21 @@ class Meter:
         self._server = server
         self._started = time.monotonic()
         self._stolen_s = stolen_s()
-        self._cpu = cpu_of(server.pid)
+        self._cores = os.sched_getaffinity(server.pids[0])
+        self._busy_s = busy_s(self._cores)
+        self._cpu = self._now()
         self._beside = self._now_beside()
 
     def read(self) -> Use:
         """What has been used so far."""
-        used = cpu_of(self._server.pid).since(self._cpu)
+        used = self._now().since(self._cpu)
+        wait_ns = used.wait_ns
+        if len(self._server.pids) > 1:  # they wait for each other, which is no disturbance
+            wait_ns = max(0, round((busy_s(self._cores) - self._busy_s) * 1e9) - used.run_ns)
         beside = {what: now - self._beside[what] for what, now in self._now_beside().items()}
         seconds = time.monotonic() - self._started
         stolen = (stolen_s() - self._stolen_s) / (seconds * (os.cpu_count() or 1))
-        return Use(seconds, used.run_ns, used.wait_ns, beside, stolen)
+        return Use(seconds, used.run_ns, wait_ns, beside, stolen)
 
     def read_when_quiet(self, quiet_s: float = QUIET_S) -> Use:
         """What has been used once the server has done nothing for so long; a minute at most."""
@@ -90,6 +95,10 @@ class Meter:
             is_busy = wanted_ns / 1e9 > BUSY * (use.seconds - before.seconds)
             quiet_looks = 0 if is_busy else quiet_looks + 1
         return use
+
+    def _now(self) -> Cpu:
+        nodes = [cpu_of(pid) for pid in self._server.pids]
+        return Cpu(sum(node.run_ns for node in nodes), sum(node.wait_ns for node in nodes))
 
     def _now_beside(self) -> dict[str, int]:
         return {what: cpu_of_all(pids) for what, pids in self._server.beside.items()}

@@ -24,18 +24,20 @@ PEERS_FOLDER = PROJECT / "load_tests" / "peers"
 BARE_SERVER = PROJECT / "load_tests" / "bare_server.py"
 
 OURS = ("hub", "transport")
-PEERS = ("node", "node-redis", "stock", "floor", "floor-coalescing")
+PEERS = ("node", "node-redis", "node-streams", "stock", "stock-redis", "floor", "floor-coalescing")
 NAMES = {
     "hub": "hub",
     "transport": "transport alone",
     "node": "Node ws",
     "node-redis": "Node with Redis",
+    "node-streams": "Node with Redis Streams and recovery",
     "stock": "stock python-socketio",
+    "stock-redis": "stock python-socketio with Redis",
     "floor": "C floor",
     "floor-coalescing": "C floor, coalescing",
 }
-WORK_BESIDE = {"hub": (REDIS, POSTGRES), "node-redis": (REDIS,)}
-"""Whose CPU is shown beside a server's."""
+WORK_BESIDE = {"hub": (REDIS, POSTGRES), "node-redis": (REDIS,), "node-streams": (REDIS,), "stock-redis": (REDIS,)}
+"""Whose CPU is shown beside a server's; these servers need what works for them."""
 
 WIDE_LIMITS = {"SPARKLE_LIMITS_OVERRIDES": "*=60000000/1000000"}
 """Of a measured hub: nobody meets them, and each event is counted as it always is."""
@@ -46,10 +48,11 @@ STOP_S = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A running server."""
+    """A running server, of one node or of several."""
 
-    port: int
-    pid: int
+    ports: Sequence[int]
+    """Where clients connect, one of each node."""
+    pids: Sequence[int]
     crowd: Crowd | None = None
     """For a hub: who connects."""
     beside: Mapping[str, Sequence[int]] = field(default_factory=dict)
@@ -78,25 +81,34 @@ class Hosts:
     """A hub that runs already (``--url``)."""
 
     @contextlib.contextmanager
-    def running(self, name: str) -> Iterator[Server]:
-        """Start a server of ``OURS`` or ``PEERS``. Raises CannotMeasure if it does not answer."""
+    def running(self, name: str, *, nodes: int = 1) -> Iterator[Server]:
+        """Start a server of ``OURS`` or ``PEERS``, of so many nodes, all on the server's core.
+
+        Raises CannotMeasure if it does not answer.
+        """
         if name == "hub" and self.running_hub is not None:
             yield self.running_hub
             return
-        port = free_port(self.draw)
-        command, more = self._command(name, port)
-        with self._process(name, command, more, port) as process:
+        ports = [free_port(self.draw) for _ in range(nodes)]
+        with contextlib.ExitStack() as stack:
+            pids = [stack.enter_context(self._process(name, *self._command(name, port), port)).pid for port in ports]
             crowd = self._needed().crowd if name == "hub" else None
             beside = {what: self._needed().processes[what] for what in WORK_BESIDE.get(name, ())}
-            yield Server(port, process.pid, crowd, beside)
+            yield Server(ports, pids, crowd, beside)
 
     def _command(self, name: str, port: int) -> tuple[list[str], dict[str, str]]:
         """What to start, and what to put into its environment."""
+
+        def redis() -> list[str]:
+            return [self._needed().redis_url]
+
         commands: Mapping[str, Callable[[], list[str]]] = {
             "transport": lambda: [*_module("load_tests.bare_server", port), "--no-auth-event"],
             "stock": lambda: _module("load_tests.peers.stock_server", port),
+            "stock-redis": lambda: [*_module("load_tests.peers.stock_server", port), "--redis", *redis()],
             "node": lambda: self._node(port),
-            "node-redis": lambda: [*self._node(port), self._needed().redis_url],
+            "node-redis": lambda: [*self._node(port), *redis()],
+            "node-streams": lambda: [*self._node(port), *redis(), "streams"],
             "floor": lambda: [str(compile_floor(self.cache)), str(port)],
             "floor-coalescing": lambda: [str(compile_floor(self.cache)), str(port), "coalesce"],
         }

@@ -45,7 +45,7 @@ class Sessions:
         """Memory of connections that do nothing. The server must be a fresh one."""
         count = self._plan.idle_connections
         with self._clients(count, ROOM_SIZE) as clients:
-            before_kb = settled_resident_kb(self._server.pid)
+            before_kb = sum(map(settled_resident_kb, self._server.pids))
             clients.command("connect")
             return {"memory": self._memory(count, before_kb)}
 
@@ -53,7 +53,7 @@ class Sessions:
         """Connect, and those of memory, rooms and disconnect that are wanted. The server must be a fresh one."""
         count, taken = self._plan.connections, {}
         with self._clients(count, ROOM_SIZE) as clients:
-            before_kb = settled_resident_kb(self._server.pid)
+            before_kb = sum(map(settled_resident_kb, self._server.pids))
             meter = Meter(self._server)
             clients.command("connect")
             taken["connect"] = meter.read().per(count)
@@ -86,6 +86,24 @@ class Sessions:
                 taken["p99"] = self._undisturbed(lambda: self._latency(clients, f"rate {rate:.3f}"), DISTURBED)
         return taken
 
+    def across(self) -> dict[str, Taken]:
+        """Broadcasts to small rooms whose members are spread over the nodes. The server must be a fresh one."""
+        count = self._plan.connections
+        with self._clients(count, ROOM_SIZE) as clients:
+            clients.command("connect")
+            clients.command("join")
+            self._let_all_speak(clients, ROOMS_OUTSTANDING, count)
+            return {"across": self._cost(clients, f"window {ROOMS_OUTSTANDING}")}
+
+    def kept(self) -> dict[str, Taken]:
+        """Broadcasts to a large room that a client which comes back is sent again."""
+        self._let_rest()
+        with self._clients(LARGE_ROOM, LARGE_ROOM, people=LARGE_ROOM_PEOPLE, kept=True) as clients:
+            clients.command("connect")
+            clients.command("join")
+            self._let_all_speak(clients, 1, LARGE_ROOM_PEOPLE)
+            return {"kept": self._cost(clients, "window 1")}
+
     def echo(self) -> dict[str, Taken]:
         """Echoes with acknowledgement."""
         self._let_rest()
@@ -93,14 +111,14 @@ class Sessions:
             clients.command("connect")
             return {"echo": self._cost(clients, "echo")}
 
-    def _clients(self, connections: int, room_size: int, people: int | None = None) -> Generator:
+    def _clients(self, connections: int, room_size: int, people: int | None = None, *, kept: bool = False) -> Generator:
         crowd = self._server.crowd
         return Generator(
             self._program,
-            port=self._server.port,
+            ports=self._server.ports,
             connections=connections,
             room_size=room_size,
-            options=[] if crowd is None else crowd.options(connections, room_size, people),
+            options=[] if crowd is None else crowd.options(connections, room_size, people, kept=kept),
             cores=self._cores,
         )
 
@@ -121,7 +139,7 @@ class Sessions:
 
     def _memory(self, connections: int, before_kb: int) -> Taken:
         time.sleep(self._plan.settle_s)
-        return Taken((resident_kb(self._server.pid) - before_kb) / connections)
+        return Taken((sum(map(resident_kb, self._server.pids)) - before_kb) / connections)
 
     def _cost(self, clients: Generator, load: str) -> Taken:
         """CPU per delivery, or per echo, in µs."""

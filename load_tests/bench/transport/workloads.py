@@ -27,8 +27,8 @@ class Plan:
     """Measurements of one thing at most, while the server waits for its core."""
     limit_s: float | None = None
     """How long all runs may take. Beyond it nothing is measured again, and no run is begun but the first."""
-    both_forms: bool = True
-    """Whether the form of ours that has no target in a row is measured for it as well."""
+    all_values: bool = True
+    """Whether a server is also measured for rows in which it has no target."""
 
 
 LONG = Plan(
@@ -49,7 +49,7 @@ SHORT = Plan(
     settle_s=0.5,
     attempts=3,
     limit_s=112.0,
-    both_forms=False,
+    all_values=False,
 )
 """120 s with one peer and all that surrounds the runs. The number of connections is in the names of the rows."""
 
@@ -87,10 +87,18 @@ class Workload:
     """A target for the hub's own value."""
     not_for: frozenset[str] = frozenset()
     """Peers that it is not measured on, since nothing is compared with them, or they cannot do it at all."""
+    is_clustered: bool = False
+    """Whether it is of several nodes, or of what they keep: only for those that it is compared with."""
 
-    def gates(self, form: str) -> bool:
-        """Whether this form of ours is the one with targets."""
-        return any(comparison.ours == form for comparison in self.comparisons)
+    def is_for(self, server: str) -> bool:
+        """Whether it is measured on a server."""
+        if self.is_clustered:
+            return self.compares(server)
+        return server not in self.not_for | CLUSTERED
+
+    def compares(self, server: str) -> bool:
+        """Whether one of its targets is of this server."""
+        return any(server in (comparison.ours, comparison.peer) for comparison in self.comparisons)
 
 
 def at_least(ours: str, **peers: float) -> tuple[Comparison, ...]:
@@ -105,6 +113,8 @@ def at_most(ours: str, **peers: float) -> tuple[Comparison, ...]:
 
 COALESCING = "floor-coalescing"
 REDIS = "node-redis"
+CLUSTERED = frozenset({"node-streams", "stock-redis"})
+"""Peers for the rows of several nodes alone."""
 
 
 def workloads(plan: Plan) -> tuple[Workload, ...]:
@@ -138,6 +148,20 @@ def workloads(plan: Plan) -> tuple[Workload, ...]:
             "µs/delivery",
             at_least("hub", node=1.7, stock=12, floor=0.7),
             not_for=frozenset({COALESCING}),
+        ),
+        Workload(
+            "across",
+            f"{small}, across Redis on two nodes",
+            "µs/delivery",
+            at_least("hub", node_redis=1.9, stock_redis=25),
+            is_clustered=True,
+        ),
+        Workload(
+            "kept",
+            f"kept events in {room}, 1 outstanding",
+            "µs/delivery",
+            at_least("hub", node_streams=1),
+            is_clustered=True,
         ),
         Workload(
             "echo",

@@ -2,23 +2,32 @@
 //
 //   node server.mjs PORT               one process, over ws
 //   node server.mjs PORT REDIS_URL     the same with the Redis adapter; redis://… or unix:///path
+//   node server.mjs PORT REDIS_URL streams
+//                                      with the Redis Streams adapter, and connection state recovery
 import { createServer } from "node:http";
 import { Server } from "socket.io";
 
-const [port, redisUrl] = process.argv.slice(2);
+const [port, redisUrl, kind] = process.argv.slice(2);
 const BACKLOG = 4096; // the default of 511 would make mass connects wait for the clients' TCP retries
 
 const http = createServer();
-const io = new Server(http, { serveClient: false });
+const RECOVERY = { maxDisconnectionDuration: 120_000 }; // ms, as its documentation has it
+const io = new Server(http, { serveClient: false, ...(kind === "streams" && { connectionStateRecovery: RECOVERY }) });
 
 if (redisUrl) {
   const { createClient } = await import("redis");
-  const { createAdapter } = await import("@socket.io/redis-adapter");
   const { protocol, pathname } = new URL(redisUrl);
   const publisher = createClient(protocol === "unix:" ? { socket: { path: pathname } } : { url: redisUrl });
-  const subscriber = publisher.duplicate();
-  await Promise.all([publisher.connect(), subscriber.connect()]);
-  io.adapter(createAdapter(publisher, subscriber));
+  await publisher.connect();
+  if (kind === "streams") {
+    const { createAdapter } = await import("@socket.io/redis-streams-adapter");
+    io.adapter(createAdapter(publisher));
+  } else {
+    const { createAdapter } = await import("@socket.io/redis-adapter");
+    const subscriber = publisher.duplicate();
+    await subscriber.connect();
+    io.adapter(createAdapter(publisher, subscriber));
+  }
 }
 
 io.on("connection", (socket) => {

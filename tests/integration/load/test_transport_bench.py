@@ -62,7 +62,7 @@ def clients_of(server: Server, cache: Path) -> Iterator[Generator]:
     options = server.crowd.options(CONNECTIONS, ROOM_SIZE) if server.crowd else []
     with Generator(
         program,
-        port=server.port,
+        ports=server.ports,
         connections=CONNECTIONS,
         room_size=ROOM_SIZE,
         options=options,
@@ -123,6 +123,6 @@ def test_a_refused_connection_ends_the_bench_with_the_reason(backends: Backends,
     strangers = Crowd(backends.database_url, new_key(), AccountsSettings(), backends.data)
     strangers.insert(CONNECTIONS, CONNECTIONS // ROOM_SIZE)
     with Hosts(ANY_CORE, cache, random.Random(1), backends).running("hub") as hub:
-        foreign = Server(hub.port, hub.pid, strangers)
+        foreign = Server(hub.ports, hub.pids, strangers)
         with clients_of(foreign, cache) as clients, pytest.raises(CannotMeasure, match="unauthorized"):
             clients.command("connect")

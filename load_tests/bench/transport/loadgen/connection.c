@@ -73,7 +73,7 @@ void connection_open(struct connection *connection) {
     struct sockaddr_in source = {.sin_family = AF_INET}, server = {.sin_family = AF_INET};
     source.sin_addr.s_addr = htonl(target.first_source + (uint32_t)(connection->number / target.per_source));
     server.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    server.sin_port = htons(target.port);
+    server.sin_port = htons(connection->port);
 
     connection->state = CONNECTING;
     connection->asked_ns = now_ns();
@@ -129,7 +129,7 @@ static void connected(struct connection *connection) {
                           "User-Agent: loadgen\r\n"
                           "Sec-WebSocket-Version: 13\r\n"
                           "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-                          target.port, target.port);
+                          connection->port, connection->port);
     connection->state = UPGRADING;
     send_bytes(connection, request, (size_t)length);
 }
@@ -155,7 +155,7 @@ static void socketio_packet(struct connection *connection, const char *packet, s
     } else if (packet[0] == '3') {
         load_acknowledged(connection);
     } else if (connection->state == OPENING &&
-               (target.dialect == HUB ? is_ready(packet, length) : packet[0] == '0')) {
+               (target.dialect != PLAIN ? is_ready(packet, length) : packet[0] == '0')) {
         ready(connection);
     }
     /* Whatever else comes, such as who entered a room, is another feature's. */

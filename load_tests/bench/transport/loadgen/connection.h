@@ -23,6 +23,7 @@ struct connection {
     int fd;
     enum state state;
     int number;
+    in_port_t port;
     const char *auth; /* of CONNECT, JSON; "" without */
     const char *room;
     unsigned said;      /* broadcasts and echoes so far */
@@ -35,7 +36,6 @@ struct connection {
 struct target {
     int epoll;
     enum dialect dialect;
-    in_port_t port;
     uint32_t first_source; /* address that connections come from, host byte order */
     int per_source;        /* connections before the next address: a hub limits how many one address may make */
 };

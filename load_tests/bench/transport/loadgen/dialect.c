@@ -19,11 +19,11 @@ static bool begins(const char *packet, size_t length, const char *with) {
 }
 
 size_t say_connect(char *out, enum dialect dialect, const char *auth) {
-    return fits(snprintf(out, MAX_MESSAGE, "40%s", dialect == HUB ? auth : ""));
+    return fits(snprintf(out, MAX_MESSAGE, "40%s", dialect != PLAIN ? auth : ""));
 }
 
 size_t say_join(char *out, enum dialect dialect, const char *room) {
-    if (dialect == HUB)
+    if (dialect != PLAIN)
         return fits(snprintf(out, MAX_MESSAGE, "420[\"room:join\",{\"roomId\":\"%s\"}]", room));
     return fits(snprintf(out, MAX_MESSAGE, "420[\"join\",\"%s\"]", room));
 }
@@ -32,6 +32,10 @@ size_t say_broadcast(char *out, enum dialect dialect, const char *room, int send
     char body[256];
     snprintf(body, sizeof body, "{" TIME_KEY "%019llu\",\"seq\":%u,\"x\":\"" PADDING "\"}", (unsigned long long)sent_ns,
              number);
+    if (dialect == HUB_KEPT) /* an id that was there before is a repeat: this one is of this program's run */
+        return fits(snprintf(out, MAX_MESSAGE,
+                             "42[\"room:send\",{\"roomId\":\"%s\",\"clientId\":\"%d-%u-%llu\",\"body\":%s}]", room,
+                             sender, number, (unsigned long long)sent_ns, body));
     if (dialect == HUB)
         return fits(snprintf(out, MAX_MESSAGE,
                              "42[\"room:send\",{\"roomId\":\"%s\",\"clientId\":\"%d-%u\",\"body\":%s,\"volatile\":true}]",
@@ -40,13 +44,13 @@ size_t say_broadcast(char *out, enum dialect dialect, const char *room, int send
 }
 
 size_t say_echo(char *out, enum dialect dialect, unsigned ack_id) {
-    if (dialect == HUB)
+    if (dialect != PLAIN)
         return fits(snprintf(out, MAX_MESSAGE, "42%u[\"presence:get\",{\"userIds\":[]}]", ack_id));
     return fits(snprintf(out, MAX_MESSAGE, "42%u[\"echo\",{\"seq\":%u,\"x\":\"" PADDING "\"}]", ack_id, ack_id));
 }
 
 bool is_delivery(enum dialect dialect, const char *packet, size_t length) {
-    return begins(packet, length, dialect == HUB ? "2[\"room:message\"," : "2[\"m\",");
+    return begins(packet, length, dialect != PLAIN ? "2[\"room:message\"," : "2[\"m\",");
 }
 
 bool is_ready(const char *packet, size_t length) { return begins(packet, length, "2[\"session:ready\","); }

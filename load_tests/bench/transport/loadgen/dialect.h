@@ -3,7 +3,7 @@
  *            plain (the peers, our bare transport)   hub
  * CONNECT    40                                      40{"token": …}, then the event session:ready
  * join       join <room>, acknowledged               room:join {roomId}, acknowledged with {"ok": true, …}
- * broadcast  bc <room> <body>                        room:send {roomId, clientId, body, volatile}
+ * broadcast  bc <room> <body>                        room:send {roomId, clientId, body, volatile}; hub-kept: not volatile
  * delivery   m <body>, to the sender as well         room:message {…, body}, to all but the sender
  * echo       echo <body>, acknowledged with it       presence:get {"userIds": []}, acknowledged
  */
@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum dialect { PLAIN, HUB };
+enum dialect { PLAIN, HUB, HUB_KEPT };
 
 #define MAX_MESSAGE 8192
 

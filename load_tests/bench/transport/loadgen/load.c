@@ -26,7 +26,7 @@ void load_init(struct connection *first, int count, int size) {
     connections = first;
     connection_count = count;
     room_size = size;
-    fan_out = (uint64_t)(target.dialect == HUB ? size - 1 : size); /* a hub does not send back to the sender */
+    fan_out = (uint64_t)(target.dialect != PLAIN ? size - 1 : size); /* a hub does not send back to the sender */
 }
 
 static struct connection *next_sender(void) {

@@ -31,9 +31,12 @@
 #include "load.h"
 
 #define EVENTS 512
+#define MAX_PORTS 8
 #define POLL_MS 50 /* how often a command that waits for an end looks for it when nothing comes in */
 
 static struct connection *connections;
+static in_port_t ports[MAX_PORTS];
+static int port_count;
 static int connection_count = 1, room_size = 1, at_once = 64, opened, joining;
 static enum { IDLE, CONNECT, JOIN, STOP } under_way;
 static char command_name[16];
@@ -164,6 +167,15 @@ static char **numbered_rooms(int count) {
     return names;
 }
 
+static enum dialect dialect_named(const char *name) {
+    static const char *const NAMES[] = {[PLAIN] = "plain", [HUB] = "hub", [HUB_KEPT] = "hub-kept"};
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++)
+        if (strcmp(name, NAMES[i]) == 0)
+            return (enum dialect)i;
+    fail("no such dialect");
+    return PLAIN;
+}
+
 static void parse(int argc, char **argv) {
     static const struct option OPTIONS[] = {
         {"port", required_argument, 0, 'p'},       {"connections", required_argument, 0, 'n'},
@@ -177,17 +189,23 @@ static void parse(int argc, char **argv) {
     target.per_source = 500;
     for (int option; (option = getopt_long(argc, argv, "", OPTIONS, NULL)) != -1;)
         switch (option) {
-        case 'p': target.port = (in_port_t)atoi(optarg); break;
+        case 'p':
+            if (port_count == MAX_PORTS)
+                fail("too many ports");
+            ports[port_count++] = (in_port_t)atoi(optarg);
+            break;
         case 'n': connection_count = atoi(optarg); break;
         case 's': room_size = atoi(optarg); break;
         case 'c': at_once = atoi(optarg); break;
-        case 'd': target.dialect = strcmp(optarg, "hub") == 0 ? HUB : PLAIN; break;
+        case 'd': target.dialect = dialect_named(optarg); break;
         case 'a': auth_file = optarg; break;
         case 'r': rooms_file = optarg; break;
         case 'f': target.first_source = ntohl(inet_addr(optarg)); break;
         case 'e': target.per_source = atoi(optarg); break;
         default: exit(2);
         }
+    if (port_count == 0)
+        fail("--port is missing");
     if (connection_count < 1 || room_size < 1 || connection_count % room_size || target.per_source < 1 || at_once < 1)
         fail("--connections must be a multiple of --room-size, and all numbers positive");
 
@@ -199,6 +217,8 @@ static void parse(int argc, char **argv) {
         fail("out of memory");
     for (int i = 0; i < connection_count; i++) {
         connections[i].number = i;
+        /* Over all nodes the members of each room, and those whose turn it is to broadcast. */
+        connections[i].port = ports[(i + i / room_size) % port_count];
         connections[i].auth = auth ? auth[i] : "";
         connections[i].room = names[i / room_size];
     }
