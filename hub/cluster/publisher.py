@@ -129,14 +129,19 @@ class Publisher:
         """Publish at once. Returns how many have arrived; the others may have, in their order."""
         if not batch:
             return 0
-        # A transaction: if Redis refuses one, its memory being full for a moment, those behind must not overtake it.
-        *queued, replies = await link.call_many([("MULTI",), *map(self._command, batch), ("EXEC",)])
-        if isinstance(replies, Exception):
-            self._failed(next((reply for reply in queued if isinstance(reply, Exception)), replies))
-            return 0
+        commands = [self._command(outgoing) for outgoing in batch]
+        if len(batch) == 1 or all(outgoing.message_id is None for outgoing in batch):
+            # Nothing overtakes a kept event here. A transaction would cost Redis, and us, twice as much.
+            replies: Reply = await link.call_many(commands)
+        else:
+            # A transaction: if Redis refuses one, its memory being full for a moment, those behind must not overtake it.
+            *queued, replies = await link.call_many([("MULTI",), *commands, ("EXEC",)])
+            if isinstance(replies, Exception):
+                self._failed(next((reply for reply in queued if isinstance(reply, Exception)), replies))
+                return 0
         for done, reply in enumerate(replies):
             if isinstance(reply, Exception):
-                self._failed(Refused(str(reply)))
+                self._failed(reply if isinstance(reply, Down | Refused) else Refused(str(reply)))
                 return done
             self._saw(reply)
         return len(batch)

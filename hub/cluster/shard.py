@@ -216,10 +216,13 @@ class Shard:
             log.warning("shard %d: %s", self.index, reply)  # MOVED and the like
             self._break()
             return
-        kind, channel, data = reply[0], reply[1].decode(), reply[2]
+        kind, name, data = reply
         if kind == b"smessage":
-            self._on_message(channel, data)
-        elif kind == b"ssubscribe":
+            if not data.startswith(self._own):  # what is ephemeral was served here before it was published
+                self._on_message(name.decode(), data)
+            return
+        channel = name.decode()
+        if kind == b"ssubscribe":
             if (room := self.commands.room_of(channel)) is not None:
                 _count_down(self._unconfirmed, room)
                 self._anchor_soon(room)
@@ -238,8 +241,7 @@ class Shard:
         kind = data[:1]
         if kind == b"V":
             room = self.commands.room_of(channel)
-            # What is ephemeral was served here before it was published.
-            if room in self._rooms and not data.startswith(self._own):
+            if room in self._rooms:
                 self._audience.deliver(room, data[data.index(b"\n") + 1 :], kept=False)
         elif kind == b"E":
             self._on_event(self.commands.room_of(channel) or "", data)

@@ -81,6 +81,7 @@ class ShardCommands:
         self._shards = shards
         self.tag = f"{{s{index}}}"
         self.head, self.last, self.idle = (f"{self.tag}:{name}" for name in ("head", "last", "idle"))
+        self._before_rooms = f"{self.tag}:c:"
         self._servers = servers
         self._durable = durable
         self._link: Link | None = None
@@ -96,7 +97,7 @@ class ShardCommands:
 
     def channel(self, room: str) -> str:
         """Where a room's events are published."""
-        return f"{self.tag}:c:{room}"
+        return self._before_rooms + room
 
     def node_channel(self, node_id: str) -> str:
         """Where a node gets what is for it alone."""
@@ -104,8 +105,8 @@ class ShardCommands:
 
     def room_of(self, channel: str) -> str | None:
         """The room of a channel; ``None`` for a node's."""
-        kind, _, name = channel.removeprefix(f"{self.tag}:").partition(":")
-        return name if kind == "c" else None
+        before = self._before_rooms
+        return channel[len(before) :] if channel.startswith(before) else None
 
     async def locate(self) -> RedisAddress:
         """The server that has the shard. Raises Down."""

@@ -91,6 +91,60 @@ async def test_an_event_that_redis_has_no_memory_for_is_not_overtaken_by_the_nex
     assert two.heard.kept["lobby"] == numbers(0, 5)
 
 
+async def test_a_transaction_is_paid_for_only_where_something_could_overtake_a_kept_event(
+    pair: list[ShardNode], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = pair
+    await two.follow("lobby")
+    call_many, written = Link.call_many, list[list[Word]]()
+
+    def noted(link: Link, commands: Sequence[tuple[Word, ...]]) -> asyncio.Future[list[Reply]]:
+        written.append([command[0] for command in commands])
+        return call_many(link, commands)
+
+    monkeypatch.setattr(Link, "call_many", noted)
+    one.whisper("lobby", "a")
+    one.whisper("lobby", "b")
+    await one.publisher.flushed()
+    one.publish("lobby", "0")
+    await one.publisher.flushed()
+    one.publish("lobby", "1")
+    one.whisper("lobby", "c")
+    await one.publisher.flushed()
+    ours = [names for names in written if "SPUBLISH" in names or names == ["FCALL"]]
+    assert ["SPUBLISH", "SPUBLISH"] in ours
+    assert ["FCALL"] in ours
+    assert ["MULTI", "FCALL", "SPUBLISH", "EXEC"] in ours
+    await until(lambda: len(two.heard.ephemeral.get("lobby", ())) == 3 and len(two.heard.kept.get("lobby", ())) == 2)
+    assert two.heard.ephemeral["lobby"] == ["a", "b", "c"]
+    assert two.heard.kept["lobby"] == ["0", "1"]
+
+
+async def test_a_refused_ephemeral_event_holds_up_nothing(
+    pair: list[ShardNode], redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = pair
+    await two.follow("lobby")
+    command = one.publisher._command
+    monkeypatch.setattr(  # the server says that another one has the shard
+        one.publisher,
+        "_command",
+        lambda outgoing, above=None: (
+            ("EVAL", "return redis.error_reply('MOVED 1 127.0.0.1:1')", 0)
+            if outgoing.event.endswith(b"refused")
+            else command(outgoing, above)
+        ),
+    )
+    one.whisper("lobby", "refused")
+    one.whisper("lobby", "behind it")
+    await one.publisher.flushed()
+    one.publish("lobby", "kept")
+    await until(lambda: two.heard.kept)
+    assert two.heard.ephemeral == {"lobby": ["behind it"]}
+    assert two.heard.kept == {"lobby": ["kept"]}
+    assert one.publisher.given_up == 0
+
+
 async def test_when_the_memory_of_redis_is_full_nodes_hear_and_rooms_are_followed(
     pair: list[ShardNode], full: Callable[[bool], Awaitable[None]]
 ) -> None:
