@@ -95,7 +95,7 @@ def _bench(arguments: argparse.Namespace) -> int:
         need_matplotlib()
     if arguments.url is not None:
         _settings_of_running_hub(arguments)
-    allow_open_files(max(plan.connections, plan.idle_connections) + SPARE_FILES)
+    allow_open_files(max(plan.connections, plan.connections_across, plan.idle_connections) + SPARE_FILES)
     results = Results(arguments.results, {"plan": dataclasses.asdict(plan), "seed": arguments.seed})
     with _hosts(arguments, plan, servers) as hosts:
         report, failures = _measure(arguments, plan, hosts, chosen, servers, results)
@@ -188,7 +188,7 @@ def _settings_of_running_hub(arguments: argparse.Namespace) -> tuple[config.Sett
 
 
 def _people(plan: Plan) -> int:
-    return max(plan.connections, plan.idle_connections, LARGE_ROOM)
+    return max(plan.connections, plan.connections_across, plan.idle_connections, LARGE_ROOM)
 
 
 def _rooms(plan: Plan) -> int:

@@ -88,7 +88,7 @@ class Sessions:
 
     def across(self) -> dict[str, Taken]:
         """Broadcasts to small rooms whose members are spread over the nodes. The server must be a fresh one."""
-        count = self._plan.connections
+        count = self._plan.connections_across
         with self._clients(count, ROOM_SIZE) as clients:
             clients.command("connect")
             clients.command("join")

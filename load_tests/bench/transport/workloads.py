@@ -14,6 +14,8 @@ class Plan:
 
     connections: int
     """In rooms of ``ROOM_SIZE``; what connecting, broadcasting and disconnecting is measured with."""
+    connections_across: int
+    """The same, over two nodes."""
     idle_connections: int
     """What memory is measured with."""
     warm_s: float
@@ -33,6 +35,7 @@ class Plan:
 
 LONG = Plan(
     connections=5000,
+    connections_across=5000,
     idle_connections=15_000,
     warm_s=1.0,
     measure_s=3.0,
@@ -42,6 +45,7 @@ LONG = Plan(
 )
 SHORT = Plan(
     connections=2000,
+    connections_across=1000,
     idle_connections=2000,
     warm_s=0.3,
     measure_s=0.7,
@@ -120,7 +124,10 @@ CLUSTERED = frozenset({"node-streams", "stock-redis"})
 def workloads(plan: Plan) -> tuple[Workload, ...]:
     """In the order of the table."""
     room = f"one room of {LARGE_ROOM}"
-    small = f"{plan.connections} connections in {plan.connections // ROOM_SIZE} rooms of {ROOM_SIZE}"
+    small, across = (
+        f"{count} connections in {count // ROOM_SIZE} rooms of {ROOM_SIZE}"
+        for count in (plan.connections, plan.connections_across)
+    )
     return (
         Workload(
             "room-1",
@@ -151,7 +158,7 @@ def workloads(plan: Plan) -> tuple[Workload, ...]:
         ),
         Workload(
             "across",
-            f"{small}, across Redis on two nodes",
+            f"{across}, across Redis on two nodes",
             "µs/delivery",
             at_least("hub", node_redis=1.9, stock_redis=25),
             is_clustered=True,

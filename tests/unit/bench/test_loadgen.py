@@ -1,10 +1,12 @@
 """The load generator's parts without I/O, called from Python: its histogram, its frames, what it takes for what."""
 
 import ctypes
+import json
 import os
 import random
 import shutil
 import subprocess
+from typing import Any
 
 import pytest
 
@@ -14,7 +16,7 @@ from load_tests.bench.transport.generator import SOURCES
 pytestmark = pytest.mark.skipif(not any(map(shutil.which, COMPILERS)), reason="needs a C compiler (cc)")
 
 FRAME, INCOMPLETE, UNEXPECTED = range(3)
-PLAIN, HUB = range(2)
+PLAIN, HUB, HUB_KEPT = range(3)
 TEXT = 1
 
 
@@ -45,6 +47,15 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     loaded.ws_parse.argtypes = [ctypes.c_char_p, ctypes.c_size_t, ctypes.POINTER(Frame)]
     loaded.is_delivery.argtypes = [ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t]
     loaded.is_delivery.restype = ctypes.c_bool
+    loaded.say_broadcast.argtypes = [
+        ctypes.c_char_p,
+        ctypes.c_int,
+        ctypes.c_char_p,
+        ctypes.c_int,
+        ctypes.c_uint,
+        ctypes.c_uint64,
+    ]
+    loaded.say_broadcast.restype = ctypes.c_size_t
     loaded.is_failure.argtypes = [ctypes.c_char_p, ctypes.c_size_t]
     loaded.is_failure.restype = ctypes.c_bool
     loaded.sent_at_ns.argtypes = [ctypes.c_char_p, ctypes.c_size_t]
@@ -111,6 +122,7 @@ def test_frames_that_no_measured_server_sends_are_refused(library: ctypes.CDLL, 
     [
         (PLAIN, b'2["m",{"ts":"1"}]', True),
         (HUB, b'2["room:message",{"body":{}}]', True),
+        (HUB_KEPT, b'2["room:message",{"body":{}},"1a.2"]', True),
         (HUB, b'2["room:member",{"joined":true}]', False),
         (PLAIN, b'2["message",1]', False),
         (PLAIN, b"2", False),
@@ -118,6 +130,23 @@ def test_frames_that_no_measured_server_sends_are_refused(library: ctypes.CDLL, 
 )
 def test_only_deliveries_are_counted(library: ctypes.CDLL, dialect: int, packet: bytes, counts: bool) -> None:
     assert library.is_delivery(dialect, packet, len(packet)) is counts
+
+
+def broadcast(library: ctypes.CDLL, dialect: int, sent_ns: int) -> dict[str, Any]:
+    """What is sent to a hub: the payload of ``room:send``."""
+    out = ctypes.create_string_buffer(8192)
+    length = library.say_broadcast(out, dialect, b"room", 7, 3, sent_ns)
+    name, payload = json.loads(out.raw[:length].removeprefix(b"42"))
+    assert name == "room:send"
+    return dict(payload)
+
+
+def test_what_is_kept_has_an_id_that_no_run_before_has_used(library: ctypes.CDLL) -> None:
+    """A hub sends a repeated id to nobody, and rooms stay from one run to the next."""
+    first, again = (broadcast(library, HUB_KEPT, sent_ns) for sent_ns in (1, 2))
+    assert first["clientId"] != again["clientId"]
+    assert "volatile" not in first
+    assert broadcast(library, HUB, 1)["volatile"] is True
 
 
 @pytest.mark.parametrize(

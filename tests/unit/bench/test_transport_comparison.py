@@ -4,6 +4,7 @@ from load_tests.bench.rows import Row, Target
 from load_tests.bench.transport.comparison import rows
 from load_tests.bench.transport.meter import Taken
 from load_tests.bench.transport.results import Results
+from load_tests.bench.transport.servers import OURS, PEERS
 from load_tests.bench.transport.workloads import SHORT, Workload, workloads
 
 BY_KEY = {workload.key: workload for workload in workloads(SHORT)}
@@ -66,9 +67,19 @@ def test_a_peer_that_was_not_measured_has_no_row() -> None:
 
 def test_every_row_of_the_budgets_has_a_target_against_node() -> None:
     for workload in BY_KEY.values():
-        assert "node" in {comparison.peer for comparison in workload.comparisons}, workload.key
+        assert {"node", "node-redis", "node-streams"} & {one.peer for one in workload.comparisons}, workload.key
 
 
 def test_nothing_is_compared_with_a_server_that_it_is_not_measured_on() -> None:
     for workload in BY_KEY.values():
-        assert workload.not_for.isdisjoint({comparison.peer for comparison in workload.comparisons}), workload.key
+        for comparison in workload.comparisons:
+            assert workload.is_for(comparison.ours), workload.key
+            assert workload.is_for(comparison.peer), workload.key
+
+
+def test_rows_of_a_cluster_are_for_those_alone_that_are_compared_there() -> None:
+    across, kept, room = BY_KEY["across"], BY_KEY["kept"], BY_KEY["room-1"]
+    servers = (*OURS, *PEERS)
+    assert [name for name in servers if across.is_for(name)] == ["hub", "node-redis", "stock-redis"]
+    assert [name for name in servers if kept.is_for(name)] == ["hub", "node-streams"]
+    assert not {"node-streams", "stock-redis"} & {name for name in servers if room.is_for(name)}

@@ -1,9 +1,10 @@
 """In which order servers are measured, what is left out, and what becomes of one that fails."""
 
+import contextlib
 import dataclasses
 import itertools
 import random
-from collections.abc import Set
+from collections.abc import Iterator, Set
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -14,7 +15,8 @@ from load_tests.bench.processes import Cores
 from load_tests.bench.transport.measure import Runs
 from load_tests.bench.transport.meter import Taken
 from load_tests.bench.transport.results import Results
-from load_tests.bench.transport.servers import Hosts
+from load_tests.bench.transport.servers import Hosts, Server
+from load_tests.bench.transport.sessions import Sessions
 from load_tests.bench.transport.workloads import LONG, SHORT, Plan, workloads
 
 SERVERS = ("hub", "transport", "stock", "node")
@@ -75,6 +77,32 @@ def test_the_short_form_measures_of_ours_only_what_has_a_target(monkeypatch: pyt
     runs(LONG, "echo", "connect").run(("hub", "transport"), 1)
     both = {"connect", "echo"}
     assert measured.asked == [("hub", {"echo"}), ("transport", {"connect"}), ("hub", both), ("transport", both)]
+
+
+def test_the_short_form_measures_a_peer_only_for_what_it_is_compared_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured = Measured(monkeypatch)
+    runs(SHORT, "room-1", "across", "kept").run(("hub", "node", "node-redis", "node-streams"), 1)
+    assert dict(measured.asked) == {
+        "hub": {"room-1", "across", "kept"},
+        "node": {"room-1"},
+        "node-redis": {"across"},
+        "node-streams": {"kept"},
+    }
+
+
+def test_the_row_across_redis_is_measured_on_two_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[tuple[str, int]] = []
+
+    @contextlib.contextmanager
+    def running(_: Hosts, name: str, *, nodes: int = 1) -> Iterator[Server]:
+        started.append((name, nodes))
+        yield Server([1] * nodes, [1] * nodes)
+
+    monkeypatch.setattr(Hosts, "running", running)
+    monkeypatch.setattr(Sessions, "across", lambda _: {"across": Taken(1.0)})
+    monkeypatch.setattr(Sessions, "kept", lambda _: {"kept": Taken(1.0)})
+    runs(SHORT, "across", "kept").run(("hub", "node-redis"), 1)
+    assert started == [("hub", 2), ("hub", 1), ("node-redis", 2)]
 
 
 def test_latency_needs_nodes_maximum_even_if_nobody_asks_for_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,13 +1,18 @@
 """Taking a measurement again, keeping results, and going on from them."""
 
+import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from load_tests.bench.errors import CannotMeasure
-from load_tests.bench.transport.meter import Taken, Use
+from load_tests.bench.processes import Cpu, busy_s, kept_on
+from load_tests.bench.transport import meter
+from load_tests.bench.transport.meter import Meter, Taken, Use
 from load_tests.bench.transport.results import Results
+from load_tests.bench.transport.servers import Server
 from load_tests.bench.transport.sessions import least_disturbed
 
 SETTINGS = {"seed": 1}
@@ -39,6 +44,45 @@ def test_without_time_nothing_is_taken_again() -> None:
 def test_what_the_host_took_of_the_cores_counts_as_waiting() -> None:
     use = Use(seconds=1.0, run_ns=900, wait_ns=100, beside_ns={}, stolen=0.25)
     assert use.per(1).waited == pytest.approx(0.35)
+
+
+class Shared:
+    """A core that two nodes share: what each of them ran and waited, and what was used of the core in all."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.nodes = {1: Cpu(0, 0), 2: Cpu(0, 0)}
+        self.used_s = 0.0
+        monkeypatch.setattr(meter, "cpu_of", lambda pid: self.nodes[pid])
+        monkeypatch.setattr(meter, "busy_s", lambda _: self.used_s)
+        monkeypatch.setattr(meter, "stolen_s", lambda: 0.0)
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
+
+
+def test_the_cost_of_a_cluster_is_that_of_all_its_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
+    core = Shared(monkeypatch)
+    reading = Meter(Server([1, 2], [1, 2]))
+    core.nodes = {1: Cpu(300_000_000, 600_000_000), 2: Cpu(600_000_000, 300_000_000)}
+    core.used_s = 0.9
+    taken = reading.read().per(1000)
+    assert taken.value == 900.0
+    assert taken.waited == 0.0  # they waited for each other, and for nobody else
+
+
+def test_what_others_use_of_the_core_of_a_cluster_counts_as_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    core = Shared(monkeypatch)
+    reading = Meter(Server([1, 2], [1, 2]))
+    core.nodes = {1: Cpu(300_000_000, 0), 2: Cpu(300_000_000, 0)}
+    core.used_s = 0.8
+    assert reading.read().per(1000).waited == pytest.approx(0.25)
+
+
+def test_what_is_used_of_a_core_is_counted_whoever_uses_it() -> None:
+    core = min(os.sched_getaffinity(0))
+    with kept_on({core}):
+        before, own_ns = busy_s([core]), time.thread_time_ns()
+        while time.thread_time_ns() - own_ns < 300_000_000:
+            pass
+        assert busy_s([core]) - before >= 0.2  # in ticks of 10 ms
 
 
 def test_a_cost_is_cpu_time_for_each_operation_with_what_worked_beside() -> None:
