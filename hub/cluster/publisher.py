@@ -131,10 +131,10 @@ class Publisher:
             return 0
         commands = [self._command(outgoing) for outgoing in batch]
         if len(batch) == 1 or all(outgoing.message_id is None for outgoing in batch):
-            # Nothing overtakes a kept event here. A transaction would cost Redis, and us, twice as much.
+            # Nothing overtakes a kept event here. A transaction has two commands, and a second reply to each, on top.
             replies: Reply = await link.call_many(commands)
         else:
-            # A transaction: if Redis refuses one, its memory being full for a moment, those behind must not overtake it.
+            # A transaction: if Redis refuses one, its memory being full for a moment, none behind it may overtake it.
             *queued, replies = await link.call_many([("MULTI",), *commands, ("EXEC",)])
             if isinstance(replies, Exception):
                 self._failed(next((reply for reply in queued if isinstance(reply, Exception)), replies))

@@ -70,6 +70,14 @@ def test_a_running_hub_needs_its_process_database_and_key(
     assert needed in capsys.readouterr().err
 
 
+def test_a_running_hub_is_one_node_so_the_row_of_two_is_left_out(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SPARKLE_DATA", str(tmp_path))
+    assert main(["--url", "http://127.0.0.1:8080", "--rows", "across,echo"]) == 2
+    assert "--url is one node: without the row `across`" in capsys.readouterr().err
+
+
 def test_the_command_hands_a_bench_its_own_options(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         cli.main(["bench", "transport", "--help"])
