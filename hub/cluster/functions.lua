@@ -81,15 +81,32 @@ local function append(stream, ...)
   end
 end
 
+-- Whether an event was published lately: its number, 0 if nobody can tell any more, or nothing.
+local function among_the_last(stream, message)
+  local latest = redis.pcall('XREVRANGE', stream, '+', '-', 'COUNT', 1000)
+  for _, entry in ipairs(latest.err and {} or latest) do
+    if entry[2][6] == message then
+      return string.match(entry[1], '^%d+')
+    end
+  end
+  return #latest == 1000 and '0' or nil
+end
+
 -- KEYS head last stream; ARGV channel, room, event, entries kept, ms kept, message id, number known before the first try
--- (empty on the first try). Gives the event's number, the same one however often it is called; or nothing, if nobody can
--- tell any more whether the event was published: then the room's chain is broken.
+-- (empty on the first try; "again": publish what another node may have published, unless it did). Gives the event's number,
+-- the same one however often it is called; or nothing, if nobody can tell any more whether the event was published: then
+-- the room's chain is broken.
 local function publish(keys, args)
   if redis.call('HEXISTS', keys[1], 'base') == 0 then
     return redis.error_reply('NOHEAD attach first')
   end
   local before = last_of(keys, args[2])
-  if args[7] ~= '' and math.abs(before) > tonumber(args[7]) then
+  if args[7] == 'again' then
+    local found = among_the_last(keys[3], args[6])
+    if found then
+      return found
+    end
+  elseif args[7] ~= '' and math.abs(before) > tonumber(args[7]) then
     local entries = entries_of(keys[3], '(' .. args[7] .. '-0', '+')
     for _, entry in ipairs(entries) do
       if entry[2][6] == args[6] then

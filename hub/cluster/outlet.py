@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 import zlib
 from collections.abc import Sequence
 from typing import Any, Final
@@ -42,13 +44,14 @@ class Outlet:
     def emit(self, delivery: Delivery) -> None:
         """Publish an event to each of its rooms. A member of several gets it once."""
         packed = delivery.packed()
+        queued_s = math.inf if delivery.id is None else -math.inf if delivery.again else time.monotonic()
         for place, room in enumerate(delivery.rooms):
             # A connection that is in an earlier room too has got it there.
             event = _pack((EVENT, delivery.rooms[:place], *packed))
             if delivery.volatile:
                 self._publish(Outgoing(room, self._own + event, None))
             else:
-                self._publish(Outgoing(room, event, new_message_id()))
+                self._publish(Outgoing(room, event, delivery.id or new_message_id(), queued_s))
 
     def command(self, room: RoomName, name: str, *arguments: Any) -> None:
         """Have every node that has members in a room do something with them, in its order."""

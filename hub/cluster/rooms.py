@@ -200,10 +200,18 @@ class ClusterRooms:
     # ---------------------------------------------------------------- out
 
     async def emit(
-        self, rooms: RoomName | Iterable[RoomName], event: ServerEvent, *, skip: ConnectionId | None = None
+        self,
+        rooms: RoomName | Iterable[RoomName],
+        event: ServerEvent,
+        *,
+        skip: ConnectionId | None = None,
+        id: str | None = None,
+        again: bool = False,
     ) -> None:
         """See hub.kernel.ports.Rooms."""
-        self._bus.emit(Delivery.of(_list(rooms), event, skip))
+        delivery = Delivery.of(_list(rooms), event, skip)
+        delivery.id, delivery.again = id, again
+        self._bus.emit(delivery)
 
     def emit_volatile(
         self, rooms: RoomName | Iterable[RoomName], event: ServerEvent, *, skip: ConnectionId | None = None

@@ -49,12 +49,23 @@ class Rooms(Protocol):
         ...
 
     async def emit(
-        self, rooms: RoomName | Iterable[RoomName], event: ServerEvent, *, skip: ConnectionId | None = None
+        self,
+        rooms: RoomName | Iterable[RoomName],
+        event: ServerEvent,
+        *,
+        skip: ConnectionId | None = None,
+        id: str | None = None,
+        again: bool = False,
     ) -> None:
         """Send ``event`` to every connection in any of ``rooms``, on any node, once each, except ``skip``.
 
-        Members on this node are served before it returns, those on others through Redis, in the order of the calls.
-        Never raises because Redis does not answer: what must not be lost is stored by its owner first.
+        All members get the events of a room in one order, and those of this node in the order of the calls. Never
+        raises because Redis does not answer: what must not be lost is stored by its owner first.
+
+        ``id`` is the event's own. With ``again`` the event is sent only if none with this id was sent to the room: for
+        who finds that its owner may have died between storing and sending. That is known of the last thousand events of
+        a room; what may lie further back counts as sent. Who sends it first need not say ``again``, unless it took
+        longer than half a second to come to that.
         """
         ...
 
