@@ -93,11 +93,11 @@ class Sockets:
     def deliver(self, delivery: Delivery) -> None:
         """See hub.cluster.rooms.LocalRooms."""
         packets = DeliveryPackets(delivery)
-        skip: tuple[str, ...] = ()
+        skip: Collection[str] = ()
         if delivery.skip is not None:
             skip = (self._earlier.get(delivery.skip, delivery.skip),)
-        if delivery.others:
-            skip = (*skip, *{sid for room in delivery.others for sid in self.members(room)})
+        if delivery.others:  # of which the one in ``skip`` may be a member too
+            skip = {*skip, *(sid for room in delivery.others for sid in self.members(room))}
         METRICS.deliveries += self._rooms.send(self._server.engine.outboxes, delivery.rooms, packets, skip)
 
     def send(self, connection_id: ConnectionId, event: str, payload: Any) -> None:
