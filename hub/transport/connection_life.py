@@ -203,6 +203,7 @@ class ConnectionLife:
         await connection.gate.confirm(caller)
         recovered = await self._recovery.resume(claim, caller)
         if recovered is None:
+            connection.socket.forget_waiting()  # of rooms that it was in for a moment
             return None
         try:
             await self._restore(caller, recovered)
@@ -214,6 +215,8 @@ class ConnectionLife:
                 client_error(error, "restoring a connection")
             await self._run(self._router.disconnected, caller, "disconnect hook")
             await self._recovery.give_up(caller.connection_id)
+            # It may be of a room that it must not be in, and would say by its offset that what was missed has come.
+            connection.socket.forget_waiting()
             return None
         connection.pid = claim.pid
         return recovered

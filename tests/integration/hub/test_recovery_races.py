@@ -1,17 +1,81 @@
 """Connections that come back while something else happens: no right is got back, nothing is lost or heard twice."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import pytest
 
 from hub.kernel.delivery import Delivery
+from hub.kernel.errors import NotFound
 from hub.kernel.events import Caller
 from hub.kernel.ids import ConnectionId, RoomName, user_room
-from tests.support.coming_back import Scene, said
+from tests.support.coming_back import Scene, client, said
+from tests.support.hub import RunningHub
+from tests.support.wait import until
 
 Restore = Callable[[Caller, Mapping[str, bytes]], Awaitable[None]]
 
 
 def room_of(scene: Scene) -> RoomName:
     return RoomName(f"room:{scene.room_id}")
+
+
+def during_restore(node: RunningHub, do: Callable[[Caller], Awaitable[None]]) -> None:
+    """Have something happen on a node while a connection is in its rooms, and not answered yet."""
+    restores = node.hub.sockets._life._router.restores
+    as_ever: Restore = restores["room"]
+
+    async def restore(caller: Caller, rooms: Mapping[str, bytes]) -> None:
+        await do(caller)
+        await as_ever(caller, rooms)
+
+    restores["room"] = restore
+
+
+async def waits(node: RunningHub, caller: Caller) -> None:
+    """Return when something waits for a connection that is not answered."""
+    lobby = node.hub.sockets._connections[caller.connection_id].socket.sink
+    await until(lambda: lobby.packets or lobby.outbox)  # type: ignore[attr-defined]
+
+
+async def test_who_may_not_be_in_a_room_gets_nothing_that_came_before_that_was_seen(scene: Scene) -> None:
+    async def hear_and_be_refused(caller: Caller) -> None:
+        await scene.say("not for her")
+        await waits(scene.two, caller)
+        raise NotFound
+
+    async with scene.listener() as before:
+        pass
+    await scene.alone()
+    during_restore(scene.two, hear_and_be_refused)
+    async with client(scene.two, scene.ada, **before.claim) as after:
+        assert after.ready["recovered"] is False
+        assert said(after.first) == []
+
+
+async def test_what_cannot_be_given_back_whole_is_not_given_in_part(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with scene.listener() as before:
+        pass
+    await scene.alone()
+    await scene.say("missed")
+    bus = scene.two.hub.bus
+    read = bus.read
+
+    async def read_too_late(index: int, since: Mapping[RoomName, int]) -> Any:
+        if room_of(scene) in since:
+            await scene.say("meanwhile")
+            await until(lambda: bus.position_of(room_of(scene)) >= scene.one.hub.bus.position_of(room_of(scene)))
+        found = await read(index, since)
+        if found is not None and room_of(scene) in found:
+            del found[room_of(scene)].entries[:1]
+        return found
+
+    monkeypatch.setattr(bus, "read", read_too_late)
+    async with client(scene.two, scene.ada, **before.claim) as after:
+        assert after.ready["recovered"] is False
+        assert said(after.first) == []
 
 
 async def test_an_event_for_several_rooms_skips_one_who_is_in_two_of_them(scene: Scene) -> None:
