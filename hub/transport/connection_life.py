@@ -205,6 +205,7 @@ class ConnectionLife:
         if recovered is None:
             connection.socket.forget_waiting()  # of rooms that it was in for a moment
             return None
+        connection.told = True
         try:
             await self._restore(caller, recovered)
         except Exception as error:
@@ -214,6 +215,7 @@ class ConnectionLife:
             if known is None:
                 client_error(error, "restoring a connection")
             await self._run(self._router.disconnected, caller, "disconnect hook")
+            connection.told = False
             await self._recovery.give_up(caller.connection_id)
             # It may be of a room that it must not be in, and would say by its offset that what was missed has come.
             connection.socket.forget_waiting()

@@ -1,5 +1,6 @@
 """Connections that come back while something else happens: no right is got back, nothing is lost or heard twice."""
 
+import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ from hub.kernel.errors import NotFound
 from hub.kernel.events import Caller
 from hub.kernel.ids import ConnectionId, RoomName, user_room
 from tests.support.coming_back import Scene, client, said
+from tests.support.engineio_client import raw_socket
 from tests.support.hub import RunningHub
 from tests.support.wait import until
 
@@ -76,6 +78,31 @@ async def test_what_cannot_be_given_back_whole_is_not_given_in_part(
     async with client(scene.two, scene.ada, **before.claim) as after:
         assert after.ready["recovered"] is False
         assert said(after.first) == []
+
+
+async def test_a_connection_that_is_cut_as_it_comes_back_leaves_no_trace(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two = scene.two.hub.sockets
+    live = two._life._router.restores["room"].__self__  # type: ignore[attr-defined]
+    async with scene.listener() as before:
+        pass
+    await scene.alone()
+    gate = two._life._gate
+    assert gate is not None
+    spoken = set(live._entered)
+
+    async def cut(_session_id: str) -> None:
+        for connection_id in two.members(user_room(scene.ada.id)):
+            two.drop(connection_id)
+
+    monkeypatch.setattr(gate, "recheck", cut)
+    async with raw_socket(scene.two) as socket:
+        await socket.send("40" + json.dumps({"token": scene.ada.token, **before.claim}))
+        assert await socket.closed()
+    await until(lambda: len(two) == 1)
+    await two.settled()
+    assert set(live._entered) == spoken
 
 
 async def test_an_event_for_several_rooms_skips_one_who_is_in_two_of_them(scene: Scene) -> None:
