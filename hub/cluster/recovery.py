@@ -100,6 +100,8 @@ class ConnectionRecovery:
         """Raises Incomplete and Unavailable."""
         if taken.was_here:
             self._rooms.replaced(user_room(caller.user_id), taken.ids[-2])
+        # Before it is in any room: the last that the one before has said may only come now.
+        self._rooms.succeed(caller.connection_id, taken.ids[:-1])
         since: dict[int, dict[RoomName, int]] = {}
         at_least = list(seen)
         for index, joined in self._bus.by_shard(taken.joined).items():
@@ -118,7 +120,7 @@ class ConnectionRecovery:
             for room, entry in await self._missed(index, rooms, stand)
         ]
         rooms = {room: taken.notes.get(room, b"") for room in taken.joined}
-        return Recovered(taken.first_id, taken.ids[:-1], rooms, list(_replay(missed, seen, taken)))
+        return Recovered(taken.first_id, rooms, list(_replay(missed, seen, taken)))
 
     async def _missed(
         self, index: int, since: Mapping[RoomName, int], stand: Mapping[RoomName, int]

@@ -53,6 +53,10 @@ class LocalRooms(Protocol):
         """Close the transport of one connection."""
         ...
 
+    def succeed(self, connection_id: ConnectionId, earlier: Sequence[ConnectionId]) -> None:
+        """A connection is the one that these were: what is not for one of them is not for it."""
+        ...
+
     def is_member(self, connection_id: ConnectionId, room: RoomName) -> bool:
         """Whether the connection is in ``room``."""
         ...
@@ -165,6 +169,10 @@ class ClusterRooms:
                 await self._changed(room)
 
         self._tasks.start(count(), name="members counted")
+
+    def succeed(self, connection_id: ConnectionId, earlier: Sequence[ConnectionId]) -> None:
+        """See LocalRooms."""
+        self._local.succeed(connection_id, earlier)
 
     def replaced(self, room: RoomName, connection_id: ConnectionId) -> None:
         """The client of a connection in ``room`` has come back over another one: whatever node has it, closes it."""

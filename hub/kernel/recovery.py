@@ -52,8 +52,6 @@ class Recovered:
 
     first_id: ConnectionId
     """The id under which the client knows itself: that of the first of its connections."""
-    earlier: Sequence[ConnectionId]
-    """Of all of them, as far as anybody may still speak of them."""
     rooms: Mapping[RoomName, bytes]
     """With the notes of features on them."""
     missed: Sequence[tuple[RoomName, Delivery]]

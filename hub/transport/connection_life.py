@@ -141,11 +141,9 @@ class ConnectionLife:
         await self._begin(connection, recovered)
 
     def _accept(self, connection: Connection, recovered: Recovered | None) -> bool:
-        socket, caller = connection.socket, connection.caller
+        socket = connection.socket
         if recovered is None:
             return socket.accept({"sid": socket.sid, **({"pid": connection.pid} if connection.pid else {})})
-        connection.earlier = recovered.earlier
-        self._earlier.update(dict.fromkeys(recovered.earlier, caller.connection_id))
         missed = [
             DeliveryPackets(delivery)(socket.client.form)
             for room, delivery in recovered.missed

@@ -1,7 +1,7 @@
 """Connections of this node: those that there are, their rooms, and sending to them."""
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from hub.kernel.delivery import Delivery
@@ -128,6 +128,12 @@ class Sockets:
         """What the Admin UI is shown of a socket beyond its rooms; nothing of one that is no connection."""
         connection = socket.owner
         return {"userId": connection.caller.user_id} if isinstance(connection, Connection) else {}
+
+    def succeed(self, connection_id: ConnectionId, earlier: Sequence[ConnectionId]) -> None:
+        """See hub.cluster.rooms.LocalRooms."""
+        if (connection := self._connections.get(connection_id)) is not None:
+            connection.earlier = earlier
+            self._earlier.update(dict.fromkeys(earlier, connection_id))
 
     def cut(self, rooms: Iterable[RoomName] | None) -> None:
         """See hub.cluster.rooms.LocalRooms."""

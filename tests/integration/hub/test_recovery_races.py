@@ -80,6 +80,24 @@ async def test_what_cannot_be_given_back_whole_is_not_given_in_part(
         assert said(after.first) == []
 
 
+async def test_it_does_not_hear_what_its_lost_connection_said_while_it_comes_back(scene: Scene) -> None:
+    async with scene.listener() as before:
+        lost = ConnectionId(before.ready["connectionId"])
+
+    async def said_late(_caller: Caller) -> None:
+        room = room_of(scene)
+        mine = {"roomId": scene.room_id, "body": "mine"}
+        scene.one.hub.bus.emit(Delivery([room], "room:message", None, mine, lost, False))
+        await scene.say("after it")
+        await until(lambda: scene.two.hub.bus.position_of(room) >= scene.one.hub.bus.position_of(room))
+
+    await scene.alone()
+    during_restore(scene.two, said_late)
+    async with client(scene.two, scene.ada, **before.claim) as after:
+        assert after.ready["recovered"] is True
+        assert said(after.first) == ["after it"]
+
+
 async def test_a_connection_that_is_cut_as_it_comes_back_leaves_no_trace(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
