@@ -10,11 +10,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from prometheus_client import Counter
 
-from hub.cluster.bus import Bus, delivery_of
+from hub.cluster.bus import Bus, Said, said_in
 from hub.cluster.chain import Entry, is_complete, write_offset
 from hub.cluster.records import Records, Taken
 from hub.cluster.rooms import ClusterRooms
@@ -33,6 +33,15 @@ RESUME_S: Final = 10.0
 RECOVERIES: Final = Counter(
     "hub_recoveries", "Clients that came back: resumed, or why they began anew", labelnames=["outcome"]
 )
+
+
+class Missed(NamedTuple):
+    """Something that was said to a room while a connection was away."""
+
+    shard: int
+    room: RoomName
+    number: int
+    said: Said
 
 
 class Incomplete(Exception):
@@ -115,12 +124,15 @@ class ConnectionRecovery:
             raise Incomplete("from the future") from None
         self._rooms.recount(taken.joined)
         missed = [
-            (index, room, entry)
+            Missed(index, room, entry.number, _said(room, entry))
             for index, rooms in since.items()
             for room, entry in await self._missed(index, rooms, stand)
         ]
-        rooms = {room: taken.notes.get(room, b"") for room in taken.joined}
-        return Recovered(taken.first_id, rooms, list(_replay(missed, seen, taken)))
+        put_out = {one.room for one in missed if _is_eviction(one.said, taken.joined)}
+        for room in put_out:
+            await self._rooms.leave(caller.connection_id, room)
+        rooms = {room: taken.notes.get(room, b"") for room in taken.joined if room not in put_out}
+        return Recovered(taken.first_id, rooms, put_out, list(_replay(missed, seen, taken)))
 
     async def _missed(
         self, index: int, since: Mapping[RoomName, int], stand: Mapping[RoomName, int]
@@ -143,18 +155,30 @@ class ConnectionRecovery:
             log.info("a record is left to run out by itself")
 
 
-def _replay(
-    missed: Sequence[tuple[int, RoomName, Entry]], seen: Sequence[int], taken: Taken
-) -> Iterator[tuple[RoomName, Delivery]]:
-    """What was missed as this client gets it, each event with the offset that is true after it. Raises Incomplete."""
+def _is_eviction(said: Said, joined: Collection[RoomName]) -> bool:
+    """Whether it put the members of one of these rooms out of the room to which it was said."""
+    match said:
+        case "evict", [of]:
+            return of in joined
+    return False
+
+
+def _replay(missed: Sequence[Missed], seen: Sequence[int], taken: Taken) -> Iterator[tuple[RoomName, Delivery]]:
+    """What was missed as this client gets it, each event with the offset that is true after it."""
     positions = list(seen)
-    for index, room, entry in missed:
-        positions[index] = max(positions[index], entry.number)
-        try:
-            delivery = delivery_of(room, entry.event)
-        except (ValueError, TypeError):
-            raise Incomplete("another version") from None
-        if delivery is None or delivery.skip in taken.ids or not taken.joined.keys().isdisjoint(delivery.others):
+    for shard, room, number, said in missed:
+        positions[shard] = max(positions[shard], number)
+        if not isinstance(said, Delivery) or said.skip in taken.ids:
             continue
-        delivery.offset = write_offset(positions)
-        yield room, delivery
+        if not taken.joined.keys().isdisjoint(said.others):
+            continue
+        said.offset = write_offset(positions)
+        yield room, said
+
+
+def _said(room: RoomName, entry: Entry) -> Said:
+    """Raises Incomplete."""
+    try:
+        return said_in(room, entry.event)
+    except (ValueError, TypeError):
+        raise Incomplete("another version") from None

@@ -229,7 +229,9 @@ class ClusterRooms:
 
     async def evict(self, room: RoomName, *, of: RoomName) -> None:
         """See hub.kernel.ports.Rooms."""
-        self._bus.command(of, "evict", room)
+        # In the order of that room: what was said before still comes, and whoever comes back is seen to have been put
+        # out, and where.
+        self._bus.command(room, "evict", of)
 
     async def review(self, of: RoomName) -> None:
         """See hub.kernel.ports.Rooms."""
@@ -264,8 +266,8 @@ class ClusterRooms:
         match name, arguments:
             case "disconnect", [event, payload]:
                 self._local.disconnect(room, event, payload)
-            case "evict", [other]:
-                self._tasks.start(self._evict_here(RoomName(other), room), name="evict")
+            case "evict", [of]:
+                self._tasks.start(self._evict_here(room, RoomName(of)), name="evict")
             case "replaced", [connection_id]:
                 self._local.drop(ConnectionId(connection_id))
             case "review", []:

@@ -223,6 +223,9 @@ class ConnectionLife:
 
     async def _restore(self, caller: Caller, recovered: Recovered) -> None:
         """Have the features know the rooms of a connection. Raises HubError if one of them is not to be had back."""
+        for room in recovered.put_out:
+            if room.partition(":")[0] not in self._router.put_out_quietly:
+                raise Conflict(f"The connection was put out of {room}.")
         by_kind: dict[str, dict[str, bytes]] = {}
         for room, note in recovered.rooms.items():
             kind, _, name = room.partition(":")

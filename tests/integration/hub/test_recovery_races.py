@@ -10,7 +10,7 @@ from hub.kernel.delivery import Delivery
 from hub.kernel.errors import NotFound
 from hub.kernel.events import Caller
 from hub.kernel.ids import ConnectionId, RoomName, user_room
-from tests.support.coming_back import Scene, client, said
+from tests.support.coming_back import Client, Scene, client, said
 from tests.support.engineio_client import raw_socket
 from tests.support.hub import RunningHub
 from tests.support.wait import until
@@ -131,3 +131,68 @@ async def test_an_event_for_several_rooms_skips_one_who_is_in_two_of_them(scene:
         sockets.deliver(Delivery([room], "room:message", None, both, skip, False, [user_room(scene.ada.id)]))
         await scene.say("next")
         assert said([await ada.event("room:message")]) == ["next"]
+
+
+async def is_told(scene: Scene, before: Client) -> None:
+    async with client(scene.two, scene.ada, **before.claim) as after:
+        assert after.ready["recovered"] is False
+        assert said(after.first) == []
+
+
+async def test_who_was_put_out_of_a_room_and_let_in_again_gets_nothing_of_between(scene: Scene) -> None:
+    private = await scene.rest.room(scene.bob, visibility="private")
+    members = f"/rooms/{private}/members"
+    (await scene.rest.post(members, scene.bob, json={"userId": scene.ada.id})).expect(201)
+    await scene.speaker.ok("room:join", {"roomId": private})
+    async with scene.listener() as before:
+        await before.ok("room:join", {"roomId": private})
+    await scene.alone()
+    (await scene.rest.request("DELETE", f"{members}/{scene.ada.id}", scene.bob)).expect(204)
+    await scene.say("among ourselves", room_id=private)
+    (await scene.rest.post(members, scene.bob, json={"userId": scene.ada.id})).expect(201)
+    await is_told(scene, before)
+
+
+async def test_who_was_put_out_and_joined_again_before_it_was_lost_has_everything_back(scene: Scene) -> None:
+    private = await scene.rest.room(scene.bob, visibility="private")
+    members = f"/rooms/{private}/members"
+    (await scene.rest.post(members, scene.bob, json={"userId": scene.ada.id})).expect(201)
+    await scene.speaker.ok("room:join", {"roomId": private})
+    async with scene.listener() as before:
+        await before.ok("room:join", {"roomId": private})
+        (await scene.rest.request("DELETE", f"{members}/{scene.ada.id}", scene.bob)).expect(204)
+        room, ada = RoomName(f"room:{private}"), ConnectionId(before.ready["connectionId"])
+        await until(lambda: not scene.one.hub.sockets.is_member(ada, room))
+        (await scene.rest.post(members, scene.bob, json={"userId": scene.ada.id})).expect(201)
+        claim = before.claim  # as if nothing had been read since
+        await before.ok("room:join", {"roomId": private})
+    await scene.alone()
+    await scene.say("missed", room_id=private)
+    async with client(scene.two, scene.ada, **claim) as after:
+        assert after.ready["recovered"] is True
+        assert said(after.first) == ["missed"]
+
+
+async def test_whom_somebody_has_blocked_and_unblocked_meanwhile_does_not_see_what_they_did(scene: Scene) -> None:
+    async with client(scene.one, scene.ada) as before:
+        await before.ok("presence:watch", {"userIds": [scene.bob.id]})
+    await scene.alone()
+    block = f"/users/{scene.ada.id}/block"
+    (await scene.rest.request("POST", block, scene.bob)).expect(204)
+    await scene.speaker.ok("presence:update", {"status": "busy"})
+    (await scene.rest.request("DELETE", block, scene.bob)).expect(204)
+    async with client(scene.two, scene.ada, **before.claim) as after:
+        assert after.ready["recovered"] is True, "a block is seen by nobody"
+        shown = [user for name, *rest in after.first if name == "presence:diff" for user in rest[0]["users"]]
+        assert not [user for user in shown if user["userId"] == scene.bob.id and user["status"] == "busy"]
+        room = RoomName(f"presence:{scene.bob.id}")
+        assert not scene.two.hub.sockets.is_member(ConnectionId(after.ready["connectionId"]), room)
+
+
+async def test_whose_call_ended_meanwhile_is_told(scene: Scene) -> None:
+    async with client(scene.one, scene.ada) as before:
+        call = await before.ok("call:initiate", {"to": scene.bob.id, "type": "audio"})
+        await scene.speaker.ok("call:accept", {"callId": call["callId"]})
+    await scene.alone()
+    await scene.speaker.ok("call:hangup", {"callId": call["callId"]})
+    await is_told(scene, before)
