@@ -150,6 +150,10 @@ local function open_record(keys, args)
   if not base then
     return redis.error_reply('NOHEAD attach first')
   end
+  local gen = redis.call('HGET', keys[1], 'gen')
+  if gen and gen ~= '1' then
+    return base -- a repeat, and its client has come back since the first
+  end
   redis.call('DEL', keys[1])
   redis.call('HSET', keys[1], 'user', args[2], 'login', args[3], 'first', args[4], 'ids', args[4], 'ticket', args[5], 'ends', args[6],
     'base', base, 'gen', '1', 'here', '1')
@@ -172,9 +176,11 @@ local function take_record(keys, args)
   for id in string.gmatch(said[4], '%S+') do
     ids[#ids + 1] = id
   end
-  ids[#ids + 1] = args[4]
+  if ids[#ids] ~= args[4] then -- else a repeat, after which nobody can tell any more whether the one before was there
+    ids[#ids + 1] = args[4]
+    redis.call('HINCRBY', keys[1], 'gen', 1)
+  end
   local first = math.max(1, #ids - tonumber(args[5]) + 1)
-  redis.call('HINCRBY', keys[1], 'gen', 1)
   redis.call('HSET', keys[1], 'ids', table.concat(ids, ' ', first), 'here', '1')
   redis.call('PEXPIRE', keys[1], args[1])
   local record = redis.call('HGETALL', keys[1])
