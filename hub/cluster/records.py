@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -36,16 +35,22 @@ HOLDER: Final = ("user", "login", "ticket", "ends")
 class Record:
     """A record, as the node sees it that has its connection."""
 
-    __slots__ = ("changed", "changing", "gen", "pid")
+    __slots__ = ("_turn", "changed", "gen", "pid")
 
     def __init__(self, pid: str, gen: bytes) -> None:
         self.pid = pid
         self.gen = gen
         """How many connections it was. Only the last may change it."""
-        self.changing: asyncio.Future[None] | None = None
-        """Done when the last change that was asked for has been made."""
+        self._turn: asyncio.Lock | None = None
         self.changed: dict[RoomName, int | None] = {}
         """Rooms that were joined, at a position, or left, and are not written yet."""
+
+    @property
+    def turn(self) -> asyncio.Lock:
+        """One change after another, in the order in which they are asked for. Many records never change."""
+        if self._turn is None:
+            self._turn = asyncio.Lock()
+        return self._turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +92,16 @@ class Records:
         commands, key = self._place(pid)
         who = (caller.user_id, caller.session_id, caller.connection_id)
         let_in: tuple[Word, ...] = ("", 0) if ticket is None else (_digest(ticket), ends_at_ms)
-        base = await _ask(commands, "open", [key, commands.head], LIVE_MS, *who, *let_in, *_pairs(joined))
-        if int(base) != self._bus.base_of(pid):
-            raise Unavailable("Redis has just lost events. Try again.")
-        self._records[caller.connection_id] = Record(pid, b"1")
+        record = self._records[caller.connection_id] = Record(pid, b"1")  # first: the connection may go meanwhile
+        try:
+            async with record.turn:
+                base = await _ask(commands, "open", [key, commands.head], LIVE_MS, *who, *let_in, *_pairs(joined))
+            if int(base) != self._bus.base_of(pid):
+                raise Unavailable("Redis has just lost events. Try again.")
+        except BaseException:
+            if self._records.get(caller.connection_id) is record:
+                del self._records[caller.connection_id]
+            raise
 
     async def take(self, pid: str, caller: Caller) -> Taken | None:
         """Make a record that of the caller's connection; the one before can change it no more. ``None``: there is none.
@@ -133,13 +144,13 @@ class Records:
         if record is None or not rooms:
             return
         record.changed.update(rooms)
-        async with self._in_turn(record):
+        async with record.turn:
             changed, record.changed = record.changed, {}
             if not changed:
                 return  # by the one before
             try:
                 await self._change(connection_id, record, "rooms", *_pairs(changed))
-            except Unavailable:
+            except BaseException:  # of whoever is cancelled too
                 others = {room: at for room, at in changed.items() if room not in rooms}
                 record.changed = others | record.changed
                 raise
@@ -148,7 +159,7 @@ class Records:
         """Keep a note with a room of a connection, if it is in it. Raises Unavailable."""
         record = self._records.get(connection_id)
         if record is not None:
-            async with self._in_turn(record):
+            async with record.turn:
                 await self._change(connection_id, record, "note", room, note)
 
     async def gone(self, connection_id: ConnectionId) -> None:
@@ -162,22 +173,8 @@ class Records:
     async def _finish(self, connection_id: ConnectionId, *change: Word) -> None:
         record = self._records.pop(connection_id, None)
         if record is not None:
-            async with self._in_turn(record):
+            async with record.turn:
                 await self._change(connection_id, record, *change)
-
-    @asynccontextmanager
-    async def _in_turn(self, record: Record) -> AsyncIterator[None]:
-        """After the changes of a record that were asked for before."""
-        before, done = record.changing, asyncio.get_running_loop().create_future()
-        record.changing = done
-        try:
-            if before is not None:
-                await before
-            yield
-        finally:
-            if record.changing is done:
-                record.changing = None
-            done.set_result(None)
 
     async def _change(self, connection_id: ConnectionId, record: Record, *change: Word) -> None:
         commands, key = self._place(record.pid)
