@@ -218,12 +218,20 @@ local function change_record(keys, args)
   return 'mine'
 end
 
--- Keep records for longer. KEYS record...; ARGV ms kept.
+-- Keep records for longer. KEYS record...; ARGV ms kept, gen... Gives for each whose it is, as change_record does, and
+-- keeps only what is mine.
 local function keep_records(keys, args)
-  for _, key in ipairs(keys) do
-    redis.call('PEXPIRE', key, args[1])
+  local whose = {}
+  for i, key in ipairs(keys) do
+    local gen = redis.call('HGET', key, 'gen')
+    if gen == args[i + 1] then
+      redis.call('PEXPIRE', key, args[1])
+      whose[i] = 'mine'
+    else
+      whose[i] = gen and 'other' or 'none'
+    end
   end
-  return #keys
+  return whose
 end
 
 -- All but publishing must go on when memory is full, so that nodes hear, and follow rooms, as long as anything can come.

@@ -52,6 +52,11 @@ class Record:
             self._turn = asyncio.Lock()
         return self._turn
 
+    @property
+    def is_changing(self) -> bool:
+        """Whether a change is under way: it may not have begun in Redis yet."""
+        return self._turn is not None and self._turn.locked()
+
 
 @dataclass(frozen=True, slots=True)
 class Taken:
@@ -178,7 +183,10 @@ class Records:
 
     async def _change(self, connection_id: ConnectionId, record: Record, *change: Word) -> None:
         commands, key = self._place(record.pid)
-        whose = await _ask(commands, "change", [key], record.gen, *change)
+        self._saw(connection_id, record, await _ask(commands, "change", [key], record.gen, *change))
+
+    def _saw(self, connection_id: ConnectionId, record: Record, whose: bytes) -> None:
+        """Redis has said whose a record is."""
         if whose != b"mine" and self._records.get(connection_id) is record:
             del self._records[connection_id]
             if whose == b"other":
@@ -188,19 +196,29 @@ class Records:
         """Renew the records of this node's connections, for ever."""
         while True:
             await asyncio.sleep(RENEW_S)
+            await self._renew()
+
+    async def _renew(self) -> None:
+        by_shard: dict[int, list[tuple[ConnectionId, Record]]] = {}
+        for connection_id, record in self._records.items():
+            if record.is_changing:
+                continue  # next time
+            by_shard.setdefault(self._bus.commands_of(record.pid).index, []).append((connection_id, record))
+        for records in by_shard.values():
             try:
-                await self._renew()
+                for start in range(0, len(records), RENEWED_AT_ONCE):
+                    await self._keep(records[start : start + RENEWED_AT_ONCE])
             except Unavailable as error:
                 log.warning("what is kept of connections was not renewed: %s", error)
 
-    async def _renew(self) -> None:
-        by_shard: dict[int, tuple[ShardCommands, list[str]]] = {}
-        for record in self._records.values():
-            commands, key = self._place(record.pid)
-            by_shard.setdefault(commands.index, (commands, []))[1].append(key)
-        for commands, keys in by_shard.values():
-            for start in range(0, len(keys), RENEWED_AT_ONCE):
-                await _ask(commands, "keep", keys[start : start + RENEWED_AT_ONCE], LIVE_MS, many=True)
+    async def _keep(self, records: Sequence[tuple[ConnectionId, Record]]) -> None:
+        """Renew some of one shard. Of those that others have taken, nothing: their connections go."""
+        commands = self._bus.commands_of(records[0][1].pid)
+        keys = [self._place(record.pid)[1] for _, record in records]
+        gens = [record.gen for _, record in records]
+        said = await _ask(commands, "keep", keys, LIVE_MS, *gens, many=True)
+        for (connection_id, record), whose in zip(records, said, strict=True):
+            self._saw(connection_id, record, whose)
 
     def _place(self, pid: str) -> tuple[ShardCommands, str]:
         commands = self._bus.commands_of(pid)
