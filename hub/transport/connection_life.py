@@ -218,6 +218,8 @@ class ConnectionLife:
             # It may be of a room that it must not be in, and would say by its offset that what was missed has come.
             connection.socket.forget_waiting()
             return None
+        # Once more: a session that ended since the first look had its connections closed before this was one.
+        await connection.gate.confirm(caller)
         connection.pid = claim.pid
         return recovered
 
