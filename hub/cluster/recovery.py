@@ -8,6 +8,7 @@ twice.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
@@ -28,7 +29,11 @@ log = logging.getLogger(__name__)
 
 RESUME_S: Final = 10.0
 """Longest time to resume a connection; its client comes again after that."""
-
+MAX_MISSED_BYTES: Final = 512 << 10
+"""Longest list of events that is sent again: half of what is held for a client that does not read. Over long-polling
+more than that would end its session, each time it comes back."""
+READ_AT_ONCE: Final = 32
+"""Rooms in one command. Each may have missed 2000 events, and Redis serves nobody else meanwhile."""
 
 RECOVERIES: Final = Counter(
     "hub_recoveries", "Clients that came back: resumed, or why they began anew", labelnames=["outcome"]
@@ -123,11 +128,14 @@ class ConnectionRecovery:
         except ValueError:
             raise Incomplete("from the future") from None
         self._rooms.recount(taken.joined)
-        missed = [
-            Missed(index, room, entry.number, _said(room, entry))
-            for index, rooms in since.items()
-            for room, entry in await self._missed(index, rooms, stand)
-        ]
+        missed: list[Missed] = []
+        size = 0
+        for index, above in since.items():
+            for room, entry in await self._missed(index, above, stand):
+                missed.append(Missed(index, room, entry.number, _said(room, entry)))
+                size += len(entry.event)
+        if size > MAX_MISSED_BYTES:
+            raise Incomplete("too much")
         put_out = {one.room for one in missed if _is_eviction(one.said, taken.joined)}
         for room in put_out:
             await self._rooms.leave(caller.connection_id, room)
@@ -138,13 +146,18 @@ class ConnectionRecovery:
         self, index: int, since: Mapping[RoomName, int], stand: Mapping[RoomName, int]
     ) -> list[tuple[RoomName, Entry]]:
         """The events of one shard above a position each, and not above where the node stood, in their order."""
-        found = await self._bus.read(index, since)
-        if found is None:
-            raise Incomplete("another epoch")
-        for room, read in found.items():
-            if not is_complete(since[room], read.last, read.entries):
-                raise Incomplete("trimmed")
-        entries = [(room, one) for room, read in found.items() for one in read.entries if one.number <= stand[room]]
+        entries: list[tuple[RoomName, Entry]] = []
+        left = iter(since.items())
+        while some := dict(itertools.islice(left, READ_AT_ONCE)):  # each room as far as it stands at the same moment
+            found = await self._bus.read(index, some)
+            if found is None:
+                raise Incomplete("another epoch")
+            for room, read in found.items():
+                if not is_complete(since[room], read.last, read.entries):
+                    raise Incomplete("trimmed")
+                entries += [(room, one) for one in read.entries if one.number <= stand[room]]
+            if sum(len(one.event) for _, one in entries) > MAX_MISSED_BYTES:
+                raise Incomplete("too much")
         return sorted(entries, key=lambda pair: pair[1].number)
 
     async def _begin_anew(self, connection_id: ConnectionId) -> None:

@@ -223,3 +223,10 @@ async def test_a_session_that_ends_while_it_comes_back_gets_nothing(
         await socket.send("40" + json.dumps({"token": scene.ada.token, **before.claim}))
         assert json.loads((await socket.packet("4"))[2:])["data"]["code"] == "unauthorized"
     await until(lambda: len(scene.two.hub.sockets) == 1)
+
+
+async def test_more_than_is_ever_kept_for_a_client_is_not_sent_again(scene: Scene) -> None:
+    async with scene.listener() as before:
+        pass
+    await scene.say(*("x" * 16_000 for _ in range(70)))
+    await is_told(scene, before)
