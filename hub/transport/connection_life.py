@@ -130,11 +130,12 @@ class ConnectionLife:
             recovered = await self._recover(connection, Claim.of(auth))
             if recovered is None and connection.only_again:
                 raise Unauthorized("This ticket is spent. Get a new one.")
+            accepted = self._accept(connection, recovered)
         except Exception as error:
             _refuse(socket, error, "recovery")
             await self._forget_early(connection)
             return
-        if not self._accept(connection, recovered):
+        if not accepted:
             await self._forget_early(connection)  # gone meanwhile
             return
         socket.client.request = None

@@ -230,3 +230,21 @@ async def test_more_than_is_ever_kept_for_a_client_is_not_sent_again(scene: Scen
         pass
     await scene.say(*("x" * 16_000 for _ in range(70)))
     await is_told(scene, before)
+
+
+async def test_what_cannot_be_encoded_leaves_no_connection_behind(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with scene.listener() as before:
+        pass
+    await scene.say("missed")
+
+    def fail(*_arguments: object) -> bytes:
+        raise TypeError("a value that the parser does not have")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("hub.transport.connection_life.DeliveryPackets.__call__", fail)
+        async with raw_socket(scene.two) as socket:
+            await socket.send("40" + json.dumps({"token": scene.ada.token, **before.claim}))
+            await socket.packet("44")
+    await until(lambda: len(scene.two.hub.sockets) == 1)
