@@ -164,7 +164,8 @@ local function open_record(keys, args)
   return base
 end
 
--- Make a record that of another connection. KEYS record head; ARGV ms kept, user, login, connection id, ids kept.
+-- Make a record that of another connection. KEYS record head; ARGV ms kept, user, login, connection id, ids kept, ticket
+-- and ends, both empty if it was not let in by one.
 -- Gives the record as it is then, with "was" (1 if the connection before it is not known to be gone); nothing, if there
 -- is none, or it is of somebody else or another epoch.
 local function take_record(keys, args)
@@ -179,6 +180,9 @@ local function take_record(keys, args)
   if ids[#ids] ~= args[4] then -- else a repeat, after which nobody can tell any more whether the one before was there
     ids[#ids + 1] = args[4]
     redis.call('HINCRBY', keys[1], 'gen', 1)
+  end
+  if args[6] ~= '' then
+    redis.call('HSET', keys[1], 'ticket', args[6], 'ends', args[7])
   end
   local first = math.max(1, #ids - tonumber(args[5]) + 1)
   redis.call('HSET', keys[1], 'ids', table.concat(ids, ' ', first), 'here', '1')

@@ -96,7 +96,7 @@ class Records:
         """Begin a record. Raises Unavailable."""
         commands, key = self._place(pid)
         who = (caller.user_id, caller.session_id, caller.connection_id)
-        let_in: tuple[Word, ...] = ("", 0) if ticket is None else (_digest(ticket), ends_at_ms)
+        let_in = _let_in(ticket, ends_at_ms)
         record = self._records[caller.connection_id] = Record(pid, b"1")  # first: the connection may go meanwhile
         try:
             async with record.turn:
@@ -108,14 +108,16 @@ class Records:
                 del self._records[caller.connection_id]
             raise
 
-    async def take(self, pid: str, caller: Caller) -> Taken | None:
+    async def take(self, pid: str, caller: Caller, *, ticket: str | None = None, ends_at_ms: int = 0) -> Taken | None:
         """Make a record that of the caller's connection; the one before can change it no more. ``None``: there is none.
 
         Raises Unavailable.
         """
         commands, key = self._place(pid)
         who = (caller.user_id, caller.session_id, caller.connection_id)
-        found: list[bytes] | None = await _ask(commands, "take", [key, commands.head], LIVE_MS, *who, IDS_KEPT)
+        let_in = _let_in(ticket, ends_at_ms)
+        keys = [key, commands.head]
+        found: list[bytes] | None = await _ask(commands, "take", keys, LIVE_MS, *who, IDS_KEPT, *let_in)
         if found is None:
             return None
         fields = dict(zip(found[::2], found[1::2], strict=True))
@@ -234,6 +236,10 @@ async def _ask(commands: ShardCommands, what: str, keys: Sequence[str], *argumen
 
 def _pairs(rooms: Mapping[RoomName, int | None]) -> list[Word]:
     return [word for room, position in rooms.items() for word in (room, "" if position is None else position)]
+
+
+def _let_in(ticket: str | None, ends_at_ms: int) -> tuple[Word, ...]:
+    return ("", "") if ticket is None else (_digest(ticket), ends_at_ms)
 
 
 def _digest(ticket: str) -> bytes:

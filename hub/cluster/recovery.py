@@ -86,7 +86,7 @@ class ConnectionRecovery:
         RECOVERIES.labels("not restored").inc()
         await self._begin_anew(connection_id)
 
-    async def resume(self, claim: Claim, caller: Caller) -> Recovered | None:
+    async def resume(self, claim: Claim, caller: Caller, *, ticket: str | None, ends_at_ms: int) -> Recovered | None:
         """See hub.kernel.recovery.Recovery."""
         seen = [0] * len(self._bus.positions()) if claim.offset is None else self._bus.read_offset(claim.offset)
         if seen is None:
@@ -94,7 +94,7 @@ class ConnectionRecovery:
             return None
         try:
             async with asyncio.timeout(RESUME_S):
-                taken = await self._records.take(claim.pid, caller)
+                taken = await self._records.take(claim.pid, caller, ticket=ticket, ends_at_ms=ends_at_ms)
                 if taken is not None:
                     recovered = await self._resume(seen, taken, caller)
                     RECOVERIES.labels("resumed").inc()

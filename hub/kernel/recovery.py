@@ -80,7 +80,7 @@ class Recovery(Protocol):
         """
         ...
 
-    async def resume(self, claim: Claim, caller: Caller) -> Recovered | None:
+    async def resume(self, claim: Claim, caller: Caller, *, ticket: str | None, ends_at_ms: int) -> Recovered | None:
         """Make the caller's connection, which is still unanswered, the one that the claim is of.
 
         It is in the rooms then, and what comes there from that moment on waits for it. ``None``: it cannot have all of

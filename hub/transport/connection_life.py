@@ -200,7 +200,8 @@ class ConnectionLife:
         if claim is None:
             return None
         await connection.gate.confirm(caller)
-        recovered = await self._recovery.resume(claim, caller)
+        ticket, ends_at_ms = connection.ticket, connection.expires_at_ms
+        recovered = await self._recovery.resume(claim, caller, ticket=ticket, ends_at_ms=ends_at_ms)
         if recovered is None:
             connection.socket.forget_waiting()  # of rooms that it was in for a moment
             return None

@@ -248,3 +248,18 @@ async def test_what_cannot_be_encoded_leaves_no_connection_behind(
             await socket.send("40" + json.dumps({"token": scene.ada.token, **before.claim}))
             await socket.packet("44")
     await until(lambda: len(scene.two.hub.sockets) == 1)
+
+
+async def test_a_client_that_came_back_with_another_ticket_needs_no_more_than_that(scene: Scene) -> None:
+    async def issued() -> str:
+        ticket: str = (await scene.rest.post("/realtime/tickets", scene.ada)).expect(201)["ticket"]
+        return ticket
+
+    first, second = await issued(), await issued()
+    async with client(scene.one, scene.ada, token=None, ticket=first) as before:
+        pass
+    async with client(scene.two, scene.ada, token=None, ticket=second, **before.claim) as again:
+        assert again.ready["recovered"] is True
+    async with client(scene.one, scene.ada, token=None, ticket=second, **before.claim) as once_more:
+        assert once_more.ready["recovered"] is True
+        assert once_more.ready["expiresAt"] == again.ready["expiresAt"]
