@@ -235,3 +235,13 @@ async def test_a_shard_that_does_not_answer_keeps_no_record_of_another_from_bein
     assert await redis.pttl(f"{{s1}}:back:{pids[1]}") > 1000
     await tasks.close()
     node.bus.close()
+
+
+async def test_a_note_is_kept_with_its_room_and_goes_with_it(pair: tuple[Node, Node]) -> None:
+    one, two = pair
+    await one.open(lobby=7, hall=8)
+    for room in (LOBBY, HALL, RoomName("room:never joined")):
+        await one.records.note(ConnectionId("a"), room, b"\x00note")
+    await one.records.moved(ConnectionId("a"), {HALL: None})
+    await one.records.moved(ConnectionId("a"), {HALL: 9})
+    assert (await two.take("b")).notes == {LOBBY: b"\x00note"}

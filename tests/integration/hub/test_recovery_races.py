@@ -263,3 +263,24 @@ async def test_a_client_that_came_back_with_another_ticket_needs_no_more_than_th
     async with client(scene.one, scene.ada, token=None, ticket=second, **before.claim) as once_more:
         assert once_more.ready["recovered"] is True
         assert once_more.ready["expiresAt"] == again.ready["expiresAt"]
+
+
+async def test_what_was_missed_comes_before_what_came_while_it_was_read(scene: Scene) -> None:
+    async def say_more(caller: Caller) -> None:
+        await scene.say("meanwhile")
+        await waits(scene.two, caller)
+
+    async with scene.listener() as before:
+        pass
+    await scene.alone()
+    await scene.say("missed")
+    during_restore(scene.two, say_more)
+    async with client(scene.two, scene.ada, **before.claim) as after:
+        assert said(after.first) == ["missed", "meanwhile"]
+
+
+async def test_a_room_that_no_feature_restores_is_not_given_back_without_it(scene: Scene) -> None:
+    async with scene.listener() as before:
+        lost, records = ConnectionId(before.ready["connectionId"]), scene.one.hub.records
+        await records.moved(lost, {RoomName("strange:room"): scene.one.hub.bus.position_of(RoomName("strange:room"))})
+    await is_told(scene, before)
