@@ -140,7 +140,7 @@ class ConnectionRecovery:
         for room in put_out:
             await self._rooms.leave(caller.connection_id, room)
         rooms = {room: taken.notes.get(room, b"") for room in taken.joined if room not in put_out}
-        return Recovered(taken.first_id, rooms, put_out, list(_replay(missed, seen, taken)))
+        return Recovered(taken.first_id, rooms, put_out, list(_replay(missed, seen, taken, since)))
 
     async def _missed(
         self, index: int, since: Mapping[RoomName, int], stand: Mapping[RoomName, int]
@@ -176,14 +176,20 @@ def _is_eviction(said: Said, joined: Collection[RoomName]) -> bool:
     return False
 
 
-def _replay(missed: Sequence[Missed], seen: Sequence[int], taken: Taken) -> Iterator[tuple[RoomName, Delivery]]:
+def _replay(
+    missed: Sequence[Missed], seen: Sequence[int], taken: Taken, since: Mapping[int, Collection[RoomName]]
+) -> Iterator[tuple[RoomName, Delivery]]:
     """What was missed as this client gets it, each event with the offset that is true after it."""
     positions = list(seen)
     for shard, room, number, said in missed:
         positions[shard] = max(positions[shard], number)
         if not isinstance(said, Delivery) or said.skip in taken.ids:
             continue
-        if not taken.joined.keys().isdisjoint(said.others):
+        # What went to several rooms came to the first of them. One that was joined only after that has not had it; of a
+        # room on another shard nobody can tell.
+        if any(
+            taken.joined[other] < number or other not in since[shard] for other in taken.joined.keys() & said.others
+        ):
             continue
         said.offset = write_offset(positions)
         yield room, said
