@@ -18,7 +18,7 @@ from hub.cluster.shard import Shard
 from hub.cluster.shard_commands import OTHER_SHARDS, RoomRead, ShardCommands
 from hub.kernel.delivery import Delivery
 from hub.kernel.errors import Unavailable
-from hub.kernel.ids import NodeId, RoomName
+from hub.kernel.ids import NodeId, RoomName, UserId, user_room
 from hub.kernel.tasks import Tasks
 
 log = logging.getLogger(__name__)
@@ -30,6 +30,8 @@ FLUSH_S: Final = 2.0
 """Longest wait, on shutdown, for what was published last."""
 EVENT, COMMAND = 0, 1
 """What is published to a room: an event for its members, or something that the nodes do with them."""
+OF_ONE: Final = user_room(UserId(""))
+"""What the names of people's own rooms begin with."""
 
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder().decode
@@ -130,9 +132,16 @@ class Bus:
     def emit(self, delivery: Delivery) -> None:
         """Publish an event to each of its rooms. Never blocks and never raises. A member of several gets it once."""
         volatile, packed = delivery.volatile, delivery.packed()
-        for place, room in enumerate(delivery.rooms):
-            # A connection that is in an earlier room too has got it there.
-            self._publish(room, _pack((EVENT, delivery.rooms[:place], *packed)), kept=not volatile)
+        before: list[RoomName] = []
+        shared: list[RoomName] = []
+        for room in delivery.rooms:
+            # A connection that is in an earlier room too has got it there. None is in two people's rooms: an event for
+            # 500 followers would name 125 000 of them.
+            is_of_one = room.startswith(OF_ONE)
+            self._publish(room, _pack((EVENT, shared if is_of_one else before, *packed)), kept=not volatile)
+            before.append(room)
+            if not is_of_one:
+                shared.append(room)
         if volatile and self._members is not None:
             self._members.deliver(delivery)
 
