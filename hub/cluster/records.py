@@ -27,8 +27,9 @@ LIVE_MS: Final = WINDOW_MS + int(2 * RENEW_S * 1000)
 minute, one may fail."""
 RENEWED_AT_ONCE: Final = 500
 """Records of one command: a third of a millisecond of Redis."""
-IDS_KEPT: Final = 8
-"""Of the connections that a record was before."""
+IDS_KEPT: Final = 32
+"""Of the connections that a record was before: a client may come back as often and be sent nothing that has an offset,
+and must not be sent what it said over the first. 21 bytes each, of clients that flap."""
 HOLDER: Final = ("user", "login", "ticket", "ends")
 
 

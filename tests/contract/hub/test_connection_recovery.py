@@ -166,6 +166,15 @@ async def test_an_event_for_two_of_its_rooms_comes_once(pair: tuple[Node, Node])
     assert sorted(missed(await two.resume("b", offset))) == [1, 2]
 
 
+async def test_what_a_client_said_itself_stays_its_own_however_often_it_flaps(pair: tuple[Node, Node]) -> None:
+    one, two = pair
+    offset = await one.begin("a", A)
+    await one.rooms.emit(A, Said(number=1), skip=ConnectionId("a"))
+    await one.say(B, 2)
+    for number in range(30):
+        assert missed(await (two, one)[number % 2].resume(f"b{number}", offset)) == []
+
+
 async def test_an_event_for_two_rooms_comes_to_who_was_only_in_the_second_then(pair: tuple[Node, Node]) -> None:
     one, two = pair
     offset = await one.begin("a", C)
