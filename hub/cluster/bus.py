@@ -267,10 +267,17 @@ class Bus:
             self.told_us(message.removeprefix(NODE_MESSAGE))
 
 
-def delivery_of(room: RoomName, event: bytes) -> Delivery | None:
-    """What was published to a room as an event; ``None`` if it was a command. Raises ValueError and TypeError."""
+Said = Delivery | tuple[str, list[Any]]
+"""What is published to a room: an event, or the name and arguments of a command."""
+
+
+def said_in(room: RoomName, event: bytes) -> Said:
+    """What was published to a room. Raises ValueError and TypeError."""
     kind, *content = _unpack(event)
-    return None if kind == COMMAND else _delivery(room, *content)
+    if kind != COMMAND:
+        return _delivery(room, *content)
+    name, arguments = content
+    return name, arguments
 
 
 def _delivery(room: RoomName, others: Any, name: Any, text: Any, payload: Any, skip: Any, volatile: Any) -> Delivery:

@@ -1,7 +1,7 @@
 """Connections of this node: those that there are, their rooms, and sending to them."""
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from hub.kernel.delivery import Delivery
@@ -95,11 +95,11 @@ class Sockets:
     def deliver(self, delivery: Delivery) -> None:
         """See hub.cluster.rooms.LocalRooms."""
         packets = DeliveryPackets(delivery)
-        skip: tuple[str, ...] = ()
+        skip: Collection[str] = ()
         if delivery.skip is not None:
             skip = (self._earlier.get(delivery.skip, delivery.skip),)
-        if delivery.others:
-            skip = (*skip, *{sid for room in delivery.others for sid in self.members(room)})
+        if delivery.others:  # of which the one in ``skip`` may be a member too
+            skip = {*skip, *(sid for room in delivery.others for sid in self.members(room))}
         METRICS.deliveries += self._rooms.send(self._server.engine.outboxes, delivery.rooms, packets, skip)
 
     def send(self, connection_id: ConnectionId, event: str, payload: Any) -> None:
@@ -153,6 +153,12 @@ class Sockets:
         """What the Admin UI is shown of a socket beyond its rooms; nothing of one that is no connection."""
         connection = socket.owner
         return {"userId": connection.caller.user_id} if isinstance(connection, Connection) else {}
+
+    def succeed(self, connection_id: ConnectionId, earlier: Sequence[ConnectionId]) -> None:
+        """See hub.cluster.rooms.LocalRooms."""
+        if (connection := self._connections.get(connection_id)) is not None:
+            connection.earlier = earlier
+            self._earlier.update(dict.fromkeys(earlier, connection_id))
 
     def cut(self, rooms: Iterable[RoomName] | None) -> None:
         """See hub.cluster.rooms.LocalRooms."""
