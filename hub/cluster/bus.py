@@ -12,6 +12,7 @@ import msgspec
 from hub.cluster.chain import read_offset, write_offset
 from hub.cluster.link import Down, Refused
 from hub.cluster.outlet import COMMAND, Outlet, place_of
+from hub.cluster.read_in_parts import read_in_parts
 from hub.cluster.servers import Servers
 from hub.cluster.shard import Shard
 from hub.cluster.shard_commands import OTHER_SHARDS, RoomRead, ShardCommands
@@ -229,7 +230,7 @@ class Bus:
         """What came to rooms of one shard above a position each; ``None``: the epoch has ended. Raises Unavailable."""
         shard = self._shards[index]
         try:
-            found = await shard.commands.read(list(since.items()))
+            found = await read_in_parts(shard.commands, list(since), lambda room: since[RoomName(room)])
         except (Down, Refused) as error:
             raise Unavailable from error
         return dict(zip(since, found.rooms, strict=True)) if found.base == shard.base else None

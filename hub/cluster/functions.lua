@@ -158,29 +158,10 @@ local function mark(keys, args)
   return {head[1], head[2]}
 end
 
--- KEYS head last stream...; ARGV limit, (room, number)... An empty number asks only where the room stands.
--- Gives base, seq, and for each room its last number and the entries above the given one, all of one moment.
-local function read(keys, args)
-  local head = redis.call('HMGET', keys[1], 'base', 'seq', 'floor')
-  if not head[1] then
-    return redis.error_reply('NOHEAD attach first')
-  end
-  local found = {head[1], head[2]}
-  for i = 3, #keys do
-    local room, above = args[2 * i - 4], args[2 * i - 3]
-    local entries = {}
-    if above ~= '' then
-      entries = entries_of(keys[i], '(' .. above .. '-0', '+', 'COUNT', args[1])
-    end
-    found[#found + 1] = {last_of(keys, room, head[3]), entries}
-  end
-  return found
-end
-
--- The same in parts, all of the moment of the first. KEYS head last stream...; ARGV most entries, the number that the first
--- part gave (empty for the first), (room, number)... Gives base, that number, and for each room its last number up to there,
--- or nothing if it cannot be told, and the entries above the given one. Fewer rooms, and not all entries of the last one, if
--- there are more.
+-- What rooms have had, in parts, all of the moment of the first. KEYS head last stream...; ARGV most entries, the number
+-- that the first part gave (empty for the first), (room, number)... An empty number asks only where the room stands. Gives
+-- base, that number, and for each room its last number up to there, or nothing if it cannot be told, and the entries above
+-- the given one. Fewer rooms, and not all entries of the last one, if there are more.
 local function read_part(keys, args)
   local head = redis.call('HMGET', keys[1], 'base', 'seq', 'floor')
   if not head[1] then
@@ -254,6 +235,5 @@ redis.register_function('sparkle1_publish', publish)
 register_needed('sparkle1_attach', attach)
 register_needed('sparkle1_give_up', give_up)
 register_needed('sparkle1_mark', mark)
-register_needed('sparkle1_read', read)
 register_needed('sparkle1_read_part', read_part)
 register_needed('sparkle1_sweep', sweep)
