@@ -25,8 +25,8 @@ from hub.kernel.tasks import Tasks
 log = logging.getLogger(__name__)
 
 START_S: Final = 10.0
-DEAF_S: Final = 5.0
-"""Without its own marker for this long a node counts as deaf, and readiness says so."""
+DEAF_S: Final = 4.0
+"""Without its own marker for this long a node counts as deaf, and readiness says so: four beats, of which none came."""
 FLUSH_S: Final = 2.0
 """Longest wait, on shutdown, for what was published last."""
 NODE_MESSAGE: Final = b"N"
@@ -122,11 +122,17 @@ class Bus:
             shard.commands.close()
 
     async def check(self) -> None:
-        """Readiness: raises if this node has not heard its own markers for five seconds."""
+        """Readiness: raises if this node has not heard its own markers for four seconds."""
         now = asyncio.get_running_loop().time()
         for shard in self._shards:
             if (silent_s := now - shard.heard_at) > DEAF_S:
                 raise ConnectionError(f"nothing heard over shard {shard.index} for {silent_s:.0f} s")
+
+    @property
+    def hears(self) -> bool:
+        """Whether this node is not deaf."""
+        now = asyncio.get_running_loop().time()
+        return all(now - shard.heard_at <= DEAF_S for shard in self._shards)
 
     # ---------------------------------------------------------------- out
 
