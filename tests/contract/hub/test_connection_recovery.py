@@ -198,7 +198,7 @@ async def test_a_connection_that_begins_anew_does_so_above_what_its_client_will_
 
     async with asyncio.TaskGroup() as group:
         coming_back = group.create_task(begin_anew())
-        await until(lambda: coming_back.done() or two.bus._shards[0]._marks)
+        await until(lambda: coming_back.done() or two.bus._shards[0]._markers.are_waited_for)
         catches_up()
     assert stood >= [one.bus.position_of(A)]
 
