@@ -86,7 +86,7 @@ def build(
         authenticator, authenticator, tickets, core.revocations, core.limiter, core.clock, settings.gate, recovery
     )
     allowed = limits(core, apis, router)
-    core.sockets.serve(gate, router, allowed, recovery)
+    core.sockets.serve(gate, router, allowed, recovery, recovers=settings.cluster.recovery_s > 0)
     health = Health(
         core.node_id,
         [PostgresProbe(pool), RedisProbe(redis), core.bus],
@@ -154,7 +154,7 @@ def _core(settings: Settings, pool: asyncpg.Pool, redis: Redis, clock: Clock) ->
     servers = servers_of(settings.redis_url or "redis://nowhere")
     bus = Bus(servers, node_id, tasks, shards=settings.shards)
     sockets.offset = lambda: bus.offset
-    records = Records(bus, sockets.drop)
+    records = Records(bus, sockets.drop, window_s=settings.cluster.recovery_s)
     rooms = ClusterRooms(sockets, bus, records, redis, nodes, tasks)
     peers = NodeRequests(bus, nodes, tasks)
     try:

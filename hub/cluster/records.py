@@ -19,12 +19,10 @@ from hub.kernel.recovery import TicketHolder
 
 log = logging.getLogger(__name__)
 
-WINDOW_MS: Final = 2 * 60_000
-"""How long a client that has gone may come back: the default of the protocol's own server."""
 RENEW_S: Final = 60.0
-LIVE_MS: Final = WINDOW_MS + int(2 * RENEW_S * 1000)
-"""Life of a record while its connection lives, so that it outlives its node by the window. Of the renewals, one each
-minute, one may fail."""
+RENEWALS_MS: Final = int(2 * RENEW_S * 1000)
+"""By so much the record of a connection that lives outlasts the time in which its client may come back, so that it
+outlives its node. Of the renewals, one each minute, one may fail."""
 AT_ONCE: Final = 500
 """Records of one command: half a millisecond of Redis."""
 IDS_KEPT: Final = 32
@@ -81,9 +79,14 @@ class Records:
     It is written when the connection joins and leaves, and not when it goes: so it survives its node.
     """
 
-    def __init__(self, bus: Bus, taken_away: Callable[[ConnectionId], None]) -> None:
-        """``taken_away`` is called with a connection whose client has come back over another one."""
+    def __init__(self, bus: Bus, taken_away: Callable[[ConnectionId], None], *, window_s: int = 120) -> None:
+        """``taken_away`` is called with a connection whose client has come back over another one.
+
+        ``window_s``: how long a client that has gone may come back.
+        """
         self._bus = bus
+        self._window_ms = window_s * 1000
+        self._live_ms = self._window_ms + RENEWALS_MS
         self._taken_away = taken_away
         self._records: dict[ConnectionId, Record] = {}
         self._gone: list[Record] = []
@@ -104,7 +107,7 @@ class Records:
         record = self._records[caller.connection_id] = Record(pid, b"1")  # first: the connection may go meanwhile
         try:
             async with record.turn:
-                base = await _ask(commands, "open", [key, commands.head], LIVE_MS, *who, *let_in, *_pairs(joined))
+                base = await _ask(commands, "open", [key, commands.head], self._live_ms, *who, *let_in, *_pairs(joined))
             if int(base) != self._bus.base_of(pid):
                 raise Unavailable("Redis has just lost events. Try again.")
         except BaseException:
@@ -121,7 +124,7 @@ class Records:
         who = (caller.user_id, caller.session_id, caller.connection_id)
         let_in = _let_in(ticket, ends_at_ms)
         keys = [key, commands.head]
-        found: list[bytes] | None = await _ask(commands, "take", keys, LIVE_MS, *who, IDS_KEPT, *let_in)
+        found: list[bytes] | None = await _ask(commands, "take", keys, self._live_ms, *who, IDS_KEPT, *let_in)
         if found is None:
             return None
         fields = dict(zip(found[::2], found[1::2], strict=True))
@@ -191,7 +194,7 @@ class Records:
                             pass
                 for commands, records in self._in_parts(gone):
                     keys = [self._place(record.pid)[1] for record in records]
-                    await _ask(commands, "leave", keys, WINDOW_MS, *(record.gen for record in records), many=True)
+                    await _ask(commands, "leave", keys, self._window_ms, *(record.gen for record in records), many=True)
         except Unavailable:
             log.info("records are left to run out by themselves")
         finally:
@@ -238,7 +241,7 @@ class Records:
         """Renew some of one shard. Of those that others have taken, nothing: their connections go."""
         keys = [self._place(record.pid)[1] for record in records.values()]
         gens = [record.gen for record in records.values()]
-        said = await _ask(commands, "keep", keys, LIVE_MS, *gens, many=True)
+        said = await _ask(commands, "keep", keys, self._live_ms, *gens, many=True)
         for (connection_id, record), whose in zip(records.items(), said, strict=True):
             self._saw(connection_id, record, whose)
 

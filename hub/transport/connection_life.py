@@ -79,13 +79,17 @@ class ConnectionLife:
         self._router = EventRouter()
         self._limits: Limits = UNLIMITED
         self._recovery: Recovery | None = None
+        self._recovers = False
         self._leaving = asyncio.Semaphore(LEAVING_AT_ONCE)
         self.closed = False
         """Whether nobody is let in any more."""
 
-    def serve(self, gate: Gate, router: EventRouter, limits: Limits, recovery: Recovery | None) -> None:
-        """Let in whom ``gate`` admits. Nobody is let in before."""
+    def serve(
+        self, gate: Gate, router: EventRouter, limits: Limits, recovery: Recovery | None, *, recovers: bool
+    ) -> None:
+        """Let in whom ``gate`` admits. Nobody is let in before. ``recovers``: whether clients may come back."""
         self._gate, self._router, self._limits, self._recovery = gate, router, limits, recovery
+        self._recovers = recovers
 
     # ---------------------------------------------------------------- coming
 
@@ -194,7 +198,7 @@ class ConnectionLife:
 
     async def _recover(self, connection: Connection, claim: Claim | None) -> Recovered | None:
         """Give a connection what the claim is of. ``None``: it begins anew. Raises what refuses it, or Unavailable."""
-        if self._recovery is None or not connection.socket.client.form.offsets:
+        if self._recovery is None or not self._recovers or not connection.socket.client.form.offsets:
             return None
         caller, connection.pid = connection.caller, new_id()
         if claim is None:

@@ -53,13 +53,20 @@ class Sockets:
         return len(self._connections)
 
     def serve(
-        self, gate: Gate, router: EventRouter, limits: Limits = UNLIMITED, recovery: Recovery | None = None
+        self,
+        gate: Gate,
+        router: EventRouter,
+        limits: Limits = UNLIMITED,
+        recovery: Recovery | None = None,
+        *,
+        recovers: bool = True,
     ) -> None:
         """Let in whom ``gate`` admits, and serve the events of ``router`` within ``limits``. Nobody is let in before.
 
-        Not in the constructor, because the features behind the router need the rooms that are kept here.
+        ``recovers``: whether clients may come back. Not in the constructor, because the features behind the router need
+        the rooms that are kept here.
         """
-        self._life.serve(gate, router, limits, recovery)
+        self._life.serve(gate, router, limits, recovery, recovers=recovers)
         self._events.serve(router, limits)
 
     # ---------------------------------------------------------------- rooms of this node

@@ -8,7 +8,8 @@ import pytest
 
 from tests.support.coming_back import Client, Scene, client, said
 from tests.support.engineio_client import raw_socket
-from tests.support.rest import Person
+from tests.support.hub import running_hub, settings
+from tests.support.rest import Person, Rest
 from tests.support.socket_client import socket_client
 from tests.support.wait import until
 from tests.support.yjs import Writer
@@ -288,3 +289,27 @@ async def test_a_client_of_python_socketio_gets_events_as_they_are(scene: Scene)
         await scene.say("hello")
         await until(lambda: heard)
     assert heard[0]["body"] == "hello"
+
+
+async def test_nobody_sees_a_client_go_that_comes_back_to_another_node(scene: Scene) -> None:
+    await scene.speaker.ok("presence:watch", {"userIds": [scene.ada.id]})
+    async with scene.listener() as before:
+        pass
+    await scene.alone()
+    async with client(scene.two, scene.ada, **before.claim) as after:
+        await after.ok("presence:update", {"status": "busy"})
+        seen: list[str] = []
+        while "busy" not in seen:
+            _, diff, *_ = await scene.speaker.event("presence:diff")
+            seen += [user["status"] for user in diff["users"] if user["userId"] == scene.ada.id]
+    assert set(seen) == {"online", "busy"}
+
+
+async def test_where_it_is_switched_off_everybody_begins_anew(database_url: str, redis_url: str) -> None:
+    chosen = settings(database_url, redis_url, {"SPARKLE_CLUSTER_RECOVERY_S": "0"})
+    async with running_hub(chosen) as node, Rest(node.url) as rest:
+        ada = await rest.sign_up("ada")
+        async with client(node, ada) as before:
+            assert before.pid is None
+        async with client(node, ada, pid="A" * 22, offset="1") as after:
+            assert after.ready["recovered"] is False
