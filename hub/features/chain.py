@@ -4,7 +4,6 @@ import asyncio
 from dataclasses import dataclass
 
 from core_api.accounts.access import AccessRule
-from core_api.accounts.model import limited_address
 from core_api.chain.announcements import transaction_sinks
 from core_api.chain.blocks_postgres import PostgresBlocks
 from core_api.chain.contract_wallets import LedgerContractWallets
@@ -89,7 +88,7 @@ def feature(core: Core, posts: Posts) -> Chain:
     async def start() -> None:
         core.tasks.start(engine.run(), name="transactions")
 
-    limit = ReadLimit(core.limiter, settings, counted=limited_address)
+    limit = ReadLimit(core.limiter, settings)
     reads = reads_api(ContractReads(deployments, ledger), GovernanceReads(deployments, ledger), limit, settings)
     return Chain(
         apis=[mints_api(mints, nfts, deployments, limit), wallets_api(wallets), blocks_api(library), reads],

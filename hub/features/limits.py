@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from core_api.accounts.model import limited_address
 from hub.config import ConfigError
 from hub.features.core import Core
 from hub.gate.limit_rules import Declared, UnknownName, changed, rules
@@ -34,6 +33,5 @@ def limits(core: Core, apis: Sequence[RestApi], router: EventRouter) -> SharedLi
     return SharedLimits(
         rules(declared, address_users=settings.limits.address_users),
         RedisLedger(core.redis),
-        counted=limited_address,
         uncapped=settings.sockets.uncapped_addresses,
     )

@@ -29,6 +29,7 @@ from hub.gate.allowance import Allowance, Allowances
 from hub.gate.limit_metrics import METRICS
 from hub.gate.limit_rules import UNKNOWN_NAME, Rule
 from hub.gate.rate_limits import Charge
+from hub.kernel.addresses import counted
 from hub.kernel.errors import Unavailable
 from hub.kernel.tasks import Tasks
 
@@ -68,15 +69,13 @@ class SharedLimits:
         rules: Mapping[str, Rule],
         ledger: Ledger,
         *,
-        counted: Callable[[str], str],
         uncapped: Collection[str],
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``counted`` gives what an address counts as: its network. ``uncapped`` addresses are not limited."""
+        """``uncapped`` addresses are not limited."""
         self._rules = rules
         self._unknown = rules.get(UNKNOWN_NAME, Rule())
         self._ledger = ledger
-        self._counted = counted
         self._uncapped = frozenset(uncapped)
         self._now = now
         self._all = [of for rule in rules.values() for of in (rule.users, rule.addresses) if of is not None]
@@ -95,7 +94,7 @@ class SharedLimits:
     def source(self, address: str) -> str | None:
         """See hub.kernel.ports.Limits."""
         # Interned, since each of thousands of connections of one network keeps it.
-        return None if address in self._uncapped else sys.intern(self._counted(address)) or None
+        return None if address in self._uncapped else sys.intern(counted(address)) or None
 
     def wait(self, name: str, user_id: str | None, source: str | None) -> float:
         """See hub.kernel.ports.Limits."""

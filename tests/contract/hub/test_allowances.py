@@ -19,7 +19,7 @@ EVENT = "room:send"
 
 def a_node(redis: Redis, limit: Limit) -> SharedLimits:
     declared = rules({EVENT: Declared(limit)}, address_users=0)
-    return SharedLimits(declared, RedisLedger(redis), counted=lambda address: address, uncapped=())
+    return SharedLimits(declared, RedisLedger(redis), uncapped=())
 
 
 def passed(node: SharedLimits, count: int) -> int:
@@ -102,7 +102,7 @@ async def test_a_node_without_redis_limits_by_itself_and_reports_again_when_it_i
 
     monkeypatch.setattr(ledger, "charge", broken)
     declared = rules({EVENT: Declared(Limit(per_minute=600, burst=20))}, address_users=0)
-    node = SharedLimits(declared, ledger, counted=lambda address: address, uncapped=())
+    node = SharedLimits(declared, ledger, uncapped=())
     tasks = Tasks()
     node.start(tasks)
     try:

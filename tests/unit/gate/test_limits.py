@@ -70,7 +70,8 @@ def test_uncapped_addresses_and_sockets_without_one_have_no_limit_of_addresses()
     bench = Bench(address_users=1)
     assert bench.limits.source("127.0.0.1") is None
     assert bench.limits.source("") is None
-    assert bench.limits.source("192.0.2.1") == "192.0.2.1"
+    assert bench.limits.source("192.0.2.1") == "192.0.2.1/32"
+    assert bench.limits.source("2001:db8::1") == bench.limits.source("2001:db8::2") == "2001:db8::/64"
 
 
 def test_events_that_do_not_exist_share_one_allowance() -> None:
