@@ -31,6 +31,7 @@ from core_api.content.schema import PostView
 from core_api.content.service import Posts
 from hub.features.core import Core, Feature
 from hub.kernel.events import Actor
+from hub.kernel.limits import Limit
 
 
 @dataclass(kw_only=True)
@@ -40,6 +41,8 @@ class Chain(Feature):
     wallets: Wallets
     mints: Mints
     nfts: NftGallery
+    read_limit: Limit
+    """Of one address and one kind of read."""
 
 
 def feature(core: Core, posts: Posts) -> Chain:
@@ -97,6 +100,7 @@ def feature(core: Core, posts: Posts) -> Chain:
         wallets=wallets,
         mints=mints,
         nfts=nfts,
+        read_limit=limit.limit,
     )
 
 

@@ -1,4 +1,4 @@
-"""Limits of events and routes: decided in this node's memory, agreed on through Redis behind it.
+"""Limits of events, routes and fields of GraphQL: decided in this node's memory, agreed on through Redis behind it.
 
 A node decides at once, by what it knows of a key's allowance (:mod:`hub.gate.allowance`), and reports to Redis when a
 tenth of the burst is taken; the answer has what all nodes took. So an allowed event costs no round trip and no task,
@@ -117,6 +117,26 @@ class SharedLimits:
                     self._is_due(own)
         if place is not None and place.cost >= place.of.share_s and not place.is_due:
             self._is_due(place)
+        return 0.0
+
+    def wait_for_all(self, counts: Mapping[str, int], user_id: str | None, source: str | None) -> float:
+        """See hub.kernel.ports.Limits."""
+        now = self._now()
+        taken: list[tuple[Allowance, int]] = []
+        for name, count in counts.items():
+            rule = self._rules.get(name, self._unknown)
+            for whose, of, key in (("address", rule.addresses, source), ("user", rule.users, user_id)):
+                one = None if of is None or key is None else of.kept.get(key) or self._new(of, key)
+                if of is None or one is None:
+                    continue
+                if wait := one.take(now, count):
+                    for other, number in taken:
+                        other.give_back(number)
+                    return _refused(of, whose, wait)
+                taken.append((one, count))
+        for one, _ in taken:
+            if one.cost >= one.of.share_s and not one.is_due:
+                self._is_due(one)
         return 0.0
 
     def _new(self, of: Allowances, key: str) -> Allowance | None:

@@ -3,11 +3,11 @@
 from collections.abc import Coroutine, Generator
 from typing import Any
 
-from hub.gate.limit_rules import UNKNOWN_NAME, Declared, rules
+from hub.gate.limit_rules import UNKNOWN_NAME, rules
 from hub.gate.limits import SharedLimits
 from hub.gate.rate_limits import Charge
 from hub.kernel.errors import Unavailable
-from hub.kernel.limits import UNKNOWN, Limit
+from hub.kernel.limits import UNKNOWN, Declared, Limit
 from tests.support.clock import FrozenClock
 
 EVENT = "room:send"

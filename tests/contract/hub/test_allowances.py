@@ -5,11 +5,11 @@ import asyncio
 import pytest
 from redis.asyncio import Redis
 
-from hub.gate.limit_rules import Declared, rules
+from hub.gate.limit_rules import rules
 from hub.gate.limits import SharedLimits
 from hub.gate.rate_limits import PARTS, Charge, RedisLedger, RedisRateLimiter
 from hub.kernel.errors import RateLimited, Unavailable
-from hub.kernel.limits import Limit
+from hub.kernel.limits import Declared, Limit
 from hub.kernel.tasks import Tasks
 from hub.storage.redis import connect
 from tests.support.wait import until
