@@ -1,11 +1,11 @@
 """Accounts and sessions as the database keeps them, and the rules of names and addresses. No I/O."""
 
+import ipaddress
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from hub.kernel.addresses import network
 from hub.kernel.ids import SessionId, UserId
 
 Status = Literal["active", "suspended"]
@@ -61,7 +61,13 @@ def name_key(name: str) -> str:
 
 def address_prefix(address: str) -> str:
     """The network of an address (IPv4 /24, IPv6 /48), for the list of sessions; empty if it is no address."""
-    return network(address, v4_bits=24, v6_bits=48)
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:  # a Unix socket has no address
+        return ""
+    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
+        ip = ip.ipv4_mapped
+    return str(ipaddress.ip_network((ip, 24 if ip.version == 4 else 48), strict=False))
 
 
 def printable(user_agent: str) -> str:

@@ -70,16 +70,16 @@ def test_uncapped_addresses_and_sockets_without_one_have_no_limit_of_addresses()
     bench = Bench(address_users=1)
     assert bench.limits.source("127.0.0.1") is None
     assert bench.limits.source("") is None
-    assert bench.limits.source("192.0.2.1") == "192.0.2.1/32"
+    assert bench.limits.source("192.0.2.1") == "192.0.2.1"
     assert bench.limits.source("2001:db8::1") == bench.limits.source("2001:db8::2") == "2001:db8::/64"
 
 
 def test_several_of_several_names_are_all_taken_or_nothing_is() -> None:
     bench = Bench(address_users=1)
-    assert bench.limits.wait_for_all({EVENT: 7, SIGN_UP: 2}, ADA, "192.0.2.1/32") == 0
-    assert bench.limits.wait_for_all({SIGN_UP: 8, EVENT: 4}, ADA, "192.0.2.1/32") == 1  # one comes back in a second
-    assert bench.passed(15, ADA, "192.0.2.1/32") == 3
-    assert bench.passed(15, None, "192.0.2.1/32", SIGN_UP) == 8
+    assert bench.limits.wait_for_all({EVENT: 7, SIGN_UP: 2}, ADA, "192.0.2.1") == 0
+    assert bench.limits.wait_for_all({SIGN_UP: 8, EVENT: 4}, ADA, "192.0.2.1") == 1  # one comes back in a second
+    assert bench.passed(15, ADA, "192.0.2.1") == 3
+    assert bench.passed(15, None, "192.0.2.1", SIGN_UP) == 8
 
 
 def test_who_waits_as_long_as_told_for_several_has_them() -> None:

@@ -12,13 +12,13 @@ from hub.kernel.addresses import counted
 @pytest.mark.parametrize(
     ("address", "network"),
     [
-        ("192.0.2.77", "192.0.2.77/32"),
+        ("192.0.2.77", "192.0.2.77"),
         ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-        ("::ffff:192.0.2.77", "192.0.2.77/32"),
-        ("::ffff:c000:24d", "192.0.2.77/32"),
+        ("::ffff:192.0.2.77", "192.0.2.77"),
+        ("::ffff:c000:24d", "192.0.2.77"),
         ("fe80::1%eth0", "fe80::/64"),
         ("", ""),
-        ("unix:", ""),
+        ("unix:", "unix:"),
     ],
 )
 def test_an_ipv6_address_counts_as_its_line_and_an_ipv4_address_as_itself(address: str, network: str) -> None:
