@@ -1,6 +1,6 @@
 """What features need of the hub around them, as Protocols; the composition root gives the implementations."""
 
-from collections.abc import Callable, Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -211,7 +211,7 @@ class RateLimiter(Protocol):
 
 
 class Limits(Protocol):
-    """The limits that events and routes declare. Implemented in hub.gate.
+    """The limits that events, routes and fields of GraphQL declare. Implemented in hub.gate.
 
     Decides without waiting for anything. Lets through what it cannot know of.
     """
@@ -224,6 +224,13 @@ class Limits(Protocol):
         """Take one from the allowances of a user and a source for an event or route.
 
         Gives 0, or the seconds to wait when one of them is used up, and then takes nothing.
+        """
+        ...
+
+    def wait_for_all(self, counts: Mapping[str, int], user_id: str | None, source: str | None) -> float:
+        """The same for so many of each name: all are taken, or nothing is.
+
+        What is more than a burst is never given.
         """
         ...
 

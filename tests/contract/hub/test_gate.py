@@ -199,3 +199,17 @@ async def test_an_address_that_connects_too_often_waits(
             await handshake.admit(ConnectionId("c1"), {"token": "t"}, "10.0.0.1")
     with pytest.raises(RateLimited):
         await handshake.admit(ConnectionId("c1"), {"token": "t"}, "10.0.0.1")
+
+
+async def test_another_ipv6_address_of_the_same_line_is_no_new_allowance(
+    redis: Redis, office: TicketOffice, revocations: RedisRevocations
+) -> None:
+    settings, limiter = GateSettings(connects_per_minute=3), RedisRateLimiter(redis)
+    handshake = handshake_with(office, revocations, limiter, FrozenClock(), settings)
+    for number in range(3):
+        with pytest.raises(TokenExpired):
+            await handshake.admit(ConnectionId("c1"), {"token": "t"}, f"2001:db8::{number}")
+    with pytest.raises(RateLimited):
+        await handshake.admit(ConnectionId("c1"), {"token": "t"}, "2001:db8::ff")
+    with pytest.raises(TokenExpired):
+        await handshake.admit(ConnectionId("c1"), {"token": "t"}, "2001:db8:0:1::1")
