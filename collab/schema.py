@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 from msgspec import UNSET, Meta, UnsetType
 
 from collab import awareness, update
-from hub.kernel.wire import ServerEvent, Uuid, Wire
+from hub.kernel.wire import END, ServerEvent, Uuid, Wire
 
 Title = Annotated[
     str,
@@ -14,7 +14,7 @@ Title = Annotated[
         min_length=1,
         max_length=200,
         # PostgreSQL stores no NUL; the rest has no place in one line.
-        pattern=r"^(?=[\s\S]*\S)[^\x00-\x1f\x7f\ud800-\udfff]*(?![\s\S])",
+        pattern=rf"^(?=[\s\S]*\S)[^\x00-\x1f\x7f\ud800-\udfff]*{END}",
         description="one line, not blank",
     ),
 ]

@@ -40,7 +40,7 @@ class DocumentRoles:
 
     async def role(self, user_id: str | None, resource_id: str) -> str | None:
         """See hub.kernel.ports.Roles."""
-        if user_id is None or not IS_UUID.match(resource_id):
+        if user_id is None or not IS_UUID.fullmatch(resource_id):
             return None
         record = await self._store.find(resource_id, user_id)
         if record is None:
@@ -52,7 +52,7 @@ class DocumentRoles:
 
     async def roles(self, user_id: str, resource_ids: Set[str]) -> dict[str, str]:
         """See hub.kernel.ports.Roles."""
-        records = await self._store.find_all([one for one in resource_ids if IS_UUID.match(one)], user_id)
+        records = await self._store.find_all([one for one in resource_ids if IS_UUID.fullmatch(one)], user_id)
         strange = {record.owner_id for record in records if not record.is_shared_with(user_id)}
         hidden = await self._access.blocked_among(user_id, strange)
         roles = {

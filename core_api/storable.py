@@ -8,9 +8,8 @@ import orjson
 from msgspec import Meta
 
 from hub.kernel.errors import InvalidPayload, PayloadTooLarge
+from hub.kernel.wire import END
 
-END = r"(?![\s\S])"
-"""End of the text. ``$`` also matches before a last line feed, and JSON Schema has no ``\\Z``."""
 CHARACTER = r"[^\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]"
 """Tabs and line feeds are text. PostgreSQL stores no NUL, UTF-8 has no surrogates, and nothing shows the rest."""
 Text = Annotated[str, Meta(pattern=f"^{CHARACTER}*{END}")]

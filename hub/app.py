@@ -40,6 +40,7 @@ from hub.kernel.clock import Clock, SystemClock
 from hub.kernel.events import EventRouter, merge
 from hub.kernel.http import RestApi
 from hub.kernel.ids import NodeId, UserId, new_ulid, tag_of, user_room
+from hub.kernel.limited import Limited
 from hub.kernel.operations import NodeReport
 from hub.kernel.ports import Authenticator, Roles
 from hub.kernel.tasks import Tasks
@@ -78,15 +79,15 @@ def build(
     answers = PostgresAnswers(pool, core.clock)
     staff = Staff(PostgresStaff(pool), core.clock, core.outbox.nudge)
     features = _features(core, key, authenticator, staff)
-    apis, router = _interface(features)
+    apis, router, limited = _interface(features)
     tickets = TicketOffice(redis, core.clock, core.limiter, authenticator)
     apis.append(tickets_api(tickets))
     recovery = ConnectionRecovery(core.bus, core.rooms, core.records)
     gate = Handshake(
         authenticator, authenticator, tickets, core.revocations, core.limiter, core.clock, settings.gate, recovery
     )
-    allowed = limits(core, apis, router)
-    core.sockets.serve(gate, router, allowed, recovery)
+    allowed = limits(core, apis, router, limited)
+    core.sockets.serve(gate, router, allowed, recovery, recovers=settings.cluster.recovery_s > 0)
     health = Health(
         core.node_id,
         [PostgresProbe(pool), RedisProbe(redis), core.bus],
@@ -100,7 +101,7 @@ def build(
         authenticator,
         answers,
         allowed,
-        documents=lambda: schema.documents(router, apis, version=__version__),
+        documents=lambda: schema.documents(router, apis, limited, version=__version__),
         staff=staff,
         mounts=[mount for feature in features for mount in feature.mounts],
     )
@@ -136,13 +137,16 @@ def describe() -> Mapping[str, str]:
     core = _core(settings, pool, connect("redis://nowhere", size=2), SystemClock())
     key = new_key()
     authenticator = _authenticator(core, key)
-    apis, router = _interface(_features(core, key, authenticator, Staff(PostgresStaff(pool), core.clock)))
+    apis, router, limited = _interface(_features(core, key, authenticator, Staff(PostgresStaff(pool), core.clock)))
     apis.append(tickets_api(TicketOffice(core.redis, core.clock, core.limiter, authenticator)))
-    return schema.documents(router, apis, version=__version__)
+    return schema.documents(router, apis, limited, version=__version__)
 
 
-def _interface(features: Sequence[Feature]) -> tuple[list[RestApi], EventRouter]:
-    return [api for feature in features for api in feature.apis], merge(*(feature.events for feature in features))
+def _interface(features: Sequence[Feature]) -> tuple[list[RestApi], EventRouter, list[Limited]]:
+    """What clients may ask for, and what else is limited."""
+    apis = [api for feature in features for api in feature.apis]
+    limited = [feature.limited for feature in features if feature.limited is not None]
+    return apis, merge(*(feature.events for feature in features)), limited
 
 
 def _core(settings: Settings, pool: asyncpg.Pool, redis: Redis, clock: Clock) -> Core:
@@ -154,7 +158,7 @@ def _core(settings: Settings, pool: asyncpg.Pool, redis: Redis, clock: Clock) ->
     servers = servers_of(settings.redis_url or "redis://nowhere")
     bus = Bus(servers, node_id, tasks, shards=settings.shards)
     sockets.offset = lambda: bus.offset
-    records = Records(bus, sockets.drop)
+    records = Records(bus, sockets.drop, window_s=settings.cluster.recovery_s)
     rooms = ClusterRooms(sockets, bus, records, redis, nodes, tasks)
     peers = NodeRequests(bus, nodes, tasks)
     try:

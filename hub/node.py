@@ -18,6 +18,7 @@ from hub.config import ConfigError, Settings
 from hub.kernel.errors import HubError
 from hub.kernel.ports import NodeAddress
 from hub.lifecycle import Hub
+from hub.shared_port import Listener, SharedPort
 from hub.storage.migrate import CANNOT_MIGRATE, migrate
 from hub.storage.postgres import create_pool
 from hub.storage.redis import connect
@@ -30,7 +31,7 @@ EVERYWHERE = "0.0.0.0"
 SERVER_POLL_S = 0.02
 
 
-class AddressInUse(Exception):
+class AddressInUse(OSError):
     """A port cannot be listened on; the message says which and why."""
 
 
@@ -72,7 +73,7 @@ async def serve(settings: Settings) -> int:
     try:
         with private_socket() as private:
             await _listen_for_nodes(hub, settings, private, for_nodes)
-            return await _run(hub, shared, own, stop)
+            return await _run(hub, settings, shared, own, stop)
     finally:
         await redis.aclose()
         await pool.close()
@@ -118,7 +119,7 @@ async def _listen_for_nodes(
     hub.nodes.address = NodeAddress(path, settings.cluster.host, port)
 
 
-async def _run(hub: Hub, shared: socket.socket, own: socket.socket, stop: asyncio.Event) -> int:
+async def _run(hub: Hub, settings: Settings, shared: socket.socket, own: socket.socket, stop: asyncio.Event) -> int:
     runner = web.AppRunner(hub.web, access_log=None, handle_signals=False, shutdown_timeout=2)
     await runner.setup()
     # The own port answers first, so that whoever waits for this node can read why it is not ready yet.
@@ -130,12 +131,25 @@ async def _run(hub: Hub, shared: socket.socket, own: socket.socket, stop: asynci
         await runner.cleanup()
         await hub.close()
         return _fail(f"the node cannot start: {_words(error)}", 1)
-    entrance = await hub.door.listen(runner, shared)
     host, port = shared.getsockname()[:2]
+
+    async def listen() -> Listener:
+        bound = shared if shared.fileno() >= 0 else _bind(host, port, reuse=settings.reuse_port)
+        return await hub.door.listen(runner, bound)
+
+    entrance = SharedPort(
+        listen,
+        hears=lambda: hub.bus.hears,
+        has_ready_peer=hub.health.has_ready_peer,
+        send_away=hub.sockets.cut_all,
+    )
+    await entrance.open()
     log.info("node %s listens on http://%s:%d, alone on http://%s:%d", hub.node_id, host, port, *own.getsockname()[:2])
+    watch = hub.tasks.start(entrance.watch(), name="watch of the shared port") if settings.reuse_port else None
     await stop.wait()
     log.info("shutting down")
-    # Readiness alone diverts nobody from a port that nodes share: closing the listener does.
+    if watch is not None:
+        watch.cancel()
     entrance.close()
     await hub.drain()
     alone.close()

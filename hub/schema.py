@@ -11,19 +11,23 @@ import msgspec
 from hub.kernel.errors import CATALOGUE
 from hub.kernel.events import EventRoute, EventRouter
 from hub.kernel.http import RestApi
+from hub.kernel.limited import Limited
 from hub.kernel.wire import Nothing, ServerEvent
 from hub.transport import openapi
 
 REFERENCE = "#/structs/{name}"
 
 
-def documents(router: EventRouter, apis: Iterable[RestApi], *, version: str) -> dict[str, str]:
+def documents(
+    router: EventRouter, apis: Iterable[RestApi], limited: Iterable[Limited], *, version: str
+) -> dict[str, str]:
     """File name → text, the same for the same code, so that a difference is a change of the wire."""
     from core_api.graphql import schema as graphql  # noqa: PLC0415 - strawberry takes half a second to import
 
     files = {"wire.json": wire_document(router), "openapi.json": openapi.document(apis, version=version)}
     texts = {name: json.dumps(content, indent=1, ensure_ascii=False) + "\n" for name, content in files.items()}
-    return texts | {"schema.graphql": graphql.text()}
+    limits = {name: limit for one in limited for name, limit in one.declared.items()}
+    return texts | {"schema.graphql": graphql.text(limits)}
 
 
 def wire_document(router: EventRouter) -> dict[str, Any]:

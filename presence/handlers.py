@@ -18,6 +18,7 @@ def presence_events(service: PresenceService, typing: TypingIndicator) -> EventR
         connected=[service.connected],
         disconnected=[typing.disconnected, service.disconnected],
         restores={"presence": service.restore},
+        put_out_quietly={"presence"},  # by a block, which is seen by nobody
     )
     by_update = "presence:update"
     router.on(by_update, UpdatePresence, service.update, bare="status", order=lambda _: by_update, limit=UPDATES)

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from hub.kernel.wire import Latest, ServerEvent, Uuid, Wire
+from hub.kernel.wire import END, Latest, ServerEvent, Uuid, Wire
 
 MAX_USERS = 500
 """Users a connection may watch in all, and users of one read."""
@@ -13,7 +13,7 @@ MAX_USERS = 500
 ChosenStatus = Literal["online", "away", "busy", "dnd", "invisible"]
 ShownStatus = Literal["online", "away", "busy", "dnd", "invisible", "offline"]
 UserIds = Annotated[list[Uuid], Meta(max_length=MAX_USERS)]
-TypingRoom = Annotated[str, Meta(max_length=80, pattern="^(room|content|doc):[0-9A-Za-z-]+$")]
+TypingRoom = Annotated[str, Meta(max_length=80, pattern=f"^(room|content|doc):[0-9A-Za-z-]+{END}")]
 
 
 class UpdatePresence(Wire):

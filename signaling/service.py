@@ -211,10 +211,12 @@ class CallService:
     async def restore(self, actor: Caller, call_ids: Mapping[str, bytes]) -> None:
         """The actor's connection came back, and hears of these calls. It has the leg again, unless another took it.
 
-        Raises UnknownCall for a call that is over for it.
+        Raises UnknownCall and CallEnded for a call that is over for it: its end may not have been told yet.
         """
         for call_id in call_ids:
             call, _ = await self.sync(actor, call_id, 0)
+            if call.state is State.ENDED:
+                raise errors.CallEnded(reason=call.reason)
             if not call.held_by(actor):
                 await self._rooms.leave(actor.connection_id, call_room(call_id))
 

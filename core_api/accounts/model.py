@@ -61,25 +61,16 @@ def name_key(name: str) -> str:
 
 def address_prefix(address: str) -> str:
     """The network of an address (IPv4 /24, IPv6 /48), for the list of sessions; empty if it is no address."""
-    return _network(address, 24, 48)
-
-
-def limited_address(address: str) -> str:
-    """What a limit per address counts: an IPv4 address, or an IPv6 /64, which is what one line is given."""
-    return _network(address, 32, 64)
-
-
-def printable(user_agent: str) -> str:
-    """A user agent that can be stored and shown: headers may carry bytes that are no text at all."""
-    text = user_agent.encode("utf-8", "replace").decode()
-    return "".join(character for character in text if character.isprintable())[:MAX_USER_AGENT]
-
-
-def _network(address: str, v4_bits: int, v6_bits: int) -> str:
     try:
         ip = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:  # a Unix socket has no address
         return ""
     if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
         ip = ip.ipv4_mapped
-    return str(ipaddress.ip_network((ip, v4_bits if ip.version == 4 else v6_bits), strict=False))
+    return str(ipaddress.ip_network((ip, 24 if ip.version == 4 else 48), strict=False))
+
+
+def printable(user_agent: str) -> str:
+    """A user agent that can be stored and shown: headers may carry bytes that are no text at all."""
+    text = user_agent.encode("utf-8", "replace").decode()
+    return "".join(character for character in text if character.isprintable())[:MAX_USER_AGENT]

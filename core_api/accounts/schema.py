@@ -5,10 +5,8 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from hub.kernel.wire import Uuid, Wire
+from hub.kernel.wire import END, Uuid, Wire
 
-END = r"(?![\s\S])"
-"""End of the text. ``$`` also matches before a last line feed, and JSON Schema has no ``\\Z``."""
 NO_CONTROLS = rf"^[^\x00-\x08\x0b-\x1f\x7f]*{END}"
 """Tabs and line feeds are text. PostgreSQL stores no NUL, and nothing shows the rest."""
 

@@ -5,15 +5,7 @@ import secrets
 from dataclasses import replace
 from datetime import timedelta
 
-from core_api.accounts.model import (
-    RESERVED_USERNAMES,
-    Account,
-    Session,
-    address_prefix,
-    limited_address,
-    name_key,
-    printable,
-)
+from core_api.accounts.model import RESERVED_USERNAMES, Account, Session, address_prefix, name_key, printable
 from core_api.accounts.passwords import Passwords, is_breached
 from core_api.accounts.refresh import SEED_BYTES, RefreshTokens, Verdict, judge, parse
 from core_api.accounts.schema import Position, Refresh, SessionInfo, SignedIn, SignIn, SignUp
@@ -21,6 +13,7 @@ from core_api.accounts.settings import AccountsSettings
 from core_api.accounts.store import AccountStore
 from core_api.accounts.tokens import TokenSigner
 from core_api.accounts.views import session_view, user_view
+from hub.kernel.addresses import counted
 from hub.kernel.clock import Clock, from_ms
 from hub.kernel.errors import Conflict, InvalidPayload, NotFound, Overloaded, Suspended, Unauthorized
 from hub.kernel.events import Actor
@@ -164,7 +157,7 @@ class Accounts:
         return known
 
     async def _limit(self, what: str, client: Client, limit: Limit, name: str) -> None:
-        key = f"{what}:address:{limited_address(client.address)}"
+        key = f"{what}:address:{counted(client.address)}"
         await self._limiter.take(key, per_minute=limit.per_minute, burst=limit.burst)
         # Hashed: keys of limits are no place for addresses of people.
         account = hashlib.sha256(name_key(name).encode()).hexdigest()[:32]

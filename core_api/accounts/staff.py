@@ -46,7 +46,7 @@ class Staff:
 
     async def find(self, name: str) -> Account:
         """The account with this email address (in whatever case) or id."""
-        if IS_UUID.match(name.lower()):
+        if IS_UUID.fullmatch(name.lower()):
             account = await self._store.account(UserId(name.lower()))
         else:
             account = await self._store.account_with(name)

@@ -4,10 +4,10 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
-from core_api.storable import END, VisibleText
+from core_api.storable import VisibleText
 from hub.kernel.operations import Acknowledgements, ConnectionReport
 from hub.kernel.pages import PageInfo, PageQuery
-from hub.kernel.wire import ServerEvent, Uuid, Wire
+from hub.kernel.wire import END, ServerEvent, Uuid, Wire
 
 ROOM_ID = f"[0-9A-Za-z_-]{{1,64}}{END}"
 ConnectionIdText = Annotated[str, Meta(pattern=f"^{ROOM_ID}", description="id of a connection")]

@@ -17,9 +17,8 @@ from core_api.storable import encode_json
 from hub.kernel.errors import Forbidden, InvalidPayload
 from hub.kernel.events import Actor
 from hub.kernel.ids import RoomName, UserId, user_room
-from hub.kernel.operations import Affected, NodeListing
+from hub.kernel.operations import Affected, NodeListing, Operations
 from hub.kernel.pages import PageInfo, decode_cursor, encode_cursor
-from hub.kernel.ports import Operations
 from hub.kernel.wire import LATEST
 
 log = logging.getLogger(__name__)

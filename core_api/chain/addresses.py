@@ -5,8 +5,8 @@ from typing import Annotated, Final
 
 from msgspec import Meta
 
-from core_api.storable import END
 from hub.kernel.errors import InvalidPayload
+from hub.kernel.wire import END
 
 HEX: Final = re.compile(r"0x[0-9a-fA-F]{40}")
 AddressText = Annotated[str, Meta(pattern=rf"^{HEX.pattern}{END}", description="Ethereum address, case as in EIP-55")]

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
 from core_api.chain.settings import ChainSettings
+from hub.kernel.addresses import counted
 from hub.kernel.errors import HubError
 from hub.kernel.http import Client
 from hub.kernel.limits import Limit
@@ -15,17 +16,16 @@ T = TypeVar("T")
 
 
 class ReadLimit:
-    """How often one address may have the chain's node asked. ``counted`` gives what is counted as one: a network."""
+    """How often one address may have the chain's node asked."""
 
-    def __init__(self, limiter: RateLimiter, settings: ChainSettings, *, counted: Callable[[str], str]) -> None:
+    def __init__(self, limiter: RateLimiter, settings: ChainSettings) -> None:
         self._limiter = limiter
-        self._counted = counted
         self.limit = Limit.a_minute(settings.reads_per_minute)
         """Of one address and one kind of read at the door, and of all kinds together here."""
 
     async def take(self, client: Client) -> None:
         """Count a read. Raises RateLimited."""
-        key = f"chain:read:{self._counted(client.address)}"
+        key = f"chain:read:{counted(client.address)}"
         await self._limiter.take(key, per_minute=self.limit.per_minute, burst=self.limit.burst)
 
 

@@ -7,8 +7,8 @@ from msgspec import Meta
 
 from core_api.chain.cid import V0_PATTERN, V1_PATTERN
 from core_api.chain.metadata import MetadataLibrary
-from core_api.storable import END
 from hub.kernel.http import Reply, RestApi
+from hub.kernel.wire import END
 
 CidText = Annotated[str, Meta(pattern=rf"^({V0_PATTERN}|{V1_PATTERN}){END}", description="CID with SHA-256")]
 

@@ -5,8 +5,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from core_api.storable import END
-from hub.kernel.wire import ServerEvent, Uuid, Wire
+from hub.kernel.wire import END, ServerEvent, Uuid, Wire
 
 State = Literal["queued", "submitted", "mined", "confirmed", "failed", "orphaned"]
 """``submitted``: signed, and being sent. ``orphaned``: the chain it was on is gone, as a restarted test chain is."""

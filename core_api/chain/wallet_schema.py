@@ -7,8 +7,8 @@ from msgspec import Meta
 
 from core_api.chain.addresses import AddressText
 from core_api.chain.schema import ChainNumber
-from core_api.storable import END, Text
-from hub.kernel.wire import Uuid, Wire
+from core_api.storable import Text
+from hub.kernel.wire import END, Uuid, Wire
 
 Position = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 """In the cursor of wallets: the number of the last row."""

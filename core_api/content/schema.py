@@ -7,8 +7,8 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from core_api.ports import UserBrief
-from core_api.storable import END, Text, VisibleText
-from hub.kernel.wire import ServerEvent, Uuid, Wire
+from core_api.storable import Text, VisibleText
+from hub.kernel.wire import END, ServerEvent, Uuid, Wire
 
 Status = Literal["DRAFT", "PUBLISHED"]
 PostRef = Annotated[str, Meta(pattern=rf"^[a-z0-9-]{{1,100}}{END}", description="id or slug; the two never collide")]

@@ -1,5 +1,5 @@
 """GraphQL over the same services as REST: queries, mutations, and subscriptions by graphql-transport-ws.
 
-Only `front`, `ports`, `settings` and `errors` may be imported by what a node imports at start: the others import
-strawberry, which takes half a second.
+Only `front`, `ports`, `rate_limits`, `settings` and `errors` may be imported by what a node imports at start: the
+others import strawberry, which takes half a second.
 """

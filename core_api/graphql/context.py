@@ -15,6 +15,7 @@ from core_api.graphql.slots import Slot, Slots
 from hub.kernel.errors import Unauthorized
 from hub.kernel.events import Actor
 from hub.kernel.ids import UserId
+from hub.kernel.limited import Limited
 
 
 @dataclass
@@ -25,6 +26,9 @@ class Context:
     services: Services
     settings: GraphQLSettings
     slots: Slots
+    limited: Limited
+    source: str | None
+    """What the client's address counts as."""
     slot: Slot | None = None
     """The one of a query or mutation while it runs."""
     people: DataLoader[UserId, User | None] = field(init=False)

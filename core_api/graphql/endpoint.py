@@ -9,6 +9,7 @@ from aiohttp import web
 
 from core_api.graphql.executor import Executor
 from core_api.graphql.messages import Operation
+from core_api.graphql.rate_limits import OPERATION
 from core_api.graphql.settings import GraphQLSettings
 from core_api.graphql.slots import Seats
 from core_api.graphql.transport_ws import Connection
@@ -16,6 +17,7 @@ from hub.kernel import wire
 from hub.kernel.clock import Clock
 from hub.kernel.errors import MalformedBody, Overloaded
 from hub.kernel.events import Actor
+from hub.kernel.limited import Limited
 from hub.kernel.ports import Authenticator
 
 JSON = "application/json"
@@ -43,22 +45,27 @@ class Endpoint:
         authenticator: Authenticator,
         clock: Clock,
         settings: GraphQLSettings,
+        limited: Limited,
     ) -> None:
         self._executor = executor
         self._identify = identify
         self._authenticator = authenticator
         self._clock = clock
         self._settings = settings
+        self._limited = limited
         self._connections: set[Connection] = set()
         self._seats = Seats(settings.connections_each, settings.strangers)
 
     async def post(self, request: web.Request) -> web.Response:
         """Run a query or a mutation. Raises what is wrong with the request itself as a HubError."""
+        source = self._count(request)
         actor = await self._identify(request)
+        if actor is not None:
+            self._limited.take({OPERATION: 1}, actor.user_id, None)
         # A page of another site can post a form, or text, but not JSON: no cookie counts here, and none ever shall.
         if request.content_type != JSON:
             raise MalformedBody(f"Send the operation as {JSON}.")
-        result = await self._executor.run(_operation(await request.read()), actor)
+        result = await self._executor.run(_operation(await request.read()), actor, source)
         headers = {"Cache-Control": "no-store"}
         body = msgspec.json.encode(result.body)
         if GRAPHQL_JSON in request.headers.get("Accept", ""):
@@ -67,7 +74,8 @@ class Endpoint:
         return web.Response(body=body, content_type=JSON, headers=headers)
 
     async def connect(self, request: web.Request) -> web.StreamResponse:
-        """Serve a WebSocket until it ends. Raises Overloaded before it begins if there are too many."""
+        """Serve a WebSocket until it ends. Raises Overloaded or RateLimited before it begins."""
+        source = self._count(request)
         if len(self._connections) >= self._settings.connections:
             raise Overloaded("This node has as many GraphQL connections as it takes.", retry_after=5)
         transport = request.transport
@@ -82,7 +90,15 @@ class Endpoint:
             compress=False,
         )
         connection = Connection(
-            socket, self._executor, self._authenticator, self._clock, self._settings, self._seats, cut=transport.abort
+            socket,
+            self._executor,
+            self._authenticator,
+            self._clock,
+            self._settings,
+            self._seats,
+            self._limited,
+            source,
+            cut=transport.abort,
         )
         self._connections.add(connection)
         try:
@@ -91,6 +107,15 @@ class Endpoint:
         finally:
             self._connections.discard(connection)
         return socket
+
+    def _count(self, request: web.Request) -> str | None:
+        """Count the request for its address, and give what that counts as. Raises RateLimited.
+
+        First of all, as by REST: a token is verified in the time of many refusals.
+        """
+        source = self._limited.source(request.remote or "")
+        self._limited.take({OPERATION: 1}, None, source)
+        return source
 
     async def close(self) -> None:
         """Close all connections, so that their clients come back to another node."""

@@ -17,6 +17,7 @@ from core_api.graphql.schema import make
 from core_api.graphql.settings import GraphQLSettings
 from core_api.graphql.slots import Slots
 from hub.kernel.events import Actor
+from hub.kernel.limited import Limited
 
 BY_POST = frozenset({OperationType.QUERY, OperationType.MUTATION})
 ALL = BY_POST | {OperationType.SUBSCRIPTION}
@@ -33,29 +34,35 @@ class Result:
 class Executor:
     """One for a node. Making it builds the schema: 75 ms, after half a second of imports."""
 
-    def __init__(self, services: Services, settings: GraphQLSettings, faults: Faults) -> None:
+    def __init__(self, services: Services, settings: GraphQLSettings, faults: Faults, limited: Limited) -> None:
         self._services = services
         self._settings = settings
         self._faults = faults
-        self._schema = make(settings)
+        self._limited = limited
+        self._schema = make(settings, limited.declared)
         self._slots = Slots(settings.running, settings.admitted, settings.events)
 
-    async def run(self, operation: Operation, actor: Actor | None) -> Result:
-        """Run a query or a mutation."""
-        async with aclosing(self._results(operation, actor, BY_POST)) as results:
+    async def run(self, operation: Operation, actor: Actor | None, source: str | None = None) -> Result:
+        """Run a query or a mutation. ``source`` is what the client's address counts as, ``None`` if it is not limited.
+
+        More than the limits of its fields is refused before anything runs.
+        """
+        async with aclosing(self._results(operation, actor, source, BY_POST)) as results:
             return await anext(results)
 
-    def stream(self, operation: Operation, actor: Actor | None) -> AsyncGenerator[Result, None]:
-        """Run any operation: one result of a query or mutation, those of a subscription until it ends.
+    def stream(
+        self, operation: Operation, actor: Actor | None, source: str | None = None
+    ) -> AsyncGenerator[Result, None]:
+        """Run any operation in the same way: one result of a query or mutation, those of a subscription until it ends.
 
         A subscription that breaks off ends with a result that has ``errors`` and no data. Close it with ``aclosing``.
         """
-        return self._results(operation, actor, ALL)
+        return self._results(operation, actor, source, ALL)
 
     async def _results(
-        self, operation: Operation, actor: Actor | None, allowed: frozenset[OperationType]
+        self, operation: Operation, actor: Actor | None, source: str | None, allowed: frozenset[OperationType]
     ) -> AsyncGenerator[Result, None]:
-        context = Context(actor, self._services, self._settings, self._slots)
+        context = Context(actor, self._services, self._settings, self._slots, self._limited, source)
         try:
             stream = await self._schema.stream(
                 operation.query,

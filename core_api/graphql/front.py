@@ -13,6 +13,7 @@ from aiohttp import web
 from core_api.graphql.ports import Explain, Services
 from core_api.graphql.settings import GraphQLSettings
 from hub.kernel.clock import Clock
+from hub.kernel.limited import Limited
 from hub.kernel.ports import Authenticator
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def graphql_front(
     explain: Explain,
     clock: Clock,
     settings: GraphQLSettings,
+    limited: Limited,
 ) -> Front:
     """GraphQL over these services. ``identify`` reads the headers of a request as REST does."""
 
@@ -71,6 +73,7 @@ def graphql_front(
         from core_api.graphql.executor import Executor  # noqa: PLC0415
         from core_api.graphql.faults import Faults  # noqa: PLC0415
 
-        return Endpoint(Executor(services, settings, Faults(explain)), identify, authenticator, clock, settings)
+        executor = Executor(services, settings, Faults(explain), limited)
+        return Endpoint(executor, identify, authenticator, clock, settings, limited)
 
     return Front(make)

@@ -1,6 +1,8 @@
 """The GraphQL schema, put together, and as text."""
 
+import copy
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import strawberry
@@ -11,9 +13,11 @@ from strawberry.schema.name_converter import NameConverter
 from core_api.graphql import guard
 from core_api.graphql.mutations import Mutation
 from core_api.graphql.queries import Query
+from core_api.graphql.rate_limits import PREFIX
 from core_api.graphql.settings import GraphQLSettings
 from core_api.graphql.subscriptions import Subscription
-from core_api.graphql.vocabulary import SCALARS
+from core_api.graphql.vocabulary import SCALARS, RateLimit
+from hub.kernel.limits import Declared
 
 DEFINITION = "strawberry-definition"
 """Where graphql-core's objects carry what strawberry made them of."""
@@ -37,8 +41,8 @@ class Schema(strawberry.Schema):
         """Nothing."""
 
 
-def make(settings: GraphQLSettings) -> Schema:
-    """The schema with everything that guards it."""
+def make(settings: GraphQLSettings, limits: Mapping[str, Declared]) -> Schema:
+    """The schema with everything that guards it. ``limits`` has one for each root field."""
     schema = Schema(
         query=Query,
         mutation=Mutation,
@@ -47,12 +51,28 @@ def make(settings: GraphQLSettings) -> Schema:
         extensions=guard.extensions(settings),
     )
     _describe(schema)
+    _show_limits(schema, limits)
     return schema
 
 
-def text() -> str:
+def text(limits: Mapping[str, Declared]) -> str:
     """The schema in GraphQL's own language: docs/schema.graphql."""
-    return make(GraphQLSettings()).as_str() + "\n"
+    return make(GraphQLSettings(), limits).as_str() + "\n"
+
+
+def _show_limits(schema: Schema, limits: Mapping[str, Declared]) -> None:
+    """Give each root field the directive with its limit. Raises KeyError for one without."""
+    graphql = schema._schema
+    for root in (graphql.query_type, graphql.mutation_type, graphql.subscription_type):
+        for name, field in ({} if root is None else root.fields).items():
+            one = limits[PREFIX + name]
+            if one.limit is None:
+                continue
+            whose = "address" if one.of_addresses else "user"
+            directive = RateLimit(of=whose, per_minute=one.limit.per_minute, burst=one.limit.burst)
+            # A copy: all schemas of a process share strawberry's fields, and each has its own limits.
+            shown = field.extensions[DEFINITION] = copy.copy(field.extensions[DEFINITION])
+            shown.directives = [*shown.directives, directive]
 
 
 def _describe(schema: Schema) -> None:

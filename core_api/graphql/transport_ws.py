@@ -15,11 +15,13 @@ from aiohttp import WSMsgType, web
 
 from core_api.graphql.executor import Executor
 from core_api.graphql.messages import INVALID, Complete, ConnectionInit, Operation, Ping, Subscribe, decode
+from core_api.graphql.rate_limits import OPERATION
 from core_api.graphql.settings import GraphQLSettings
 from core_api.graphql.slots import Seats
 from hub.kernel.clock import Clock
-from hub.kernel.errors import HubError, Overloaded, Suspended, TokenExpired, Unauthorized
+from hub.kernel.errors import HubError, Overloaded, RateLimited, Suspended, TokenExpired, Unauthorized
 from hub.kernel.events import Actor
+from hub.kernel.limited import Limited
 from hub.kernel.ports import Authenticator, Credentials
 from hub.kernel.tasks import Running, Tasks
 
@@ -54,7 +56,10 @@ class Closed(Exception):
 
 
 class Connection:
-    """Serves one client. Operations run side by side; each answers in its own order. ``cut`` drops the connection."""
+    """Serves one client. Operations run side by side; each answers in its own order. ``cut`` drops the connection.
+
+    ``source`` is what the client's address counts as.
+    """
 
     def __init__(
         self,
@@ -64,6 +69,8 @@ class Connection:
         clock: Clock,
         settings: GraphQLSettings,
         seats: Seats,
+        limited: Limited,
+        source: str | None,
         *,
         cut: Callable[[], None],
     ) -> None:
@@ -74,6 +81,8 @@ class Connection:
         self._clock = clock
         self._settings = settings
         self._seats = seats
+        self._limited = limited
+        self._source = source
         self._actor: Actor | None = None
         self._tasks = Tasks()
         self._operations: dict[str, Running] = {}
@@ -185,15 +194,22 @@ class Connection:
     async def _subscribe(self, operation_id: str, operation: Operation) -> None:
         if operation_id in self._operations:
             raise Closed(TAKEN_ID, f"Subscriber for {operation_id} already exists")
-        if len(self._operations) >= self._settings.subscriptions:
-            limit = Overloaded(f"A connection has at most {self._settings.subscriptions} operations at a time.")
-            await self._send({"id": operation_id, "type": "error", "payload": [_entry(limit)]})
+        try:
+            self._admit()
+        except (Overloaded, RateLimited) as error:
+            await self._send({"id": operation_id, "type": "error", "payload": [_entry(error)]})
             return
         self._operations[operation_id] = self._tasks.start(self._run(operation_id, operation), name="graphql operation")
 
+    def _admit(self) -> None:
+        """Count one more operation. Raises Overloaded, RateLimited."""
+        self._limited.take({OPERATION: 1}, None if self._actor is None else self._actor.user_id, self._source)
+        if len(self._operations) >= self._settings.subscriptions:
+            raise Overloaded(f"A connection has at most {self._settings.subscriptions} operations at a time.")
+
     async def _run(self, operation_id: str, operation: Operation) -> None:
         try:
-            async with aclosing(self._executor.stream(operation, self._actor)) as results:
+            async with aclosing(self._executor.stream(operation, self._actor, self._source)) as results:
                 async for result in results:
                     if not result.ran:
                         self._operations.pop(operation_id, None)

@@ -1,4 +1,4 @@
-"""What the schema uses everywhere: its scalars, ``@auth``, and Relay's word on pages."""
+"""What the schema uses everywhere: its scalars, ``@auth`` and ``@rateLimit``, and Relay's word on pages."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -28,6 +28,15 @@ SCALARS: Final[Mapping[object, Any]] = {
 @strawberry.schema_directive(locations=[Location.FIELD_DEFINITION], name="auth")
 class Auth:
     """For those who are signed in; others get `unauthorized`."""
+
+
+@strawberry.schema_directive(locations=[Location.FIELD_DEFINITION], name="rateLimit")
+class RateLimit:
+    """How often one user, or one address, may ask for it; more is `rate_limited`."""
+
+    of: str
+    per_minute: int
+    burst: int
 
 
 def auth(field: StrawberryField) -> StrawberryField:

@@ -1,7 +1,10 @@
 """Rooms as connections live in them: entering, leaving, speaking, being put out."""
 
+import asyncio
 import logging
+import time
 from collections.abc import Coroutine, Mapping
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -10,7 +13,7 @@ from core_api.outbox import Payload, Sink
 from core_api.rooms.model import MAX_BODY_BYTES, room_name
 from core_api.rooms.posting import PostingRights
 from core_api.rooms.schema import Attendance, RoomMember, RoomMessage, Send, Sent
-from core_api.rooms.store import MEMBER_REMOVED, NewMessage, PeopleThere, RoomStore
+from core_api.rooms.store import MEMBER_REMOVED, NewMessage, PeopleThere, Posted, RoomStore
 from core_api.storable import encode_json
 from hub.kernel.clock import Clock
 from hub.kernel.errors import Forbidden, HubError, NotFound, Unavailable
@@ -19,6 +22,13 @@ from hub.kernel.ids import ConnectionId, RoomName, UserId, new_uuid, user_room
 from hub.kernel.ports import Access, Roles, Rooms
 
 log = logging.getLogger(__name__)
+
+SLOW_S = 0.5
+"""Whoever comes to send a message later than that looks first whether somebody else has sent it meanwhile."""
+SETTLED = timedelta(seconds=1)
+"""After this nobody sends a message that they have stored, without looking."""
+KNOWN = timedelta(minutes=4)
+"""For so long it is known whether a message was sent to its room."""
 
 
 class LiveRooms:
@@ -96,12 +106,13 @@ class LiveRooms:
     def send(self, caller: Caller, message: Send) -> Sent | Coroutine[Any, Any, Sent | None] | None:
         """Store a message, then send it to everybody in the room but this connection.
 
-        A repeat of a client id gives the first answer and is sent to nobody. A volatile message is only sent, at once
-        if it is known that its sender may post. Raises NotFound, Forbidden (not joined, or may not post),
-        InvalidPayload, PayloadTooLarge.
+        A repeat of a client id gives the first answer; its message is sent as it was stored, if it was not. A volatile
+        message is only sent, at once if it is known that its sender may post. Raises NotFound, Forbidden (not joined,
+        or may not post), InvalidPayload, PayloadTooLarge.
 
         Messages of senders on several nodes may arrive in another order than their ``seq``; and if the node dies
-        between commit and sending, a ``seq`` is missing. In both cases ``seq`` shows it.
+        between commit and sending, and the sender does not repeat the message, a ``seq`` is missing. In both cases
+        ``seq`` shows it.
         """
         if message.volatile and self._rights.are_known(caller, message.room_id):
             self._rooms.emit_volatile(*self._said(caller, message), skip=caller.connection_id)
@@ -109,6 +120,7 @@ class LiveRooms:
         return self._send(caller, message)
 
     async def _send(self, caller: Caller, message: Send) -> Sent | None:
+        began_s = time.monotonic()
         await self._rights.check(caller, message.room_id)
         room, event = self._said(caller, message)
         if message.volatile:
@@ -119,11 +131,22 @@ class LiveRooms:
         posted = await self._store.post(new)
         if posted is None:
             raise NotFound
-        if not posted.repeated:
+        if not posted.repeated or await self._may_be_unsent(posted):
             event.message_id, event.seq = posted.id, posted.seq
+            event.body, event.sent_at = msgspec.Raw(posted.body.encode()), posted.sent_at
+            again = posted.repeated or time.monotonic() - began_s > SLOW_S
             # To the sender's other devices too; the sending connection has the acknowledgement.
-            await self._rooms.emit(room, event, skip=caller.connection_id)
+            await self._rooms.emit(room, event, skip=caller.connection_id, id=posted.id, again=again)
         return Sent(message_id=posted.id, seq=posted.seq)
+
+    async def _may_be_unsent(self, posted: Posted) -> bool:
+        """Whether to look if a message that is repeated was sent to its room: its node may have died in between.
+
+        Waits until that node, if it lives, has sent it or would look itself.
+        """
+        age = self._clock.now() - posted.sent_at
+        await asyncio.sleep((SETTLED - age).total_seconds())
+        return age < KNOWN
 
     def _said(self, caller: Caller, message: Send) -> tuple[RoomName, RoomMessage]:
         """The message as the others see it, and where. Raises Forbidden, InvalidPayload, PayloadTooLarge."""

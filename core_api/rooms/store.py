@@ -27,10 +27,13 @@ class NewMessage:
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """Where a message stands. ``repeated``: an earlier one of the same sender with the same client id."""
+    """A stored message. ``repeated``: an earlier one of the same sender with the same client id, as it was stored."""
 
     id: str
     seq: int
+    body: str
+    """JSON text."""
+    sent_at: datetime
     repeated: bool
 
 

@@ -74,7 +74,9 @@ INSERT INTO room_message (room_id, seq, id, sender_id, client_id, body, sent_at)
 SELECT $1, last_seq, $2, $3, $4, $5, $6 FROM place
 RETURNING seq
 """
-EARLIER = "SELECT id::text, seq FROM room_message WHERE room_id = $1 AND sender_id = $2 AND client_id = $3"
+EARLIER = """
+SELECT id::text, seq, body, sent_at FROM room_message WHERE room_id = $1 AND sender_id = $2 AND client_id = $3
+"""
 MESSAGES = """
 SELECT id::text, room_id::text, seq, sender_id::text, body, sent_at FROM room_message
 WHERE room_id = $1 AND ($2::bigint IS NULL OR seq < $2)
@@ -144,8 +146,8 @@ class PostgresRooms:
             )
         except asyncpg.UniqueViolationError:
             earlier = await self._pool.fetchrow(EARLIER, message.room_id, message.sender_id, message.client_id)
-            return Posted(earlier["id"], earlier["seq"], repeated=True)
-        return None if seq is None else Posted(message.id, seq, repeated=False)
+            return Posted(**earlier, repeated=True)
+        return None if seq is None else Posted(message.id, seq, message.body, message.sent_at, repeated=False)
 
     async def messages(self, room_id: str, before: int | None, limit: int) -> list[Message]:
         """Messages, newest first."""

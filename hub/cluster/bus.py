@@ -12,6 +12,7 @@ import msgspec
 from hub.cluster.chain import read_offset, write_offset
 from hub.cluster.link import Down, Refused
 from hub.cluster.outlet import COMMAND, Outlet, place_of
+from hub.cluster.read_in_parts import read_in_parts
 from hub.cluster.servers import Servers
 from hub.cluster.shard import Shard
 from hub.cluster.shard_commands import OTHER_SHARDS, RoomRead, ShardCommands
@@ -24,8 +25,8 @@ from hub.kernel.tasks import Tasks
 log = logging.getLogger(__name__)
 
 START_S: Final = 10.0
-DEAF_S: Final = 5.0
-"""Without its own marker for this long a node counts as deaf, and readiness says so."""
+DEAF_S: Final = 4.0
+"""Without its own marker for this long a node counts as deaf, and readiness says so: four beats, of which none came."""
 FLUSH_S: Final = 2.0
 """Longest wait, on shutdown, for what was published last."""
 NODE_MESSAGE: Final = b"N"
@@ -121,11 +122,17 @@ class Bus:
             shard.commands.close()
 
     async def check(self) -> None:
-        """Readiness: raises if this node has not heard its own markers for five seconds."""
+        """Readiness: raises if this node has not heard its own markers for four seconds."""
         now = asyncio.get_running_loop().time()
         for shard in self._shards:
             if (silent_s := now - shard.heard_at) > DEAF_S:
                 raise ConnectionError(f"nothing heard over shard {shard.index} for {silent_s:.0f} s")
+
+    @property
+    def hears(self) -> bool:
+        """Whether this node is not deaf."""
+        now = asyncio.get_running_loop().time()
+        return all(now - shard.heard_at <= DEAF_S for shard in self._shards)
 
     # ---------------------------------------------------------------- out
 
@@ -229,7 +236,7 @@ class Bus:
         """What came to rooms of one shard above a position each; ``None``: the epoch has ended. Raises Unavailable."""
         shard = self._shards[index]
         try:
-            found = await shard.commands.read(list(since.items()))
+            found = await read_in_parts(shard.commands, list(since), lambda room: since[RoomName(room)])
         except (Down, Refused) as error:
             raise Unavailable from error
         return dict(zip(since, found.rooms, strict=True)) if found.base == shard.base else None
@@ -267,10 +274,17 @@ class Bus:
             self.told_us(message.removeprefix(NODE_MESSAGE))
 
 
-def delivery_of(room: RoomName, event: bytes) -> Delivery | None:
-    """What was published to a room as an event; ``None`` if it was a command. Raises ValueError and TypeError."""
+Said = Delivery | tuple[str, list[Any]]
+"""What is published to a room: an event, or the name and arguments of a command."""
+
+
+def said_in(room: RoomName, event: bytes) -> Said:
+    """What was published to a room. Raises ValueError and TypeError."""
     kind, *content = _unpack(event)
-    return None if kind == COMMAND else _delivery(room, *content)
+    if kind != COMMAND:
+        return _delivery(room, *content)
+    name, arguments = content
+    return name, arguments
 
 
 def _delivery(room: RoomName, others: Any, name: Any, text: Any, payload: Any, skip: Any, volatile: Any) -> Delivery:

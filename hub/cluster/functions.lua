@@ -81,15 +81,32 @@ local function append(stream, ...)
   end
 end
 
+-- Whether an event was published lately: its number, 0 if nobody can tell any more, or nothing.
+local function among_the_last(stream, message)
+  local latest = redis.pcall('XREVRANGE', stream, '+', '-', 'COUNT', 1000)
+  for _, entry in ipairs(latest.err and {} or latest) do
+    if entry[2][6] == message then
+      return string.match(entry[1], '^%d+')
+    end
+  end
+  return #latest == 1000 and '0' or nil
+end
+
 -- KEYS head last stream; ARGV channel, room, event, entries kept, ms kept, message id, number known before the first try
--- (empty on the first try). Gives the event's number, the same one however often it is called; or nothing, if nobody can
--- tell any more whether the event was published: then the room's chain is broken.
+-- (empty on the first try; "again": publish what another node may have published, unless it did). Gives the event's number,
+-- the same one however often it is called; or nothing, if nobody can tell any more whether the event was published: then
+-- the room's chain is broken.
 local function publish(keys, args)
   if redis.call('HEXISTS', keys[1], 'base') == 0 then
     return redis.error_reply('NOHEAD attach first')
   end
   local before = last_of(keys, args[2])
-  if args[7] ~= '' and math.abs(before) > tonumber(args[7]) then
+  if args[7] == 'again' then
+    local found = among_the_last(keys[3], args[6])
+    if found then
+      return found
+    end
+  elseif args[7] ~= '' and math.abs(before) > tonumber(args[7]) then
     local entries = entries_of(keys[3], '(' .. args[7] .. '-0', '+')
     for _, entry in ipairs(entries) do
       if entry[2][6] == args[6] then
@@ -141,29 +158,10 @@ local function mark(keys, args)
   return {head[1], head[2]}
 end
 
--- KEYS head last stream...; ARGV limit, (room, number)... An empty number asks only where the room stands.
--- Gives base, seq, and for each room its last number and the entries above the given one, all of one moment.
-local function read(keys, args)
-  local head = redis.call('HMGET', keys[1], 'base', 'seq', 'floor')
-  if not head[1] then
-    return redis.error_reply('NOHEAD attach first')
-  end
-  local found = {head[1], head[2]}
-  for i = 3, #keys do
-    local room, above = args[2 * i - 4], args[2 * i - 3]
-    local entries = {}
-    if above ~= '' then
-      entries = entries_of(keys[i], '(' .. above .. '-0', '+', 'COUNT', args[1])
-    end
-    found[#found + 1] = {last_of(keys, room, head[3]), entries}
-  end
-  return found
-end
-
--- The same in parts, all of the moment of the first. KEYS head last stream...; ARGV most entries, the number that the first
--- part gave (empty for the first), (room, number)... Gives base, that number, and for each room its last number up to there,
--- or nothing if it cannot be told, and the entries above the given one. Fewer rooms, and not all entries of the last one, if
--- there are more.
+-- What rooms have had, in parts, all of the moment of the first. KEYS head last stream...; ARGV most entries, the number
+-- that the first part gave (empty for the first), (room, number)... An empty number asks only where the room stands. Gives
+-- base, that number, and for each room its last number up to there, or nothing if it cannot be told, and the entries above
+-- the given one. Fewer rooms, and not all entries of the last one, if there are more.
 local function read_part(keys, args)
   local head = redis.call('HMGET', keys[1], 'base', 'seq', 'floor')
   if not head[1] then
@@ -237,6 +235,5 @@ redis.register_function('sparkle1_publish', publish)
 register_needed('sparkle1_attach', attach)
 register_needed('sparkle1_give_up', give_up)
 register_needed('sparkle1_mark', mark)
-register_needed('sparkle1_read', read)
 register_needed('sparkle1_read_part', read_part)
 register_needed('sparkle1_sweep', sweep)

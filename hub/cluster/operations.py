@@ -20,9 +20,9 @@ from hub.kernel.operations import (
     Listing,
     NodeListing,
     NodeReport,
+    Peers,
     Replies,
 )
-from hub.kernel.ports import Peers
 from hub.kernel.wire import ServerEvent, to_wire
 
 WITHIN_S: Final = 2.0
@@ -83,7 +83,7 @@ class Describe(msgspec.Struct):
 
 
 class ClusterOperations:
-    """Implements hub.kernel.ports.Operations, and serves what other nodes ask of this one."""
+    """Implements hub.kernel.operations.Operations, and serves what other nodes ask of this one."""
 
     def __init__(
         self,
@@ -110,12 +110,12 @@ class ClusterOperations:
     # ---------------------------------------------------------------- over all nodes
 
     async def nodes(self) -> NodeListing:
-        """See hub.kernel.ports.Operations."""
+        """See hub.kernel.operations.Operations."""
         replies = await self._peers.ask("nodes", Describe(), NodeReport, within_s=WITHIN_S)
         return NodeListing(nodes=list(replies.answers.values()), missing_nodes=list(replies.missing))
 
     async def connections(self, of: RoomName, *, after: str, limit: int) -> Listing:
-        """See hub.kernel.ports.Operations."""
+        """See hub.kernel.operations.Operations."""
         replies = await self._peers.ask("connections", List(of, after, limit), Listing, within_s=WITHIN_S)
         parts = replies.answers.values()
         found = heapq.merge(*(part.connections for part in parts), key=lambda one: one.connection_id)
@@ -126,24 +126,24 @@ class ClusterOperations:
         )
 
     async def join(self, of: RoomName, room: RoomName) -> Affected:
-        """See hub.kernel.ports.Operations."""
+        """See hub.kernel.operations.Operations."""
         return _sum(await self._peers.ask("join", Move(of, room), Affected, within_s=WITHIN_S))
 
     async def leave(self, of: RoomName, room: RoomName) -> Affected:
-        """See hub.kernel.ports.Operations."""
+        """See hub.kernel.operations.Operations."""
         return _sum(await self._peers.ask("leave", Move(of, room), Affected, within_s=WITHIN_S))
 
     async def disconnect(self, of: RoomName, *, farewell: ServerEvent) -> Affected:
-        """See hub.kernel.ports.Operations."""
+        """See hub.kernel.operations.Operations."""
         question = Disconnect(of, farewell.event, to_wire(farewell))
         return _sum(await self._peers.ask("disconnect", question, Affected, within_s=WITHIN_S))
 
     def publish(self, room: RoomName, event: str, payload: Any) -> None:
-        """See hub.kernel.ports.Operations."""
+        """See hub.kernel.operations.Operations."""
         self._bus.emit(Delivery([room], event, msgspec.json.encode(payload)))
 
     async def broadcast(self, room: RoomName, event: str, payload: Any, *, timeout_s: float) -> Acknowledgements:
-        """See hub.kernel.ports.Operations."""
+        """See hub.kernel.operations.Operations."""
         question = Broadcast(room, event, payload, timeout_s)
         replies = await self._peers.ask("broadcast", question, Acknowledgements, within_s=timeout_s + WITHIN_S)
         parts = replies.answers.values()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 import zlib
 from collections.abc import Sequence
 from typing import Any, Final
@@ -11,12 +13,14 @@ import msgspec
 from hub.cluster.publisher import Outgoing, Publisher, new_message_id
 from hub.cluster.shard_commands import ShardCommands, ephemeral_by
 from hub.kernel.delivery import Delivery
-from hub.kernel.ids import RoomName
+from hub.kernel.ids import RoomName, UserId, user_room
 from hub.kernel.tasks import Tasks
 
 EVENT: Final = 0
 COMMAND: Final = 1
 """What is published to a room: an event for its members, or something that the nodes do with them."""
+OF_ONE: Final = user_room(UserId(""))
+"""What the names of people's own rooms begin with."""
 
 _pack = msgspec.msgpack.Encoder().encode
 
@@ -42,13 +46,21 @@ class Outlet:
     def emit(self, delivery: Delivery) -> None:
         """Publish an event to each of its rooms. A member of several gets it once."""
         packed = delivery.packed()
-        for place, room in enumerate(delivery.rooms):
-            # A connection that is in an earlier room too has got it there.
-            event = _pack((EVENT, delivery.rooms[:place], *packed))
+        queued_s = math.inf if delivery.id is None else -math.inf if delivery.again else time.monotonic()
+        before: list[RoomName] = []
+        shared: list[RoomName] = []
+        for room in delivery.rooms:
+            # A connection that is in an earlier room too has got it there. None is in two people's rooms: an event for
+            # 500 followers would name 125 000 of them.
+            is_of_one = room.startswith(OF_ONE)
+            event = _pack((EVENT, shared if is_of_one else before, *packed))
+            before.append(room)
+            if not is_of_one:
+                shared.append(room)
             if delivery.volatile:
                 self._publish(Outgoing(room, self._own + event, None))
             else:
-                self._publish(Outgoing(room, event, new_message_id()))
+                self._publish(Outgoing(room, event, delivery.id or new_message_id(), queued_s))
 
     def command(self, room: RoomName, name: str, *arguments: Any) -> None:
         """Have every node that has members in a room do something with them, in its order."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
+import time
 from collections import deque
 from collections.abc import Sequence
 from typing import Final, NamedTuple
@@ -19,6 +21,8 @@ MAX_WAITING_BYTES: Final = 32 << 20
 """Of events that wait for Redis. Beyond it the oldest are given up, and the members of their rooms are told."""
 EPHEMERAL_BEHIND_BYTES: Final = 1 << 20
 """Behind more than this an ephemeral event would come too late to be of use, and push out kept ones."""
+SLOW_S: Final = 0.5
+"""What another node may publish too is searched for first when it has waited for longer. The other waits a second."""
 MAX_BATCH: Final = 200
 """Sent without waiting for the replies."""
 MAX_REFUSALS: Final = 20
@@ -34,6 +38,9 @@ class Outgoing(NamedTuple):
     room: str
     event: bytes
     message_id: str | None
+    queued_s: float = math.inf
+    """When it was queued, if another node may publish it too, since it gives up on this one; in the past, if it may
+    have done so already. Monotonic."""
 
 
 def new_message_id() -> str:
@@ -180,10 +187,12 @@ class Publisher:
 
     def _command(self, outgoing: Outgoing, above: int | None = None) -> tuple[Word, ...]:
         """What publishes it; with ``above``, unless its room's stream has it above that number."""
-        to, (room, event, message_id) = self._commands, outgoing
+        to, (room, event, message_id, queued_s) = self._commands, outgoing
         if message_id is None:
             return "SPUBLISH", to.channel(room), event
         keys, known = (to.head, to.last, to.stream(room)), "" if above is None else above
+        if time.monotonic() - queued_s > SLOW_S:
+            known = "again"
         arguments = (to.channel(room), room, event, KEPT_EVENTS, KEPT_MS, message_id, known)
         return "FCALL", named("sparkle1_publish"), len(keys), *keys, *arguments
 

@@ -12,6 +12,10 @@ local function open_record(keys, args)
   if not base then
     return redis.error_reply('NOHEAD attach first')
   end
+  local gen = redis.call('HGET', keys[1], 'gen')
+  if gen and gen ~= '1' then
+    return base -- a repeat, and its client has come back since the first
+  end
   redis.call('DEL', keys[1])
   redis.call('HSET', keys[1], 'user', args[2], 'login', args[3], 'first', args[4], 'ids', args[4], 'ticket', args[5],
     'ends', args[6], 'base', base, 'gen', '1', 'here', '1')
@@ -22,7 +26,8 @@ local function open_record(keys, args)
   return base
 end
 
--- Make a record that of another connection. KEYS record head; ARGV ms kept, user, login, connection id, ids kept.
+-- Make a record that of another connection. KEYS record head; ARGV ms kept, user, login, connection id, ids kept, ticket
+-- and ends, both empty if it was not let in by one.
 -- Gives the record as it is then, with "was" (1 if the connection before it is not known to be gone); nothing, if there
 -- is none, or it is of somebody else or another epoch.
 local function take_record(keys, args)
@@ -34,9 +39,14 @@ local function take_record(keys, args)
   for id in string.gmatch(said[4], '%S+') do
     ids[#ids + 1] = id
   end
-  ids[#ids + 1] = args[4]
+  if ids[#ids] ~= args[4] then -- else a repeat, after which nobody can tell any more whether the one before was there
+    ids[#ids + 1] = args[4]
+    redis.call('HINCRBY', keys[1], 'gen', 1)
+  end
+  if args[6] ~= '' then
+    redis.call('HSET', keys[1], 'ticket', args[6], 'ends', args[7])
+  end
   local first = math.max(1, #ids - tonumber(args[5]) + 1)
-  redis.call('HINCRBY', keys[1], 'gen', 1)
   redis.call('HSET', keys[1], 'ids', table.concat(ids, ' ', first), 'here', '1')
   redis.call('PEXPIRE', keys[1], args[1])
   local record = redis.call('HGETALL', keys[1])
@@ -82,12 +92,20 @@ local function leave_records(keys, args)
   return #keys
 end
 
--- Keep records for longer. KEYS record...; ARGV ms kept.
+-- Keep records for longer. KEYS record...; ARGV ms kept, gen... Gives for each whose it is, as change_record does, and
+-- keeps only what is mine.
 local function keep_records(keys, args)
-  for _, key in ipairs(keys) do
-    redis.call('PEXPIRE', key, args[1])
+  local whose = {}
+  for i, key in ipairs(keys) do
+    local gen = redis.call('HGET', key, 'gen')
+    if gen == args[i + 1] then
+      redis.call('PEXPIRE', key, args[1])
+      whose[i] = 'mine'
+    else
+      whose[i] = gen and 'other' or 'none'
+    end
   end
-  return #keys
+  return whose
 end
 
 register_needed('sparkle1_open_record', open_record)

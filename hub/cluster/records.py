@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -20,32 +19,42 @@ from hub.kernel.recovery import TicketHolder
 
 log = logging.getLogger(__name__)
 
-WINDOW_MS: Final = 2 * 60_000
-"""How long a client that has gone may come back: the default of the protocol's own server."""
 RENEW_S: Final = 60.0
-LIVE_MS: Final = WINDOW_MS + int(2 * RENEW_S * 1000)
-"""Life of a record while its connection lives, so that it outlives its node by the window. Of the renewals, one each
-minute, one may fail."""
+RENEWALS_MS: Final = int(2 * RENEW_S * 1000)
+"""By so much the record of a connection that lives outlasts the time in which its client may come back, so that it
+outlives its node. Of the renewals, one each minute, one may fail."""
 AT_ONCE: Final = 500
 """Records of one command: half a millisecond of Redis."""
-IDS_KEPT: Final = 8
-"""Of the connections that a record was before."""
+IDS_KEPT: Final = 32
+"""Of the connections that a record was before: a client may come back as often and be sent nothing that has an offset,
+and must not be sent what it said over the first. 21 bytes each, of clients that flap."""
 HOLDER: Final = ("user", "login", "ticket", "ends")
 
 
 class Record:
     """A record, as the node sees it that has its connection."""
 
-    __slots__ = ("changed", "changing", "gen", "pid")
+    __slots__ = ("_turn", "changed", "gen", "pid")
 
     def __init__(self, pid: str, gen: bytes) -> None:
         self.pid = pid
         self.gen = gen
         """How many connections it was. Only the last may change it."""
-        self.changing: asyncio.Future[None] | None = None
-        """Done when the last change that was asked for has been made."""
+        self._turn: asyncio.Lock | None = None
         self.changed: dict[RoomName, int | None] = {}
         """Rooms that were joined, at a position, or left, and are not written yet."""
+
+    @property
+    def turn(self) -> asyncio.Lock:
+        """One change after another, in the order in which they are asked for. Many records never change."""
+        if self._turn is None:
+            self._turn = asyncio.Lock()
+        return self._turn
+
+    @property
+    def is_changing(self) -> bool:
+        """Whether a change is under way: it may not have begun in Redis yet."""
+        return self._turn is not None and self._turn.locked()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +79,14 @@ class Records:
     It is written when the connection joins and leaves, and not when it goes: so it survives its node.
     """
 
-    def __init__(self, bus: Bus, taken_away: Callable[[ConnectionId], None]) -> None:
-        """``taken_away`` is called with a connection whose client has come back over another one."""
+    def __init__(self, bus: Bus, taken_away: Callable[[ConnectionId], None], *, window_s: int = 120) -> None:
+        """``taken_away`` is called with a connection whose client has come back over another one.
+
+        ``window_s``: how long a client that has gone may come back.
+        """
         self._bus = bus
+        self._window_ms = window_s * 1000
+        self._live_ms = self._window_ms + RENEWALS_MS
         self._taken_away = taken_away
         self._records: dict[ConnectionId, Record] = {}
         self._gone: list[Record] = []
@@ -89,20 +103,28 @@ class Records:
         """Begin a record. Raises Unavailable."""
         commands, key = self._place(pid)
         who = (caller.user_id, caller.session_id, caller.connection_id)
-        let_in: tuple[Word, ...] = ("", 0) if ticket is None else (_digest(ticket), ends_at_ms)
-        base = await _ask(commands, "open", [key, commands.head], LIVE_MS, *who, *let_in, *_pairs(joined))
-        if int(base) != self._bus.base_of(pid):
-            raise Unavailable("Redis has just lost events. Try again.")
-        self._records[caller.connection_id] = Record(pid, b"1")
+        let_in = _let_in(ticket, ends_at_ms)
+        record = self._records[caller.connection_id] = Record(pid, b"1")  # first: the connection may go meanwhile
+        try:
+            async with record.turn:
+                base = await _ask(commands, "open", [key, commands.head], self._live_ms, *who, *let_in, *_pairs(joined))
+            if int(base) != self._bus.base_of(pid):
+                raise Unavailable("Redis has just lost events. Try again.")
+        except BaseException:
+            if self._records.get(caller.connection_id) is record:
+                del self._records[caller.connection_id]
+            raise
 
-    async def take(self, pid: str, caller: Caller) -> Taken | None:
+    async def take(self, pid: str, caller: Caller, *, ticket: str | None = None, ends_at_ms: int = 0) -> Taken | None:
         """Make a record that of the caller's connection; the one before can change it no more. ``None``: there is none.
 
         Raises Unavailable.
         """
         commands, key = self._place(pid)
         who = (caller.user_id, caller.session_id, caller.connection_id)
-        found: list[bytes] | None = await _ask(commands, "take", [key, commands.head], LIVE_MS, *who, IDS_KEPT)
+        let_in = _let_in(ticket, ends_at_ms)
+        keys = [key, commands.head]
+        found: list[bytes] | None = await _ask(commands, "take", keys, self._live_ms, *who, IDS_KEPT, *let_in)
         if found is None:
             return None
         fields = dict(zip(found[::2], found[1::2], strict=True))
@@ -136,13 +158,13 @@ class Records:
         if record is None or not rooms:
             return
         record.changed.update(rooms)
-        async with self._in_turn(record):
+        async with record.turn:
             changed, record.changed = record.changed, {}
             if not changed:
                 return  # by the one before
             try:
                 await self._change(connection_id, record, "rooms", *_pairs(changed))
-            except Unavailable:
+            except BaseException:  # of whoever is cancelled too
                 others = {room: at for room, at in changed.items() if room not in rooms}
                 record.changed = others | record.changed
                 raise
@@ -151,7 +173,7 @@ class Records:
         """Keep a note with a room of a connection, if it is in it. Raises Unavailable."""
         record = self._records.get(connection_id)
         if record is not None:
-            async with self._in_turn(record):
+            async with record.turn:
                 await self._change(connection_id, record, "note", room, note)
 
     def gone(self, connection_id: ConnectionId) -> None:
@@ -166,10 +188,13 @@ class Records:
         try:
             while self._gone:
                 gone, self._gone = self._gone, []
-                for commands, records in self._by_shard(gone):
+                for record in gone:
+                    if record.is_changing:  # what was begun is written first
+                        async with record.turn:
+                            pass
+                for commands, records in self._in_parts(gone):
                     keys = [self._place(record.pid)[1] for record in records]
-                    gens = [record.gen for record in records]
-                    await _ask(commands, "leave", keys, WINDOW_MS, *gens, many=True)
+                    await _ask(commands, "leave", keys, self._window_ms, *(record.gen for record in records), many=True)
         except Unavailable:
             log.info("records are left to run out by themselves")
         finally:
@@ -182,31 +207,17 @@ class Records:
 
     async def end(self, connection_id: ConnectionId) -> None:
         """Nobody is to come back to this. Raises Unavailable."""
-        await self._finish(connection_id, "end")
-
-    async def _finish(self, connection_id: ConnectionId, *change: Word) -> None:
         record = self._records.pop(connection_id, None)
         if record is not None:
-            async with self._in_turn(record):
-                await self._change(connection_id, record, *change)
-
-    @asynccontextmanager
-    async def _in_turn(self, record: Record) -> AsyncIterator[None]:
-        """After the changes of a record that were asked for before."""
-        before, done = record.changing, asyncio.get_running_loop().create_future()
-        record.changing = done
-        try:
-            if before is not None:
-                await before
-            yield
-        finally:
-            if record.changing is done:
-                record.changing = None
-            done.set_result(None)
+            async with record.turn:
+                await self._change(connection_id, record, "end")
 
     async def _change(self, connection_id: ConnectionId, record: Record, *change: Word) -> None:
         commands, key = self._place(record.pid)
-        whose = await _ask(commands, "change", [key], record.gen, *change)
+        self._saw(connection_id, record, await _ask(commands, "change", [key], record.gen, *change))
+
+    def _saw(self, connection_id: ConnectionId, record: Record, whose: bytes) -> None:
+        """Redis has said whose a record is."""
         if whose != b"mine" and self._records.get(connection_id) is record:
             del self._records[connection_id]
             if whose == b"other":
@@ -216,17 +227,26 @@ class Records:
         """Renew the records of this node's connections, for ever."""
         while True:
             await asyncio.sleep(RENEW_S)
+            await self._renew()
+
+    async def _renew(self) -> None:
+        unchanged = {record: id for id, record in self._records.items() if not record.is_changing}  # others next time
+        for commands, records in self._in_parts(unchanged):
             try:
-                await self._renew()
+                await self._keep(commands, {unchanged[record]: record for record in records})
             except Unavailable as error:
                 log.warning("what is kept of connections was not renewed: %s", error)
 
-    async def _renew(self) -> None:
-        for commands, records in self._by_shard(self._records.values()):
-            await _ask(commands, "keep", [self._place(record.pid)[1] for record in records], LIVE_MS, many=True)
+    async def _keep(self, commands: ShardCommands, records: Mapping[ConnectionId, Record]) -> None:
+        """Renew some of one shard. Of those that others have taken, nothing: their connections go."""
+        keys = [self._place(record.pid)[1] for record in records.values()]
+        gens = [record.gen for record in records.values()]
+        said = await _ask(commands, "keep", keys, self._live_ms, *gens, many=True)
+        for (connection_id, record), whose in zip(records.items(), said, strict=True):
+            self._saw(connection_id, record, whose)
 
-    def _by_shard(self, records: Iterable[Record]) -> Iterator[tuple[ShardCommands, Sequence[Record]]]:
-        """Records in parts that one command takes."""
+    def _in_parts(self, records: Iterable[Record]) -> Iterator[tuple[ShardCommands, Sequence[Record]]]:
+        """Records of one shard each, and so many as one command takes."""
         found: dict[int, tuple[ShardCommands, list[Record]]] = {}
         for record in records:
             commands = self._bus.commands_of(record.pid)
@@ -249,6 +269,10 @@ async def _ask(commands: ShardCommands, what: str, keys: Sequence[str], *argumen
 
 def _pairs(rooms: Mapping[RoomName, int | None]) -> list[Word]:
     return [word for room, position in rooms.items() for word in (room, "" if position is None else position)]
+
+
+def _let_in(ticket: str | None, ends_at_ms: int) -> tuple[Word, ...]:
+    return ("", "") if ticket is None else (_digest(ticket), ends_at_ms)
 
 
 def _digest(ticket: str) -> bytes:

@@ -8,13 +8,14 @@ twice.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from prometheus_client import Counter
 
-from hub.cluster.bus import Bus, delivery_of
+from hub.cluster.bus import Bus, Said, said_in
 from hub.cluster.chain import Entry, is_complete, write_offset
 from hub.cluster.records import Records, Taken
 from hub.cluster.rooms import ClusterRooms
@@ -28,11 +29,24 @@ log = logging.getLogger(__name__)
 
 RESUME_S: Final = 10.0
 """Longest time to resume a connection; its client comes again after that."""
-
+MAX_MISSED_BYTES: Final = 512 << 10
+"""Longest list of events that is sent again: half of what is held for a client that does not read. Over long-polling
+more than that would end its session, each time it comes back."""
+READ_AT_ONCE: Final = 32
+"""Rooms in one command. Each may have missed 2000 events, and Redis serves nobody else meanwhile."""
 
 RECOVERIES: Final = Counter(
     "hub_recoveries", "Clients that came back: resumed, or why they began anew", labelnames=["outcome"]
 )
+
+
+class Missed(NamedTuple):
+    """Something that was said to a room while a connection was away."""
+
+    shard: int
+    room: RoomName
+    number: int
+    said: Said
 
 
 class Incomplete(Exception):
@@ -72,7 +86,7 @@ class ConnectionRecovery:
         RECOVERIES.labels("not restored").inc()
         await self._begin_anew(connection_id)
 
-    async def resume(self, claim: Claim, caller: Caller) -> Recovered | None:
+    async def resume(self, claim: Claim, caller: Caller, *, ticket: str | None, ends_at_ms: int) -> Recovered | None:
         """See hub.kernel.recovery.Recovery."""
         seen = [0] * len(self._bus.positions()) if claim.offset is None else self._bus.read_offset(claim.offset)
         if seen is None:
@@ -80,7 +94,7 @@ class ConnectionRecovery:
             return None
         try:
             async with asyncio.timeout(RESUME_S):
-                taken = await self._records.take(claim.pid, caller)
+                taken = await self._records.take(claim.pid, caller, ticket=ticket, ends_at_ms=ends_at_ms)
                 if taken is not None:
                     recovered = await self._resume(seen, taken, caller)
                     RECOVERIES.labels("resumed").inc()
@@ -100,6 +114,8 @@ class ConnectionRecovery:
         """Raises Incomplete and Unavailable."""
         if taken.was_here:
             self._rooms.replaced(user_room(caller.user_id), taken.ids[-2])
+        # Before it is in any room: the last that the one before has said may only come now.
+        self._rooms.succeed(caller.connection_id, taken.ids[:-1])
         since: dict[int, dict[RoomName, int]] = {}
         at_least = list(seen)
         for index, joined in self._bus.by_shard(taken.joined).items():
@@ -113,25 +129,36 @@ class ConnectionRecovery:
         except ValueError:
             raise Incomplete("from the future") from None
         self._rooms.recount(taken.joined)
-        missed = [
-            (index, room, entry)
-            for index, rooms in since.items()
-            for room, entry in await self._missed(index, rooms, stand)
-        ]
-        rooms = {room: taken.notes.get(room, b"") for room in taken.joined}
-        return Recovered(taken.first_id, taken.ids[:-1], rooms, list(_replay(missed, seen, taken)))
+        missed: list[Missed] = []
+        size = 0
+        for index, above in since.items():
+            for room, entry in await self._missed(index, above, stand):
+                missed.append(Missed(index, room, entry.number, _said(room, entry)))
+                size += len(entry.event)
+        if size > MAX_MISSED_BYTES:
+            raise Incomplete("too much")
+        put_out = {one.room for one in missed if _is_eviction(one.said, taken.joined)}
+        for room in put_out:
+            await self._rooms.leave(caller.connection_id, room)
+        rooms = {room: taken.notes.get(room, b"") for room in taken.joined if room not in put_out}
+        return Recovered(taken.first_id, rooms, put_out, list(_replay(missed, seen, taken, since)))
 
     async def _missed(
         self, index: int, since: Mapping[RoomName, int], stand: Mapping[RoomName, int]
     ) -> list[tuple[RoomName, Entry]]:
         """The events of one shard above a position each, and not above where the node stood, in their order."""
-        found = await self._bus.read(index, since)
-        if found is None:
-            raise Incomplete("another epoch")
-        for room, read in found.items():
-            if read.last is None or not is_complete(since[room], read.last, read.entries):
-                raise Incomplete("trimmed")
-        entries = [(room, one) for room, read in found.items() for one in read.entries if one.number <= stand[room]]
+        entries: list[tuple[RoomName, Entry]] = []
+        left = iter(since.items())
+        while some := dict(itertools.islice(left, READ_AT_ONCE)):  # each room as far as it stands at the same moment
+            found = await self._bus.read(index, some)
+            if found is None:
+                raise Incomplete("another epoch")
+            for room, read in found.items():
+                if read.last is None or not is_complete(since[room], read.last, read.entries):
+                    raise Incomplete("trimmed")
+                entries += [(room, one) for one in read.entries if one.number <= stand[room]]
+            if sum(len(one.event) for _, one in entries) > MAX_MISSED_BYTES:
+                raise Incomplete("too much")
         return sorted(entries, key=lambda pair: pair[1].number)
 
     async def _begin_anew(self, connection_id: ConnectionId) -> None:
@@ -145,18 +172,36 @@ class ConnectionRecovery:
             log.info("a record is left to run out by itself")
 
 
+def _is_eviction(said: Said, joined: Collection[RoomName]) -> bool:
+    """Whether it put the members of one of these rooms out of the room to which it was said."""
+    match said:
+        case "evict", [of]:
+            return of in joined
+    return False
+
+
 def _replay(
-    missed: Sequence[tuple[int, RoomName, Entry]], seen: Sequence[int], taken: Taken
+    missed: Sequence[Missed], seen: Sequence[int], taken: Taken, since: Mapping[int, Collection[RoomName]]
 ) -> Iterator[tuple[RoomName, Delivery]]:
-    """What was missed as this client gets it, each event with the offset that is true after it. Raises Incomplete."""
+    """What was missed as this client gets it, each event with the offset that is true after it."""
     positions = list(seen)
-    for index, room, entry in missed:
-        positions[index] = max(positions[index], entry.number)
-        try:
-            delivery = delivery_of(room, entry.event)
-        except (ValueError, TypeError):
-            raise Incomplete("another version") from None
-        if delivery is None or delivery.skip in taken.ids or not taken.joined.keys().isdisjoint(delivery.others):
+    for shard, room, number, said in missed:
+        positions[shard] = max(positions[shard], number)
+        if not isinstance(said, Delivery) or said.skip in taken.ids:
             continue
-        delivery.offset = write_offset(positions)
-        yield room, delivery
+        # What went to several rooms came to the first of them. One that was joined only after that has not had it; of a
+        # room on another shard nobody can tell.
+        if any(
+            taken.joined[other] < number or other not in since[shard] for other in taken.joined.keys() & said.others
+        ):
+            continue
+        said.offset = write_offset(positions)
+        yield room, said
+
+
+def _said(room: RoomName, entry: Entry) -> Said:
+    """Raises Incomplete."""
+    try:
+        return said_in(room, entry.event)
+    except (ValueError, TypeError):
+        raise Incomplete("another version") from None

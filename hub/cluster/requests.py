@@ -16,8 +16,8 @@ import msgspec
 from hub.cluster.bus import Bus
 from hub.kernel.errors import PayloadTooLarge, Unavailable
 from hub.kernel.ids import NodeId
-from hub.kernel.operations import Replies
-from hub.kernel.ports import A, Nodes, Q
+from hub.kernel.operations import A, Q, Replies
+from hub.kernel.ports import Nodes
 from hub.kernel.tasks import Tasks
 
 log = logging.getLogger(__name__)
@@ -73,7 +73,7 @@ _read = msgspec.msgpack.Decoder(Request | Reply | Notice).decode
 
 
 class NodeRequests:
-    """Implements hub.kernel.ports.Peers."""
+    """Implements hub.kernel.operations.Peers."""
 
     def __init__(self, bus: Bus, nodes: Nodes, tasks: Tasks) -> None:
         self._bus = bus
@@ -87,7 +87,7 @@ class NodeRequests:
         bus.told_us = self.take
 
     def serve(self, name: str, question: type[Q], answer: Callable[[Q], Awaitable[msgspec.Struct]]) -> None:
-        """See hub.kernel.ports.Peers."""
+        """See hub.kernel.operations.Peers."""
         read = msgspec.msgpack.Decoder(question).decode
 
         async def serve(body: bytes) -> bytes:
@@ -99,7 +99,7 @@ class NodeRequests:
         self._served[name] = serve
 
     def hear(self, name: str, notice: type[Q], listener: Callable[[NodeId, Q], None]) -> None:
-        """See hub.kernel.ports.Peers."""
+        """See hub.kernel.operations.Peers."""
         read = msgspec.msgpack.Decoder(notice).decode
         self._heard[name] = lambda sender, body: listener(sender, read(body))
 
@@ -108,7 +108,7 @@ class NodeRequests:
     async def ask(
         self, name: str, question: msgspec.Struct, answer: type[A], *, within_s: float, others: bool = False
     ) -> Replies[A]:
-        """See hub.kernel.ports.Peers."""
+        """See hub.kernel.operations.Peers."""
         body = _bounded(question)
         nodes = sorted(await self._live(within_s) - ({self._nodes.node_id} if others else set()))
         replies = await asyncio.gather(*(self._answer_of(node, name, body, answer, within_s) for node in nodes))
@@ -143,7 +143,7 @@ class NodeRequests:
             del self._asked[number]
 
     def tell(self, nodes: Iterable[NodeId], name: str, notice: msgspec.Struct) -> None:
-        """See hub.kernel.ports.Peers."""
+        """See hub.kernel.operations.Peers."""
         message = _pack(Notice(self._nodes.node_id, name, msgspec.Raw(_pack(notice))))
         for node in nodes:
             self._tasks.start(self._try_to_tell(node, message), name="notice to a node")

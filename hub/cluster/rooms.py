@@ -57,6 +57,10 @@ class LocalRooms(Protocol):
         """Close the transport of one connection."""
         ...
 
+    def succeed(self, connection_id: ConnectionId, earlier: Sequence[ConnectionId]) -> None:
+        """A connection is the one that these were: what is not for one of them is not for it."""
+        ...
+
     def is_member(self, connection_id: ConnectionId, room: RoomName) -> bool:
         """Whether the connection is in ``room``."""
         ...
@@ -173,6 +177,10 @@ class ClusterRooms:
 
         self._tasks.start(count(), name="members counted")
 
+    def succeed(self, connection_id: ConnectionId, earlier: Sequence[ConnectionId]) -> None:
+        """See LocalRooms."""
+        self._local.succeed(connection_id, earlier)
+
     def replaced(self, room: RoomName, connection_id: ConnectionId) -> None:
         """The client of a connection in ``room`` has come back over another one: whatever node has it, closes it."""
         self._bus.command(room, "replaced", connection_id)
@@ -200,10 +208,18 @@ class ClusterRooms:
     # ---------------------------------------------------------------- out
 
     async def emit(
-        self, rooms: RoomName | Iterable[RoomName], event: ServerEvent, *, skip: ConnectionId | None = None
+        self,
+        rooms: RoomName | Iterable[RoomName],
+        event: ServerEvent,
+        *,
+        skip: ConnectionId | None = None,
+        id: str | None = None,
+        again: bool = False,
     ) -> None:
         """See hub.kernel.ports.Rooms."""
-        self._bus.emit(Delivery.of(_list(rooms), event, skip))
+        delivery = Delivery.of(_list(rooms), event, skip)
+        delivery.id, delivery.again = id, again
+        self._bus.emit(delivery)
 
     def emit_volatile(
         self, rooms: RoomName | Iterable[RoomName], event: ServerEvent, *, skip: ConnectionId | None = None
@@ -228,7 +244,8 @@ class ClusterRooms:
 
     async def evict(self, room: RoomName, *, of: RoomName) -> None:
         """See hub.kernel.ports.Rooms."""
-        # In the order of the room that they leave: what was sent to it before reaches them, and nothing after.
+        # In the order of that room: what was said before still comes, and whoever comes back is seen to have been put
+        # out, and where.
         self._bus.command(room, "evict", of)
 
     async def review(self, of: RoomName) -> None:

@@ -1,6 +1,9 @@
 """What an operator can set of a cluster."""
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
 
 
 class ClusterSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -14,6 +17,9 @@ class ClusterSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keep long-polling clients on their machine."""
     port: int = 0
     """The port for other nodes, on all addresses of this machine. 0 picks one."""
+    recovery_s: Annotated[int, Meta(ge=0, le=180)] = 120
+    """How long a client that has gone may come back and have everything it missed, in seconds; the events of a room are
+    kept for five minutes. 0: nobody is recovered."""
     emitter_key: str = "socket.io"
     """Under which other programs push into the hub with @socket.io/redis-emitter: its option ``key``. Whoever can write
     to Redis can do so, and much else. Empty: nobody can."""

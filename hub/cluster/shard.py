@@ -19,8 +19,10 @@ import msgspec
 
 from hub.cluster.chain import is_complete
 from hub.cluster.link import Down, Link, Refused
+from hub.cluster.markers import Markers
 from hub.cluster.read_in_parts import read_in_parts
 from hub.cluster.shard_commands import AGAIN_S, RoomRead, ShardCommands, ephemeral_by
+from hub.cluster.subscriptions import Subscriptions
 
 log = logging.getLogger(__name__)
 
@@ -30,11 +32,6 @@ AUDITED: Final = 500
 """Rooms that one marker tells of. They are audited in turn: there may be 30 000, two for every connection, and to ask
 for all of them each second would take 15 ms of Redis and 30 of this node. A hole that no later event of its room shows
 is very rare."""
-MARK_S: Final = 2.0
-"""Longest way of a marker. Redis closes subscribers whose output buffer overflows; a broken link may stay silent."""
-SUBSCRIBED_AT_ONCE: Final = 500
-"""Rooms that one command subscribes to, before the next: of 30 000 at once the confirmations alone would take this node
-a tenth of a second."""
 ROOMS_IN_A_TURN: Final = 500
 EVENTS_IN_A_TURN: Final = 100
 """Of the loop, of what was missed: about 5 ms each, in which nothing else runs."""
@@ -76,15 +73,14 @@ class Shard:
         """Every event of a followed room up to this number has been delivered."""
         self.base = 0
         """The epoch: positions below it mean nothing any more."""
-        self._node_id = node_id
-        self._node_channel = commands.node_channel(node_id)
         self._audience = audience
         self._rooms: dict[str, int] = {}
         """The rooms that are followed, and the number of the last event of each; NOWHERE until it is anchored."""
         self._waiters: dict[str, list[asyncio.Future[None]]] = {}
         """Who waits until a room is anchored."""
         self._own = ephemeral_by(node_id)
-        self._link: Link | None = None
+        self._subscriptions = Subscriptions(commands, commands.node_channel(node_id))
+        self._markers = Markers(commands, node_id)
         self._filling: asyncio.Task[None] | None = None
         self._to_anchor: set[str] = set()
         self._anchoring: asyncio.Task[None] | None = None
@@ -92,15 +88,6 @@ class Shard:
         self._is_known_down = False
         self._audit: Iterator[str] = iter(())
         """The rooms whose turn to be audited has not come yet."""
-        self._marks: dict[str, asyncio.Future[None]] = {}
-        self._tokens = itertools.count(1)
-        self._unsubscribed: Counter[str] = Counter()
-        """Channels that we left ourselves: Redis Cluster says the same of channels whose slot has moved away."""
-        self._unconfirmed: Counter[str] = Counter()
-        """Rooms to which this link has not subscribed yet, with how many confirmations are to come: a room may be
-        followed, left and followed again before the first. Until the last has come nothing says where it stands."""
-        self.heard_at = 0.0
-        """When the last marker came, in the time of the loop."""
         self.counts: Counter[str] = Counter()
         """How often something rare has happened."""
 
@@ -109,7 +96,16 @@ class Shard:
         """Those that are followed."""
         return self._rooms.keys()
 
+    @property
+    def heard_at(self) -> float:
+        """When the last marker came, in the time of the loop."""
+        return self._markers.heard_at
+
     # ---------------------------------------------------------------- the link
+
+    @property
+    def _link(self) -> Link | None:
+        return self._subscriptions.link
 
     async def run(self) -> None:
         """Follow for ever, over a new link whenever one breaks. Whatever it was, the next is set up from the start."""
@@ -131,10 +127,8 @@ class Shard:
         """Subscribe to everything, read what was missed meanwhile, and take messages until the link breaks."""
         link = await Link.open(await self.commands.locate())
         gone = asyncio.Event()
-        self._unsubscribed.clear()
-        self._unconfirmed.clear()
         try:
-            await self._subscribe(link)
+            await self._subscriptions.begin(link, self._rooms, self._on_reply)
             link.lost = gone.set
             if link.closed:
                 gone.set()
@@ -149,67 +143,12 @@ class Shard:
             await gone.wait()
         finally:
             self._up.clear()
-            self._link = None
+            self._subscriptions.end()
             link.close()
             if self._filling is not None:
                 self._filling.cancel()
                 self._filling = None
         raise Down("the link broke")
-
-    async def _subscribe(self, link: Link) -> None:
-        """Return when Redis has confirmed all. Messages that come before wait: the link is held at the last one."""
-        missing: set[str] = set()
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        done.add_done_callback(lambda one: one.cancelled() or one.exception())  # seen, if nobody waits any more
-        confirmed = asyncio.Event()
-        early: list[Any] = []
-        asked: set[str] = set()
-
-        def fail(error: Exception) -> None:
-            if not done.done():
-                done.set_exception(error)
-            confirmed.set()
-
-        def finish() -> None:
-            if missing:
-                return
-            confirmed.set()
-            if self._link is link and not done.done():
-                link.hold()
-                link.listen(self._on_reply)
-                done.set_result(None)
-
-        def confirm(reply: Any) -> None:
-            if isinstance(reply, hiredis.ReplyError):
-                fail(Refused(str(reply)))
-            elif reply[0] == b"ssubscribe" and (channel := reply[1].decode()) in missing:
-                missing.discard(channel)
-                finish()
-            else:
-                early.append(reply)
-
-        async def ask(channels: Sequence[str]) -> None:
-            missing.update(channels)
-            confirmed.clear()
-            link.send("SSUBSCRIBE", *channels)
-            async with asyncio.timeout(FOLLOW_S):
-                await confirmed.wait()
-
-        link.lost = lambda: fail(Down("the link broke"))
-        link.listen(confirm)
-        await ask([self._node_channel])
-        while new := [room for room in self._rooms if room not in asked]:
-            for start in range(0, len(new), SUBSCRIBED_AT_ONCE):
-                rooms = new[start : start + SUBSCRIBED_AT_ONCE]
-                await ask([self.commands.channel(room) for room in rooms])
-                asked.update(rooms)
-        self._link = link  # from here on follow() and leave() speak on it by themselves
-        if len(asked) > len(self._rooms):
-            for room in asked - self._rooms.keys():
-                self._say_unsubscribe(room)
-        finish()
-        await done
-        link.put_first(early)
 
     def _on_reply(self, reply: Any) -> None:
         if isinstance(reply, hiredis.ReplyError):
@@ -223,10 +162,9 @@ class Shard:
             return
         channel = name.decode()
         if kind == b"ssubscribe":
-            if (room := self.commands.room_of(channel)) is not None:
-                _count_down(self._unconfirmed, room)
+            if (room := self._subscriptions.confirmed(channel)) is not None:
                 self._anchor_soon(room)
-        elif kind == b"sunsubscribe" and not _count_down(self._unsubscribed, channel):
+        elif kind == b"sunsubscribe" and not self._subscriptions.ended(channel):
             log.warning("shard %d has moved to another server", self.index)
             self._break()
 
@@ -275,18 +213,12 @@ class Shard:
         if int(base) != self.base or any(NOWHERE < self._rooms[room] < last for room, last in stand.items()):
             # A marker keeps the order, so what has not come before it is lost, and not late.
             self.counts["silent holes"] += 1
-            self._fill_soon(then=lambda: self._arrived(token))
+            self._fill_soon(then=lambda: self._markers.arrived(token))
             return
         for room, last in stand.items():
             self._anchored(room, abs(last))
         self._move(int(head))
-        self._arrived(token)
-
-    def _arrived(self, token: str) -> None:
-        self.heard_at = asyncio.get_running_loop().time()
-        mark = self._marks.pop(token, None)
-        if mark is not None and not mark.done():
-            mark.set_result(None)
+        self._markers.arrived(token)
 
     def _move(self, number: int) -> None:
         if number > self.position:
@@ -381,17 +313,7 @@ class Shard:
 
     async def mark(self, rooms: Sequence[str] = ()) -> int:
         """Send a marker and wait for it. The position is then at least the head, which is returned. Raises Down."""
-        token = str(next(self._tokens))
-        mark = self._marks[token] = asyncio.get_running_loop().create_future()
-        try:
-            async with asyncio.timeout(MARK_S):
-                head = await self.commands.mark(self._node_id, token, rooms, within_s=MARK_S)
-                await mark
-        except TimeoutError:
-            raise Down("a marker does not come") from None
-        finally:
-            self._marks.pop(token, None)
-        return head
+        return await self._markers.send(rooms)
 
     async def ready(self) -> None:
         """Wait until this node hears the shard. Raises Down or Refused."""
@@ -454,8 +376,7 @@ class Shard:
         """
         if room not in self._rooms:
             self._rooms[room] = NOWHERE
-            if self._say("SSUBSCRIBE", room):
-                self._unconfirmed[room] += 1
+            self._subscriptions.add(room)
         if self._rooms[room] != NOWHERE:
             return
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -470,15 +391,11 @@ class Shard:
         """Follow a room no more."""
         if self._rooms.pop(room, None) is not None:
             self._wake(room)
-            self._say_unsubscribe(room)
-
-    def _say_unsubscribe(self, room: str) -> None:
-        if self._say("SUNSUBSCRIBE", room):
-            self._unsubscribed[self.commands.channel(room)] += 1
+            self._subscriptions.remove(room)
 
     def _is_heard(self, room: str) -> bool:
         """Whether the room is followed, and everything that is published to it comes over the link."""
-        return room in self._rooms and not self._unconfirmed[room]
+        return room in self._rooms and self._subscriptions.is_confirmed(room)
 
     def _anchored(self, room: str, last: int) -> None:
         """Everything of a room above ``last`` comes from now on."""
@@ -490,13 +407,6 @@ class Shard:
         for waiter in self._waiters.pop(room, ()):
             if not waiter.done():
                 waiter.set_result(None)
-
-    def _say(self, command: str, room: str) -> bool:
-        """Whether it was said; without a link the next one subscribes, and anchors, by itself."""
-        if self._link is None or self._link.closed:
-            return False
-        self._link.send(command, self.commands.channel(room))
-        return True
 
     def _anchor_soon(self, *rooms: str) -> None:
         """Have a marker say where rooms stand, one for all whose subscriptions are confirmed by then."""
@@ -526,13 +436,3 @@ async def in_turns(items: Sequence[T], count: int) -> AsyncIterator[T]:
         if place % count == count - 1:
             await asyncio.sleep(0)
         yield item
-
-
-def _count_down(counter: Counter[str], name: str) -> bool:
-    """One less, and no entry for none: names come and go without end. False if there was none."""
-    if name not in counter:
-        return False
-    counter[name] -= 1
-    if not counter[name]:
-        del counter[name]
-    return True

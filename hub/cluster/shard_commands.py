@@ -205,17 +205,11 @@ class ShardCommands:
         self.saw(int(head))
         return int(head)
 
-    async def read(self, wanted: Sequence[tuple[str, int | None]], within_s: float = 5.0) -> ShardRead:
-        """Rooms, each with the number above which its events are wanted, ``None`` for only where it stands."""
-        keys = [self.head, self.last, *(self.stream(room) for room, _ in wanted)]
-        asked = itertools.chain.from_iterable((room, "" if above is None else above) for room, above in wanted)
-        base, head, *rooms = await self.function("sparkle1_read", keys, READ_LIMIT, *asked, within_s=within_s)
-        return ShardRead(int(base), int(head), [RoomRead(int(last), _entries(found)) for last, found in rooms])
-
     async def read_part(self, wanted: Sequence[tuple[str, int | None]], most: int, upto: int | None) -> ShardRead:
-        """The same for the first of these rooms, as of the moment when ``upto`` was the last number, if one is given.
+        """Rooms, each with the number above which its events are wanted, ``None`` for only where it stands.
 
-        With ``most`` entries it ends, perhaps not with the last one of its last room.
+        As of the moment when ``upto`` was the last number, if one is given. With ``most`` entries it ends, perhaps not
+        with the last one of its last room.
         """
         keys = [self.head, self.last, *(self.stream(room) for room, _ in wanted)]
         asked = itertools.chain.from_iterable((room, "" if above is None else above) for room, above in wanted)

@@ -4,7 +4,6 @@ import asyncio
 from dataclasses import dataclass
 
 from core_api.accounts.access import AccessRule
-from core_api.accounts.model import limited_address
 from core_api.chain.announcements import transaction_sinks
 from core_api.chain.blocks_postgres import PostgresBlocks
 from core_api.chain.contract_wallets import LedgerContractWallets
@@ -32,6 +31,7 @@ from core_api.content.schema import PostView
 from core_api.content.service import Posts
 from hub.features.core import Core, Feature
 from hub.kernel.events import Actor
+from hub.kernel.limits import Limit
 
 
 @dataclass(kw_only=True)
@@ -41,6 +41,8 @@ class Chain(Feature):
     wallets: Wallets
     mints: Mints
     nfts: NftGallery
+    read_limit: Limit
+    """Of one address and one kind of read."""
 
 
 def feature(core: Core, posts: Posts) -> Chain:
@@ -89,7 +91,7 @@ def feature(core: Core, posts: Posts) -> Chain:
     async def start() -> None:
         core.tasks.start(engine.run(), name="transactions")
 
-    limit = ReadLimit(core.limiter, settings, counted=limited_address)
+    limit = ReadLimit(core.limiter, settings)
     reads = reads_api(ContractReads(deployments, ledger), GovernanceReads(deployments, ledger), limit, settings)
     return Chain(
         apis=[mints_api(mints, nfts, deployments, limit), wallets_api(wallets), blocks_api(library), reads],
@@ -98,6 +100,7 @@ def feature(core: Core, posts: Posts) -> Chain:
         wallets=wallets,
         mints=mints,
         nfts=nfts,
+        read_limit=limit.limit,
     )
 
 

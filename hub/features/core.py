@@ -23,6 +23,7 @@ from hub.kernel.clock import Clock
 from hub.kernel.events import EventRouter
 from hub.kernel.http import RestApi
 from hub.kernel.ids import NodeId
+from hub.kernel.limited import Limited
 from hub.kernel.ports import Roles
 from hub.kernel.tasks import Tasks
 from hub.lifecycle import Step
@@ -73,3 +74,5 @@ class Feature:
     starts: Sequence[Step] = ()
     closes: Sequence[Step] = ()
     mounts: Sequence[Mount] = ()
+    limited: Limited | None = None
+    """What it limits beside its routes and events."""

@@ -7,11 +7,13 @@ from core_api.accounts.directory_postgres import PostgresDirectory
 from core_api.accounts.people import People
 from core_api.graphql.front import graphql_front
 from core_api.graphql.ports import Services
+from core_api.graphql.rate_limits import declared
 from hub.features.chain import Chain
 from hub.features.companions import CompanionsFeature
 from hub.features.core import Core, Feature
 from hub.features.live import Documents
 from hub.features.social import Content
+from hub.kernel.limited import Limited
 from hub.kernel.ports import Authenticator
 from hub.transport import rest
 from hub.transport.outages import as_hub_error
@@ -42,5 +44,13 @@ def feature(
         presence_room=watch_room,
     )
     identify = partial(rest.actor_of, authenticator=authenticator)
-    front = graphql_front(services, identify, authenticator, as_hub_error, core.clock, core.settings.graphql)
-    return Feature(mounts=[front.add_routes])
+    limited = Limited(
+        declared(
+            chat=companions.chats.limit,
+            wallet=chain.wallets.limit,
+            mint=chain.mints.limit,
+            chain_read=chain.read_limit,
+        )
+    )
+    front = graphql_front(services, identify, authenticator, as_hub_error, core.clock, core.settings.graphql, limited)
+    return Feature(mounts=[front.add_routes], limited=limited)

@@ -1,19 +1,20 @@
-"""The limits of all events and routes, as they declare them and the operator changes them."""
+"""The limits of everything that declares one, as they declare them and the operator changes them."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 
-from core_api.accounts.model import limited_address
 from hub.config import ConfigError
 from hub.features.core import Core
-from hub.gate.limit_rules import Declared, UnknownName, changed, rules
+from hub.gate.limit_rules import UnknownName, changed, rules
 from hub.gate.limits import SharedLimits
 from hub.gate.rate_limits import RedisLedger
 from hub.kernel.events import EventRouter
 from hub.kernel.http import RestApi
+from hub.kernel.limited import Limited
+from hub.kernel.limits import Declared
 
 
-def limits(core: Core, apis: Sequence[RestApi], router: EventRouter) -> SharedLimits:
+def limits(core: Core, apis: Sequence[RestApi], router: EventRouter, limited: Sequence[Limited]) -> SharedLimits:
     """The limits of everything that is declared.
 
     The operator's changes are made to the declarations, so that the node's own documents show them. Raises ConfigError
@@ -23,6 +24,8 @@ def limits(core: Core, apis: Sequence[RestApi], router: EventRouter) -> SharedLi
     declared = {name: Declared(route.limit) for name, route in router.routes.items()}
     for endpoint in (endpoint for api in apis for endpoint in api.endpoints):
         declared[endpoint.name] = Declared(endpoint.limit, of_addresses=endpoint.caller == "none")
+    for one in limited:
+        declared |= one.declared
     try:
         declared = changed(declared, settings.limits.changes())
     except UnknownName as error:
@@ -31,9 +34,12 @@ def limits(core: Core, apis: Sequence[RestApi], router: EventRouter) -> SharedLi
         router.routes[name] = replace(route, limit=declared[name].limit)
     for api in apis:
         api.endpoints[:] = [replace(endpoint, limit=declared[endpoint.name].limit) for endpoint in api.endpoints]
-    return SharedLimits(
+    made = SharedLimits(
         rules(declared, address_users=settings.limits.address_users),
         RedisLedger(core.redis),
-        counted=limited_address,
         uncapped=settings.sockets.uncapped_addresses,
     )
+    for one in limited:
+        one.declared.update({name: declared[name] for name in one.declared})
+        one.kept_by = made
+    return made

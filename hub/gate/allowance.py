@@ -55,10 +55,10 @@ class Allowance:
         """The TAT as far as this node knows."""
         return max(self.base + self.cost, self.own)
 
-    def take(self, now: float) -> float:
-        """Take one, and give 0; or take nothing, and give the seconds to wait."""
+    def take(self, now: float, count: int = 1) -> float:
+        """Take so many, and give 0; or take nothing, and give the seconds to wait."""
         of = self.of
-        interval = of.interval_s
+        interval = of.interval_s * count
         own = self.own
         own = (own if own > now else now) + interval
         cost = self.cost + interval
@@ -69,11 +69,12 @@ class Allowance:
         self.own, self.cost = own, cost
         return 0.0
 
-    def give_back(self) -> None:
-        """Take back the last :meth:`take`, which nobody has been told of. ``own`` may stay at its ``now``: as good as
-        none.
+    def give_back(self, count: int = 1) -> None:
+        """Take back the last :meth:`take` of so many, which nobody has been told of.
+
+        ``own`` may stay at its ``now``: as good as none.
         """
-        interval = self.of.interval_s
+        interval = self.of.interval_s * count
         self.own -= interval
         self.cost -= interval
 

@@ -8,6 +8,7 @@ from hub.gate.revocations import RedisRevocations
 from hub.gate.settings import GateSettings
 from hub.gate.tickets import TicketOffice
 from hub.kernel import wire
+from hub.kernel.addresses import counted
 from hub.kernel.clock import Clock
 from hub.kernel.errors import InvalidPayload, TokenExpired, Unauthorized
 from hub.kernel.events import Caller
@@ -59,7 +60,7 @@ class Handshake:
     async def admit(self, connection_id: ConnectionId, auth: object, address: str) -> Admission:
         """Who connects. Raises Unauthorized, TokenExpired, Suspended, RateLimited or Unavailable."""
         allowance = self._settings.connects_per_minute
-        await self._limiter.take(f"connect:{address}", per_minute=allowance, burst=allowance)
+        await self._limiter.take(f"connect:{counted(address)}", per_minute=allowance, burst=allowance)
         try:
             given = wire.decode({} if auth is None else auth, HandshakeAuth)
         except InvalidPayload as error:

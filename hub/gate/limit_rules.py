@@ -1,4 +1,4 @@
-"""What limits each event and route: what it declares, what an operator made of it, and whose allowances that gives."""
+"""What limits whatever declares a limit: what it says, what an operator made of that, and whose allowances it gives."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -6,26 +6,15 @@ from typing import Final
 
 from hub.gate.allowance import Allowances
 from hub.gate.limit_settings import EVERYTHING
-from hub.kernel.limits import UNKNOWN, Limit
+from hub.kernel.limits import UNKNOWN, Declared, Limit
 
 UNKNOWN_NAME: Final = "(unknown)"
 """Of all events together that nothing declares."""
 
 
-@dataclass(frozen=True, slots=True)
-class Declared:
-    """A limit as an event or route declares it; ``of_addresses``: it is for strangers, so an address has one.
-
-    ``None``: there is no limit.
-    """
-
-    limit: Limit | None
-    of_addresses: bool = False
-
-
 @dataclass(slots=True)
 class Rule:
-    """What limits one event or route; ``None``: nothing does."""
+    """What limits one of them; ``None``: nothing does."""
 
     users: Allowances | None = None
     addresses: Allowances | None = None
@@ -39,7 +28,7 @@ def changed(declared: Mapping[str, Declared], changes: Mapping[str, Limit | None
     """What is declared, and that of unknown events, with an operator's changes. Raises UnknownName."""
     declared = {**declared, UNKNOWN_NAME: Declared(UNKNOWN)}
     if unknown := [name for name in changes if name not in declared and name != EVERYTHING]:
-        raise UnknownName(f"there is no event or route {unknown[0]!r}")
+        raise UnknownName(f"there is no event, route or field {unknown[0]!r}")
     rest = {name: changes.get(EVERYTHING, one.limit) for name, one in declared.items()}
     return {name: replace(one, limit=changes.get(name, rest[name])) for name, one in declared.items()}
 

@@ -13,11 +13,15 @@ FORM = "NAME=PER_MINUTE/BURST or NAME=off"
 
 
 class LimitSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Each event and route declares a limit (``limit`` in wire.json, ``x-limit`` in openapi.json); this changes it."""
+    """Changes of the limits that are declared.
+
+    Events declare them (``limit`` in wire.json), routes (``x-limit`` in openapi.json) and root fields of GraphQL
+    (``@rateLimit`` in schema.graphql).
+    """
 
     overrides: tuple[str, ...] = ()
-    """``room:send=1200/200`` (a minute, at once), ``typing:start=off``, ``POST /posts=60/10``. ``*`` stands for all
-    that are not named, ``(unknown)`` for events that do not exist."""
+    """``room:send=1200/200`` (a minute, at once), ``typing:start=off``, ``POST /posts=60/10``,
+    ``graphql:posts=60/10``. ``*`` stands for all that are not named, ``(unknown)`` for events that do not exist."""
     address_users: Annotated[int, Meta(ge=0)] = 200
     """An address may do as much as so many users: offices and schools share one. 0 limits no address, which a hub
     behind a balancer needs; those in ``SPARKLE_SOCKETS_UNCAPPED_ADDRESSES`` are never limited."""

@@ -1,4 +1,4 @@
-"""Limits of events and routes: decided in this node's memory, agreed on through Redis behind it.
+"""Limits of events, routes and fields of GraphQL: decided in this node's memory, agreed on through Redis behind it.
 
 A node decides at once, by what it knows of a key's allowance (:mod:`hub.gate.allowance`), and reports to Redis when a
 tenth of the burst is taken; the answer has what all nodes took. So an allowed event costs no round trip and no task,
@@ -29,6 +29,7 @@ from hub.gate.allowance import Allowance, Allowances
 from hub.gate.limit_metrics import METRICS
 from hub.gate.limit_rules import UNKNOWN_NAME, Rule
 from hub.gate.rate_limits import Charge
+from hub.kernel.addresses import counted
 from hub.kernel.errors import Unavailable
 from hub.kernel.tasks import Tasks
 
@@ -68,15 +69,13 @@ class SharedLimits:
         rules: Mapping[str, Rule],
         ledger: Ledger,
         *,
-        counted: Callable[[str], str],
         uncapped: Collection[str],
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``counted`` gives what an address counts as: its network. ``uncapped`` addresses are not limited."""
+        """``uncapped`` addresses are not limited."""
         self._rules = rules
         self._unknown = rules.get(UNKNOWN_NAME, Rule())
         self._ledger = ledger
-        self._counted = counted
         self._uncapped = frozenset(uncapped)
         self._now = now
         self._all = [of for rule in rules.values() for of in (rule.users, rule.addresses) if of is not None]
@@ -95,7 +94,7 @@ class SharedLimits:
     def source(self, address: str) -> str | None:
         """See hub.kernel.ports.Limits."""
         # Interned, since each of thousands of connections of one network keeps it.
-        return None if address in self._uncapped else sys.intern(self._counted(address)) or None
+        return None if address in self._uncapped else sys.intern(counted(address)) or None
 
     def wait(self, name: str, user_id: str | None, source: str | None) -> float:
         """See hub.kernel.ports.Limits."""
@@ -118,6 +117,26 @@ class SharedLimits:
                     self._is_due(own)
         if place is not None and place.cost >= place.of.share_s and not place.is_due:
             self._is_due(place)
+        return 0.0
+
+    def wait_for_all(self, counts: Mapping[str, int], user_id: str | None, source: str | None) -> float:
+        """See hub.kernel.ports.Limits."""
+        now = self._now()
+        taken: list[tuple[Allowance, int]] = []
+        for name, count in counts.items():
+            rule = self._rules.get(name, self._unknown)
+            for whose, of, key in (("address", rule.addresses, source), ("user", rule.users, user_id)):
+                one = None if of is None or key is None else of.kept.get(key) or self._new(of, key)
+                if of is None or one is None:
+                    continue
+                if wait := one.take(now, count):
+                    for other, number in taken:
+                        other.give_back(number)
+                    return _refused(of, whose, wait)
+                taken.append((one, count))
+        for one, _ in taken:
+            if one.cost >= one.of.share_s and not one.is_due:
+                self._is_due(one)
         return 0.0
 
     def _new(self, of: Allowances, key: str) -> Allowance | None:

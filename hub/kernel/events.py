@@ -95,6 +95,8 @@ class EventRouter:
     restores: dict[str, Callable[[Caller, Mapping[str, bytes]], Awaitable[None]]] = field(default_factory=dict)
     """For kinds of rooms (what stands before the colon): puts the feature into the state in which a connection that
     has come back is in rooms of the kind. See hub.kernel.recovery.Restore. Rooms of any other kind are joined anew."""
+    put_out_quietly: set[str] = field(default_factory=set)
+    """The kinds of rooms out of which a connection may be put while it is away, and need not know when it is back."""
 
     def on(
         self,
@@ -153,4 +155,5 @@ def merge(*routers: EventRouter) -> EventRouter:
         merged.connected.extend(router.connected)
         merged.disconnected.extend(router.disconnected)
         merged.restores.update(router.restores)
+        merged.put_out_quietly.update(router.put_out_quietly)
     return merged

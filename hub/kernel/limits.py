@@ -1,5 +1,6 @@
 """How often something may be asked for: what events and routes declare."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 MOST_PER_MINUTE = 60_000_000
@@ -37,6 +38,17 @@ class Limit:
         return Limit(min(self.per_minute * factor, MOST_PER_MINUTE), min(self.burst * factor, MOST_PER_MINUTE))
 
 
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A limit as an event or route declares it; ``of_addresses``: it is for strangers, so an address has one.
+
+    ``None``: there is no limit.
+    """
+
+    limit: Limit | None
+    of_addresses: bool = False
+
+
 EVENT = Limit(per_minute=600, burst=200)
 """Of an event that declares nothing else: a client that comes back joins all its rooms at once."""
 READ = Limit(per_minute=1200, burst=300)
@@ -55,6 +67,10 @@ class Unlimited:
         return None
 
     def wait(self, _name: str, _user_id: str | None, _source: str | None) -> float:
+        """See Limits."""
+        return 0.0
+
+    def wait_for_all(self, _counts: Mapping[str, int], _user_id: str | None, _source: str | None) -> float:
         """See Limits."""
         return 0.0
 

@@ -1,16 +1,19 @@
-"""What nodes tell of themselves and of their connections: to each other, and to operators.
+"""What nodes tell of themselves and of their connections, to each other and to operators; and how they are asked.
 
 Unknown fields are passed over, so that nodes of two versions understand each other while one is replaced by the other.
 """
 
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
-from hub.kernel.ids import NodeId
+from hub.kernel.ids import NodeId, RoomName
+from hub.kernel.wire import ServerEvent
 
-A = TypeVar("A")
+Q = TypeVar("Q", bound=msgspec.Struct)
+A = TypeVar("A", bound=msgspec.Struct)
 
 
 class Report(msgspec.Struct, kw_only=True, rename="camel"):
@@ -99,3 +102,72 @@ class Acknowledgements(Report):
     """Whether the two lists have less than the numbers say: they are cut where they would be too long."""
     missing_nodes: list[str]
     """Nodes that did not answer: nothing is known of the members there."""
+
+
+class Peers(Protocol):
+    """What nodes ask and tell each other. Implemented in hub.cluster."""
+
+    def serve(self, name: str, question: type[Q], answer: Callable[[Q], Awaitable[msgspec.Struct]]) -> None:
+        """Answer the requests of this name. One that raises is logged here, and no answer there."""
+        ...
+
+    def hear(self, name: str, notice: type[Q], listener: Callable[[NodeId, Q], None]) -> None:
+        """Hand the notices of this name to ``listener``, with who sent them, in the order of each sender.
+
+        It must neither block nor raise.
+        """
+        ...
+
+    async def ask(
+        self, name: str, question: msgspec.Struct, answer: type[A], *, within_s: float, others: bool = False
+    ) -> Replies[A]:
+        """Ask every live node, this one included unless it is ``others``, and wait until all have answered.
+
+        Who has not in ``within_s`` is named. Raises PayloadTooLarge for more than a mebibyte, Unavailable if Redis
+        does not say which nodes there are.
+        """
+        ...
+
+    def tell(self, nodes: Iterable[NodeId], name: str, notice: msgspec.Struct) -> None:
+        """Send a notice to other nodes. It arrives unless something breaks. Never blocks and never raises."""
+        ...
+
+
+class Operations(Protocol):
+    """What operators do with connections, over all nodes. Implemented in hub.cluster.
+
+    ``of`` says which: a room, of which ``user:{id}`` and ``session:{id}`` are two, or the id of a connection. Nodes
+    that do not answer within two seconds are named in the result; everything may be repeated. What asks them raises
+    Unavailable if Redis does not say which nodes there are.
+    """
+
+    async def nodes(self) -> NodeListing:
+        """The nodes, as they describe themselves."""
+        ...
+
+    async def connections(self, of: RoomName, *, after: str, limit: int) -> Listing:
+        """At most ``limit`` connections with an id above ``after``, in the order of their ids."""
+        ...
+
+    async def join(self, of: RoomName, room: RoomName) -> Affected:
+        """Put connections into ``room``. Whether they may read what is sent there is the caller's to decide."""
+        ...
+
+    async def leave(self, of: RoomName, room: RoomName) -> Affected:
+        """Take connections out of ``room``."""
+        ...
+
+    async def disconnect(self, of: RoomName, *, farewell: ServerEvent) -> Affected:
+        """Send ``farewell`` to connections and close them for good, as ``Rooms.disconnect`` does."""
+        ...
+
+    def publish(self, room: RoomName, event: str, payload: Any) -> None:
+        """Send an event of any name to a room, in the order of the events of the hub. Never blocks, never raises."""
+        ...
+
+    async def broadcast(self, room: RoomName, event: str, payload: Any, *, timeout_s: float) -> Acknowledgements:
+        """Send an event to a room, and wait until every member has acknowledged it, at most ``timeout_s``.
+
+        It overtakes what is published. Raises PayloadTooLarge.
+        """
+        ...

@@ -1,19 +1,13 @@
 """What features need of the hub around them, as Protocols; the composition root gives the implementations."""
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
-
-import msgspec
+from typing import Any, Protocol
 
 from hub.kernel.events import Actor, Caller
 from hub.kernel.ids import ConnectionId, NodeId, NodeTag, RoomName, SessionId, UserId
-from hub.kernel.operations import Acknowledgements, Affected, Listing, NodeListing, Replies
 from hub.kernel.wire import ServerEvent
-
-Q = TypeVar("Q", bound=msgspec.Struct)
-A = TypeVar("A", bound=msgspec.Struct)
 
 Listener = Callable[[str, Any], None]
 """Takes an event's name and its payload as it is on the wire. Must neither block nor raise."""
@@ -49,12 +43,23 @@ class Rooms(Protocol):
         ...
 
     async def emit(
-        self, rooms: RoomName | Iterable[RoomName], event: ServerEvent, *, skip: ConnectionId | None = None
+        self,
+        rooms: RoomName | Iterable[RoomName],
+        event: ServerEvent,
+        *,
+        skip: ConnectionId | None = None,
+        id: str | None = None,
+        again: bool = False,
     ) -> None:
         """Send ``event`` to every connection in any of ``rooms``, on any node, once each, except ``skip``.
 
-        Members on this node are served before it returns, those on others through Redis, in the order of the calls.
-        Never raises because Redis does not answer: what must not be lost is stored by its owner first.
+        All members get the events of a room in one order, and those of this node in the order of the calls. Never
+        raises because Redis does not answer: what must not be lost is stored by its owner first.
+
+        ``id`` is the event's own. With ``again`` the event is sent only if none with this id was sent to the room: for
+        who finds that its owner may have died between storing and sending. That is known of the last thousand events of
+        a room; what may lie further back counts as sent. Who sends it first need not say ``again``, unless it took
+        longer than half a second to come to that.
         """
         ...
 
@@ -161,75 +166,6 @@ class Nodes(Protocol):
         ...
 
 
-class Peers(Protocol):
-    """What nodes ask and tell each other. Implemented in hub.cluster."""
-
-    def serve(self, name: str, question: type[Q], answer: Callable[[Q], Awaitable[msgspec.Struct]]) -> None:
-        """Answer the requests of this name. One that raises is logged here, and no answer there."""
-        ...
-
-    def hear(self, name: str, notice: type[Q], listener: Callable[[NodeId, Q], None]) -> None:
-        """Hand the notices of this name to ``listener``, with who sent them, in the order of each sender.
-
-        It must neither block nor raise.
-        """
-        ...
-
-    async def ask(
-        self, name: str, question: msgspec.Struct, answer: type[A], *, within_s: float, others: bool = False
-    ) -> Replies[A]:
-        """Ask every live node, this one included unless it is ``others``, and wait until all have answered.
-
-        Who has not in ``within_s`` is named. Raises PayloadTooLarge for more than a mebibyte, Unavailable if Redis
-        does not say which nodes there are.
-        """
-        ...
-
-    def tell(self, nodes: Iterable[NodeId], name: str, notice: msgspec.Struct) -> None:
-        """Send a notice to other nodes. It arrives unless something breaks. Never blocks and never raises."""
-        ...
-
-
-class Operations(Protocol):
-    """What operators do with connections, over all nodes. Implemented in hub.cluster.
-
-    ``of`` says which: a room, of which ``user:{id}`` and ``session:{id}`` are two, or the id of a connection. Nodes
-    that do not answer within two seconds are named in the result; everything may be repeated. What asks them raises
-    Unavailable if Redis does not say which nodes there are.
-    """
-
-    async def nodes(self) -> NodeListing:
-        """The nodes, as they describe themselves."""
-        ...
-
-    async def connections(self, of: RoomName, *, after: str, limit: int) -> Listing:
-        """At most ``limit`` connections with an id above ``after``, in the order of their ids."""
-        ...
-
-    async def join(self, of: RoomName, room: RoomName) -> Affected:
-        """Put connections into ``room``. Whether they may read what is sent there is the caller's to decide."""
-        ...
-
-    async def leave(self, of: RoomName, room: RoomName) -> Affected:
-        """Take connections out of ``room``."""
-        ...
-
-    async def disconnect(self, of: RoomName, *, farewell: ServerEvent) -> Affected:
-        """Send ``farewell`` to connections and close them for good, as ``Rooms.disconnect`` does."""
-        ...
-
-    def publish(self, room: RoomName, event: str, payload: Any) -> None:
-        """Send an event of any name to a room, in the order of the events of the hub. Never blocks, never raises."""
-        ...
-
-    async def broadcast(self, room: RoomName, event: str, payload: Any, *, timeout_s: float) -> Acknowledgements:
-        """Send an event to a room, and wait until every member has acknowledged it, at most ``timeout_s``.
-
-        It overtakes what is published. Raises PayloadTooLarge.
-        """
-        ...
-
-
 class StaffRoles(Protocol):
     """What the staff may do. Implemented in core_api.accounts."""
 
@@ -275,7 +211,7 @@ class RateLimiter(Protocol):
 
 
 class Limits(Protocol):
-    """The limits that events and routes declare. Implemented in hub.gate.
+    """The limits that events, routes and fields of GraphQL declare. Implemented in hub.gate.
 
     Decides without waiting for anything. Lets through what it cannot know of.
     """
@@ -288,6 +224,13 @@ class Limits(Protocol):
         """Take one from the allowances of a user and a source for an event or route.
 
         Gives 0, or the seconds to wait when one of them is used up, and then takes nothing.
+        """
+        ...
+
+    def wait_for_all(self, counts: Mapping[str, int], user_id: str | None, source: str | None) -> float:
+        """The same for so many of each name: all are taken, or nothing is.
+
+        What is more than a burst is never given.
         """
         ...
 

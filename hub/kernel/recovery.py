@@ -52,10 +52,10 @@ class Recovered:
 
     first_id: ConnectionId
     """The id under which the client knows itself: that of the first of its connections."""
-    earlier: Sequence[ConnectionId]
-    """Of all of them, as far as anybody may still speak of them."""
     rooms: Mapping[RoomName, bytes]
     """With the notes of features on them."""
+    put_out: Collection[RoomName]
+    """The rooms that it was put out of meanwhile, whether or not it might be there now. It is in them no more."""
     missed: Sequence[tuple[RoomName, Delivery]]
     """Events that it has not got yet, in their order, each with its room."""
 
@@ -80,7 +80,7 @@ class Recovery(Protocol):
         """
         ...
 
-    async def resume(self, claim: Claim, caller: Caller) -> Recovered | None:
+    async def resume(self, claim: Claim, caller: Caller, *, ticket: str | None, ends_at_ms: int) -> Recovered | None:
         """Make the caller's connection, which is still unanswered, the one that the claim is of.
 
         It is in the rooms then, and what comes there from that moment on waits for it. ``None``: it cannot have all of

@@ -11,11 +11,13 @@ from msgspec import Meta
 
 from hub.kernel.errors import InvalidPayload
 
+END = r"(?![\s\S])"
+"""End of the text. ``$`` also matches before a last line feed, and JSON Schema has no ``\\Z``."""
+
 UUID_PATTERN = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
-# The lengths, because `$` also matches before a last line feed, and a database takes no "…\n" for an id.
+# Ids keep the plain `$`: their length leaves no room for a line feed behind them.
 Uuid = Annotated[str, Meta(pattern=UUID_PATTERN, max_length=36, description="UUID, lower case")]
 Ulid = Annotated[str, Meta(pattern="^[0-7][0-9A-HJKMNP-TV-Z]{25}$", max_length=26, description="ULID, upper case")]
-RoomNameText = Annotated[str, Meta(min_length=3, max_length=80, pattern="^(user|content|doc|call|room):[0-9A-Za-z-]+$")]
 
 T = TypeVar("T")
 MAX_TEXT = 300

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final, Literal
 import msgspec
 
 from hub.kernel.ids import ConnectionId, NodeId, RoomName
-from hub.kernel.ports import Peers, Rooms
+from hub.kernel.operations import Peers
+from hub.kernel.ports import Rooms
 from hub.transport.deliveries import NAMESPACE
 
 if TYPE_CHECKING:

@@ -79,13 +79,17 @@ class ConnectionLife:
         self._router = EventRouter()
         self._limits: Limits = UNLIMITED
         self._recovery: Recovery | None = None
+        self._recovers = False
         self._leaving = asyncio.Semaphore(LEAVING_AT_ONCE)
         self.closed = False
         """Whether nobody is let in any more."""
 
-    def serve(self, gate: Gate, router: EventRouter, limits: Limits, recovery: Recovery | None) -> None:
-        """Let in whom ``gate`` admits. Nobody is let in before."""
+    def serve(
+        self, gate: Gate, router: EventRouter, limits: Limits, recovery: Recovery | None, *, recovers: bool
+    ) -> None:
+        """Let in whom ``gate`` admits. Nobody is let in before. ``recovers``: whether clients may come back."""
         self._gate, self._router, self._limits, self._recovery = gate, router, limits, recovery
+        self._recovers = recovers
 
     # ---------------------------------------------------------------- coming
 
@@ -130,22 +134,21 @@ class ConnectionLife:
             recovered = await self._recover(connection, Claim.of(auth))
             if recovered is None and connection.only_again:
                 raise Unauthorized("This ticket is spent. Get a new one.")
+            accepted = self._accept(connection, recovered)
         except Exception as error:
             _refuse(socket, error, "recovery")
             await self._forget_early(connection)
             return
-        if not self._accept(connection, recovered):
+        if not accepted:
             await self._forget_early(connection)  # gone meanwhile
             return
         socket.client.request = None
         await self._begin(connection, recovered)
 
     def _accept(self, connection: Connection, recovered: Recovered | None) -> bool:
-        socket, caller = connection.socket, connection.caller
+        socket = connection.socket
         if recovered is None:
             return socket.accept({"sid": socket.sid, **({"pid": connection.pid} if connection.pid else {})})
-        connection.earlier = recovered.earlier
-        self._earlier.update(dict.fromkeys(recovered.earlier, caller.connection_id))
         missed = [
             DeliveryPackets(delivery)(socket.client.form)
             for room, delivery in recovered.missed
@@ -195,15 +198,18 @@ class ConnectionLife:
 
     async def _recover(self, connection: Connection, claim: Claim | None) -> Recovered | None:
         """Give a connection what the claim is of. ``None``: it begins anew. Raises what refuses it, or Unavailable."""
-        if self._recovery is None or not connection.socket.client.form.offsets:
+        if self._recovery is None or not self._recovers or not connection.socket.client.form.offsets:
             return None
         caller, connection.pid = connection.caller, new_id()
         if claim is None:
             return None
         await connection.gate.confirm(caller)
-        recovered = await self._recovery.resume(claim, caller)
+        ticket, ends_at_ms = connection.ticket, connection.expires_at_ms
+        recovered = await self._recovery.resume(claim, caller, ticket=ticket, ends_at_ms=ends_at_ms)
         if recovered is None:
+            connection.socket.forget_waiting()  # of rooms that it was in for a moment
             return None
+        connection.told = True
         try:
             await self._restore(caller, recovered)
         except Exception as error:
@@ -213,13 +219,21 @@ class ConnectionLife:
             if known is None:
                 client_error(error, "restoring a connection")
             await self._run(self._router.disconnected, caller, "disconnect hook")
+            connection.told = False
             await self._recovery.give_up(caller.connection_id)
+            # It may be of a room that it must not be in, and would say by its offset that what was missed has come.
+            connection.socket.forget_waiting()
             return None
+        # Once more: a session that ended since the first look had its connections closed before this was one.
+        await connection.gate.confirm(caller)
         connection.pid = claim.pid
         return recovered
 
     async def _restore(self, caller: Caller, recovered: Recovered) -> None:
         """Have the features know the rooms of a connection. Raises HubError if one of them is not to be had back."""
+        for room in recovered.put_out:
+            if room.partition(":")[0] not in self._router.put_out_quietly:
+                raise Conflict(f"The connection was put out of {room}.")
         by_kind: dict[str, dict[str, bytes]] = {}
         for room, note in recovered.rooms.items():
             kind, _, name = room.partition(":")

@@ -64,6 +64,10 @@ class Health:
         ready = all(outcome == "ok" for outcome in checks.values())
         return {"nodeId": self._node_id, "port": self.own_port, "ready": ready, "checks": checks}
 
+    async def has_ready_peer(self) -> bool:
+        """Whether another node on the shared port is ready."""
+        return any(node["ready"] for node in await self._ask_peers())
+
     async def _check(self, probe: Probe) -> tuple[str, str]:
         try:
             async with asyncio.timeout(CHECK_TIMEOUT_S):
@@ -82,14 +86,16 @@ class Health:
         nodes = [await self.report()]
         address = request.transport.get_extra_info("sockname") if request.transport else None
         if address is not None and address[1] == self.shared_port:
-            timeout = aiohttp.ClientTimeout(total=PEER_TIMEOUT_S)
-            async with aiohttp.ClientSession(timeout=timeout) as session:
-                nodes += await asyncio.gather(
-                    *(self._ask(session, port) for port in self._peer_ports if port != self.own_port)
-                )
+            nodes += await self._ask_peers()
         ready = all(node["ready"] for node in nodes)
         body = {"status": "ready" if ready else "not ready", "nodes": nodes}
         return _json(200 if ready else 503, body)
+
+    async def _ask_peers(self) -> list[dict[str, Any]]:
+        timeout = aiohttp.ClientTimeout(total=PEER_TIMEOUT_S)
+        async with aiohttp.ClientSession(timeout=timeout) as session:
+            others = (port for port in self._peer_ports if port != self.own_port)
+            return await asyncio.gather(*(self._ask(session, port) for port in others))
 
     async def _ask(self, session: aiohttp.ClientSession, port: int) -> dict[str, Any]:
         try:

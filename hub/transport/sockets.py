@@ -1,7 +1,7 @@
 """Connections of this node: those that there are, their rooms, and sending to them."""
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from hub.kernel.delivery import Delivery
@@ -53,13 +53,20 @@ class Sockets:
         return len(self._connections)
 
     def serve(
-        self, gate: Gate, router: EventRouter, limits: Limits = UNLIMITED, recovery: Recovery | None = None
+        self,
+        gate: Gate,
+        router: EventRouter,
+        limits: Limits = UNLIMITED,
+        recovery: Recovery | None = None,
+        *,
+        recovers: bool = True,
     ) -> None:
         """Let in whom ``gate`` admits, and serve the events of ``router`` within ``limits``. Nobody is let in before.
 
-        Not in the constructor, because the features behind the router need the rooms that are kept here.
+        ``recovers``: whether clients may come back. Not in the constructor, because the features behind the router need
+        the rooms that are kept here.
         """
-        self._life.serve(gate, router, limits, recovery)
+        self._life.serve(gate, router, limits, recovery, recovers=recovers)
         self._events.serve(router, limits)
 
     # ---------------------------------------------------------------- rooms of this node
@@ -95,11 +102,11 @@ class Sockets:
     def deliver(self, delivery: Delivery) -> None:
         """See hub.cluster.rooms.LocalRooms."""
         packets = DeliveryPackets(delivery)
-        skip: tuple[str, ...] = ()
+        skip: Collection[str] = ()
         if delivery.skip is not None:
             skip = (self._earlier.get(delivery.skip, delivery.skip),)
-        if delivery.others:
-            skip = (*skip, *{sid for room in delivery.others for sid in self.members(room)})
+        if delivery.others:  # of which the one in ``skip`` may be a member too
+            skip = {*skip, *(sid for room in delivery.others for sid in self.members(room))}
         METRICS.deliveries += self._rooms.send(self._server.engine.outboxes, delivery.rooms, packets, skip)
 
     def send(self, connection_id: ConnectionId, event: str, payload: Any) -> None:
@@ -153,6 +160,12 @@ class Sockets:
         """What the Admin UI is shown of a socket beyond its rooms; nothing of one that is no connection."""
         connection = socket.owner
         return {"userId": connection.caller.user_id} if isinstance(connection, Connection) else {}
+
+    def succeed(self, connection_id: ConnectionId, earlier: Sequence[ConnectionId]) -> None:
+        """See hub.cluster.rooms.LocalRooms."""
+        if (connection := self._connections.get(connection_id)) is not None:
+            connection.earlier = earlier
+            self._earlier.update(dict.fromkeys(earlier, connection_id))
 
     def cut(self, rooms: Iterable[RoomName] | None) -> None:
         """See hub.cluster.rooms.LocalRooms."""

@@ -13,6 +13,7 @@ from locust import FastHttpUser, task
 
 from load_tests.client.account import Account
 from load_tests.client.connection import Acknowledged, Connection
+from load_tests.client.reauthentication import go_on
 from load_tests.client.rest import Rest
 from load_tests.measures.faults import ConnectionLost, Fault, Refused
 from load_tests.measures.pace import Pace
@@ -65,6 +66,8 @@ class HubUser(FastHttpUser):
         self.pace = Pace(self.every_s / settings.tempo, time.monotonic(), self.draw)
         self.account: Account
         self._connection: Connection | None = None
+        self._newest: Connection | None = None
+        """The one that events come by: `_connection` as soon as it has joined."""
         self._here = threading.Event()
         self._leaving = False
         self._drained_s: float | None = None
@@ -231,6 +234,8 @@ class HubUser(FastHttpUser):
         """See Listener."""
         if event == "hub:draining":
             self._drained_s = payload["reconnectAfterMs"] / 1000
+        elif event == "session:expiring" and self._newest is not None:
+            threading.Thread(target=self._go_on, args=(self._newest,), daemon=True).start()
         elif event == "hub:error":
             self.world.report.sample("error", payload["event"], 0, Refused.by_acknowledgement(payload["error"]))
         self.came(event, payload)
@@ -245,6 +250,10 @@ class HubUser(FastHttpUser):
             self._gone()
             after_s = self.draw.uniform(*RETURN_S) if drained_s is None else drained_s
             threading.Thread(target=self._come_back, args=(after_s,), daemon=True).start()
+
+    def _go_on(self, connection: Connection) -> None:
+        settings, sample = self.world.settings, self.world.report.sample
+        go_on(connection, self.account, settings.within_s, sample, lambda: time.sleep(self.draw.uniform(*RETURN_S)))
 
     def _come_back(self, after_s: float) -> None:
         time.sleep(after_s)
@@ -269,7 +278,7 @@ class HubUser(FastHttpUser):
                 return
 
     def _connect(self, name: str) -> Connection:
-        connection = Connection(self)
+        connection = self._newest = Connection(self)
         # What socket.io-client calls as a function `auth`: each connection has a token of its own.
         auth = {"token": self.account.token() if name == "first" else self.account.new_token(), "device": "load"}
         url, within_s = self.host or DEFAULT_HOST, self.world.settings.within_s

@@ -26,6 +26,9 @@ NOBODY = "0x" + "0" * 40
 GAS = 8_000_000
 """More than anything here takes. With a limit given, nothing is run twice, once to find it out."""
 
+POLL_S = 0.01
+"""Between two looks for a receipt: anvil answers before its block is there, when others have the processor."""
+
 Event = tuple[str, dict[str, Any]]
 
 
@@ -69,7 +72,7 @@ class Deployed:
         """Send a transaction, which is mined at once. One that reverts raises TransactionFailed."""
         call = self._contract.functions[function](*arguments)
         sender: TxParams = {"from": Web3.to_checksum_address(by), "gas": GAS}
-        receipt = self._w3.eth.get_transaction_receipt(call.transact(sender))
+        receipt = self._w3.eth.wait_for_transaction_receipt(call.transact(sender), poll_latency=POLL_S)
         if receipt["status"] == 0:
             call.call(sender)  # raises, and has the reason, which the receipt has not
         assert receipt["status"] == 1, f"{function} failed when it was sent, and would not now"
@@ -122,7 +125,7 @@ class Testbed:
         compiled = artifact(name)
         contract = self.w3.eth.contract(abi=compiled["abi"], bytecode=compiled["bytecode"])
         transaction = contract.constructor(*arguments).transact({"from": self.admin, "gas": GAS})
-        receipt = self.w3.eth.get_transaction_receipt(transaction)
+        receipt = self.w3.eth.wait_for_transaction_receipt(transaction, poll_latency=POLL_S)
         assert receipt["status"] == 1, f"{name} could not be deployed"
         return self.at(name, str(receipt["contractAddress"]))
 
@@ -140,7 +143,8 @@ class Testbed:
         transaction: TxParams = {"from": self.admin, "data": HexBytes(data), "gas": GAS}
         if to is not None:
             transaction["to"] = Web3.to_checksum_address(to)
-        receipt = self.w3.eth.get_transaction_receipt(self.w3.eth.send_transaction(transaction))
+        sent = self.w3.eth.send_transaction(transaction)
+        receipt = self.w3.eth.wait_for_transaction_receipt(sent, poll_latency=POLL_S)
         assert receipt["status"] == 1
         return str(receipt["contractAddress"] or "")
 

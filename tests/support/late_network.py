@@ -27,6 +27,14 @@ class LateNetwork:
         self._passes = asyncio.Event()
         self._passes.set()
 
+    def fall_silent(self) -> None:
+        """Pass on nothing more, of any connection. They stay open."""
+        self._passes.clear()
+
+    def speak_again(self) -> None:
+        """Pass on everything, what was kept first."""
+        self._passes.set()
+
     async def deliver(self) -> None:
         """Pass on what was kept. Returns when Redis has taken it. The clients must have closed."""
         for passes, connections in self._late:

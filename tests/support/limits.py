@@ -3,11 +3,11 @@
 from collections.abc import Coroutine, Generator
 from typing import Any
 
-from hub.gate.limit_rules import UNKNOWN_NAME, Declared, rules
+from hub.gate.limit_rules import UNKNOWN_NAME, rules
 from hub.gate.limits import SharedLimits
 from hub.gate.rate_limits import Charge
 from hub.kernel.errors import Unavailable
-from hub.kernel.limits import UNKNOWN, Limit
+from hub.kernel.limits import UNKNOWN, Declared, Limit
 from tests.support.clock import FrozenClock
 
 EVENT = "room:send"
@@ -76,7 +76,6 @@ class Node:
         self.limits = SharedLimits(
             rules(declared, address_users=address_users),
             ledger,
-            counted=lambda address: address,
             uncapped=["127.0.0.1"],
             now=lambda: clock.now_ms() / 1000,
         )

@@ -7,12 +7,11 @@ from typing import Any
 import msgspec
 
 from hub.kernel.ids import NodeId
-from hub.kernel.operations import Replies
-from hub.kernel.ports import A, Q
+from hub.kernel.operations import A, Q, Replies
 
 
 class LocalPeers:
-    """Implements hub.kernel.ports.Peers for one of several nodes. What is said is encoded, as on the way over a bus."""
+    """Implements hub.kernel.operations.Peers for one of several nodes. What is said is encoded, as over a bus."""
 
     def __init__(self, nodes: "dict[NodeId, LocalPeers]", name: str) -> None:
         self.id = NodeId(name)

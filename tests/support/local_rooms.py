@@ -1,6 +1,6 @@
 """The connections of a node, in memory: for tests of the cluster without sockets."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from hub.kernel.delivery import Delivery
@@ -15,6 +15,7 @@ class MemoryLocalRooms:
         self._inbox: dict[str, list[Any]] = {}
         self.disconnected: list[ConnectionId] = []
         self.gone: set[ConnectionId] = set()
+        self.earlier: dict[ConnectionId, ConnectionId] = {}
         self.dropped: list[ConnectionId] = []
         self.cuts: list[list[RoomName] | None] = []
 
@@ -40,6 +41,9 @@ class MemoryLocalRooms:
 
     def drop(self, connection_id: ConnectionId) -> None:
         self.dropped.append(connection_id)
+
+    def succeed(self, connection_id: ConnectionId, earlier: Sequence[ConnectionId]) -> None:
+        self.earlier.update(dict.fromkeys(earlier, connection_id))
 
     def count(self, room: RoomName) -> int:
         return len(self.members(room))

@@ -16,6 +16,7 @@ class RecordedRooms:
     members: dict[RoomName, set[ConnectionId]] = field(default_factory=dict)
     emitted: list[tuple[list[RoomName], ServerEvent]] = field(default_factory=list)
     sent: list[tuple[ConnectionId, ServerEvent]] = field(default_factory=list)
+    sent_ids: set[str | None] = field(default_factory=set)
     notes: dict[tuple[ConnectionId, RoomName], bytes] = field(default_factory=dict)
     skipped: list[ConnectionId | None] = field(default_factory=list)
     disconnected: list[RoomName] = field(default_factory=list)
@@ -40,9 +41,17 @@ class RecordedRooms:
         return len(self.members.get(room, ()))
 
     async def emit(
-        self, rooms: RoomName | Iterable[RoomName], event: ServerEvent, *, skip: ConnectionId | None = None
+        self,
+        rooms: RoomName | Iterable[RoomName],
+        event: ServerEvent,
+        *,
+        skip: ConnectionId | None = None,
+        id: str | None = None,
+        again: bool = False,
     ) -> None:
-        self.emit_volatile(rooms, event, skip=skip)
+        if not (again and id in self.sent_ids):
+            self.emit_volatile(rooms, event, skip=skip)
+            self.sent_ids.add(id)
 
     def emit_volatile(
         self, rooms: RoomName | Iterable[RoomName], event: ServerEvent, *, skip: ConnectionId | None = None

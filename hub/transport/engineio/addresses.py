@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Collection
 from typing import Any, Final
 
+from hub.kernel.addresses import counted
+
 Peer = tuple[str, int]
 """Address and port."""
 NOWHERE: Final[Peer] = ("", 0)
@@ -28,7 +30,7 @@ def peer_of(transport: asyncio.BaseTransport | None) -> Peer:
 
 
 class Addresses:
-    """Counts connections by address, so that one machine cannot take all that there are."""
+    """Counts connections by address, so that one machine cannot take all that there are. An IPv6 /64 is one address."""
 
     def __init__(self, limit: int, uncapped: Collection[str]) -> None:
         self._limit = limit
@@ -37,13 +39,19 @@ class Addresses:
 
     def enter(self, address: str) -> bool:
         """Count a connection, and say whether the address may have it. Leave when it is gone, in either case."""
-        count = self._open[address] = self._open.get(address, 0) + 1
+        key = self._key(address)
+        count = self._open[key] = self._open.get(key, 0) + 1
         return count <= self._limit or address in self._uncapped
 
     def leave(self, address: str) -> None:
         """A connection is gone."""
-        count = self._open[address] - 1
+        key = self._key(address)
+        count = self._open[key] - 1
         if count:
-            self._open[address] = count
+            self._open[key] = count
         else:
-            del self._open[address]
+            del self._open[key]
+
+    def _key(self, address: str) -> str:
+        """An uncapped address counts for itself: a proxy must not use up what its network may have."""
+        return address if address in self._uncapped else counted(address)

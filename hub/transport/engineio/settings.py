@@ -15,7 +15,8 @@ class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     head_timeout_s: float = 10.0
     """From a TCP connection to the end of its first request head."""
     connections_per_address: int = 1000
-    """Open connections of one address. More are answered with 429. Offices and mobile networks share addresses."""
+    """Open connections of one address, or of one IPv6 /64. More are answered with 429. Offices and mobile networks
+    share addresses."""
     uncapped_addresses: tuple[str, ...] = ("127.0.0.1", "::1")
     """Addresses without that limit: a reverse proxy on this machine speaks for everybody."""
     max_payload: int = 1_000_000

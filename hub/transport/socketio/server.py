@@ -8,7 +8,7 @@ from typing import Any
 from socketio.exceptions import TimeoutError as AnswerTimeoutError
 
 from hub.kernel.ids import NodeTag
-from hub.kernel.ports import Peers
+from hub.kernel.operations import Peers
 from hub.transport.engineio.engine import Engine
 from hub.transport.engineio.outbox import Volatile
 from hub.transport.engineio.request import Request

@@ -45,6 +45,10 @@ class Lobby:
         if self._size > MAX_HELD_BYTES:
             self._client.session.close(Reason.SLOW_READER, CloseCode.SLOW_READER, drop=True)
 
+    def clear(self) -> None:
+        """Keep nothing of what came until now."""
+        self.outbox, self.packets, self._size = None, [], 0
+
 
 class Socket:
     """One socket: its rooms, and how to send to it."""
@@ -119,8 +123,13 @@ class Socket:
         self.send(self.client.codec.encode(CONNECT, self.namespace, None, answer or {"sid": self.sid}))
         for packet in [*first, *lobby.packets, *(lobby.outbox or ())]:
             self.send(packet)
-        lobby.outbox, lobby.packets = None, []
+        lobby.clear()
         return True
+
+    def forget_waiting(self) -> None:
+        """Drop what was sent before the answer to CONNECT."""
+        if isinstance(self.sink, Lobby):
+            self.sink.clear()
 
     def begin(self) -> None:
         """Have events served from now on, those that came early first. Call it once, after :meth:`accept`."""

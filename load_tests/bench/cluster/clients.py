@@ -1,4 +1,4 @@
-"""The process with all Socket.IO clients (``clients/clients.mjs``), and what it is told to do."""
+"""The process with all Socket.IO clients (``js/clients.mjs``), and what it is told to do."""
 
 import asyncio
 import contextlib
@@ -11,7 +11,7 @@ from typing import Any
 from load_tests.bench.cache import node_packages
 from load_tests.bench.errors import CannotMeasure
 
-SOURCE = Path(__file__).parent / "clients"
+SOURCE = Path(__file__).parent / "js"
 ANSWER_S = 20.0
 POLL_S = 0.1
 QUIET_MS = 1_500.0

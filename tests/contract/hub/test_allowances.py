@@ -5,11 +5,11 @@ import asyncio
 import pytest
 from redis.asyncio import Redis
 
-from hub.gate.limit_rules import Declared, rules
+from hub.gate.limit_rules import rules
 from hub.gate.limits import SharedLimits
 from hub.gate.rate_limits import PARTS, Charge, RedisLedger, RedisRateLimiter
 from hub.kernel.errors import RateLimited, Unavailable
-from hub.kernel.limits import Limit
+from hub.kernel.limits import Declared, Limit
 from hub.kernel.tasks import Tasks
 from hub.storage.redis import connect
 from tests.support.wait import until
@@ -19,7 +19,7 @@ EVENT = "room:send"
 
 def a_node(redis: Redis, limit: Limit) -> SharedLimits:
     declared = rules({EVENT: Declared(limit)}, address_users=0)
-    return SharedLimits(declared, RedisLedger(redis), counted=lambda address: address, uncapped=())
+    return SharedLimits(declared, RedisLedger(redis), uncapped=())
 
 
 def passed(node: SharedLimits, count: int) -> int:
@@ -102,7 +102,7 @@ async def test_a_node_without_redis_limits_by_itself_and_reports_again_when_it_i
 
     monkeypatch.setattr(ledger, "charge", broken)
     declared = rules({EVENT: Declared(Limit(per_minute=600, burst=20))}, address_users=0)
-    node = SharedLimits(declared, ledger, counted=lambda address: address, uncapped=())
+    node = SharedLimits(declared, ledger, uncapped=())
     tasks = Tasks()
     node.start(tasks)
     try:

@@ -17,6 +17,7 @@ from hub.gate.tickets import TicketOffice
 from hub.kernel.errors import RateLimited, Suspended, TokenExpired, Unauthorized, Unavailable
 from hub.kernel.events import Actor
 from hub.kernel.ids import ConnectionId, SessionId, UserId
+from hub.kernel.recovery import TicketHolder
 from hub.storage.redis import connect
 from tests.support.clock import FrozenClock
 from tests.support.rooms import RecordedRooms
@@ -142,9 +143,14 @@ class ExpiredTokens:
         raise TokenExpired
 
 
-class NoSpentTickets:
-    async def holder(self, pid: str, ticket: str) -> None:
-        return None
+class Spent:
+    """Every ticket is one that had let Ada in, until ``ends_at_ms``; without that, none is."""
+
+    def __init__(self, ends_at_ms: int = 0) -> None:
+        self._ends_at_ms = ends_at_ms
+
+    async def holder(self, pid: str, ticket: str) -> TicketHolder | None:
+        return TicketHolder(ADA, self._ends_at_ms) if self._ends_at_ms else None
 
 
 def handshake_with(
@@ -153,9 +159,24 @@ def handshake_with(
     limiter: RedisRateLimiter,
     clock: FrozenClock,
     settings: GateSettings,
+    *,
+    spent_until_ms: int = 0,
 ) -> Handshake:
     tokens: Any = ExpiredTokens()
-    return Handshake(tokens, tokens, office, revocations, limiter, clock, settings, NoSpentTickets())
+    return Handshake(tokens, tokens, office, revocations, limiter, clock, settings, Spent(spent_until_ms))
+
+
+async def test_a_spent_ticket_lets_nobody_back_in_after_its_sign_in_has_ended(
+    redis: Redis, office: TicketOffice, revocations: RedisRevocations
+) -> None:
+    clock, limiter = FrozenClock(), RedisRateLimiter(redis)
+    now, auth = clock.now_ms(), {"ticket": "spent", "pid": "A" * 22}
+    still = handshake_with(office, revocations, limiter, clock, GateSettings(), spent_until_ms=now + 1)
+    admission = await still.admit(ConnectionId("c1"), auth, "127.0.0.1")
+    assert (admission.expires_at_ms, admission.only_again) == (now + 1, True)
+    over = handshake_with(office, revocations, limiter, clock, GateSettings(), spent_until_ms=now)
+    with pytest.raises(TokenExpired):
+        await over.admit(ConnectionId("c1"), auth, "127.0.0.1")
 
 
 @pytest.mark.parametrize("auth", [None, {}, [], "text", {"token": 1}, {"token": None}, {"ticket": "x" * 500}])
@@ -178,3 +199,17 @@ async def test_an_address_that_connects_too_often_waits(
             await handshake.admit(ConnectionId("c1"), {"token": "t"}, "10.0.0.1")
     with pytest.raises(RateLimited):
         await handshake.admit(ConnectionId("c1"), {"token": "t"}, "10.0.0.1")
+
+
+async def test_another_ipv6_address_of_the_same_line_is_no_new_allowance(
+    redis: Redis, office: TicketOffice, revocations: RedisRevocations
+) -> None:
+    settings, limiter = GateSettings(connects_per_minute=3), RedisRateLimiter(redis)
+    handshake = handshake_with(office, revocations, limiter, FrozenClock(), settings)
+    for number in range(3):
+        with pytest.raises(TokenExpired):
+            await handshake.admit(ConnectionId("c1"), {"token": "t"}, f"2001:db8::{number}")
+    with pytest.raises(RateLimited):
+        await handshake.admit(ConnectionId("c1"), {"token": "t"}, "2001:db8::ff")
+    with pytest.raises(TokenExpired):
+        await handshake.admit(ConnectionId("c1"), {"token": "t"}, "2001:db8:0:1::1")

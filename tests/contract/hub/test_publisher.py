@@ -1,6 +1,8 @@
 """hub.cluster.publisher on a real Valkey: each event once and in order, and none given up without a word."""
 
 import asyncio
+import math
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
@@ -9,7 +11,7 @@ from redis.asyncio import Redis
 
 from hub.cluster.functions import named
 from hub.cluster.link import Down, Link, Reply, Word
-from hub.cluster.publisher import Outgoing
+from hub.cluster.publisher import SLOW_S, Outgoing
 from tests.support.late_network import late_network
 from tests.support.shards import ShardNode, shard_nodes
 from tests.support.wait import until
@@ -333,3 +335,49 @@ async def test_an_event_that_redis_never_takes_is_given_up_and_told_and_holds_up
     assert one.publisher.given_up == 5
     assert set(two.heard.lost) == {"lobby"}
     assert two.heard.kept["hall"] == numbers(0, 5)
+
+
+def own(event: str, *, queued_s: float) -> Outgoing:
+    """An event with an id of its own, which another node may publish too."""
+    return Outgoing("lobby", event.encode(), "its-id", queued_s)
+
+
+async def test_an_event_that_another_node_may_have_published_is_published_once(pair: list[ShardNode]) -> None:
+    one, two = pair
+    await two.follow("lobby")
+    one.publisher.publish(own("mine", queued_s=time.monotonic()))
+    await one.publisher.flushed()
+    for node in (two, one):
+        node.publisher.publish(own("again", queued_s=-math.inf))
+        await node.publisher.flushed()
+    one.publisher.publish(own("late", queued_s=time.monotonic() - 2 * SLOW_S))
+    one.publish("lobby", "last")
+    await until(lambda: "last" in two.heard.kept.get("lobby", ()))
+    assert two.heard.kept["lobby"] == ["mine", "last"]
+
+
+async def test_an_event_that_nobody_has_published_is_published_by_who_asks_first(pair: list[ShardNode]) -> None:
+    one, two = pair
+    await two.follow("lobby")
+    one.publish("lobby", "another")
+    await one.publisher.flushed()
+    for node in (one, two):
+        node.publisher.publish(own(node.name, queued_s=-math.inf))
+        await node.publisher.flushed()
+    await until(lambda: len(two.heard.kept.get("lobby", ())) == 2)
+    assert await two.shard.mark()
+    assert two.heard.kept["lobby"] == ["another", "one"]
+
+
+async def test_what_may_lie_further_back_than_is_looked_counts_as_published(pair: list[ShardNode]) -> None:
+    one, two = pair
+    await two.follow("lobby")
+    one.publisher.publish(own("mine", queued_s=time.monotonic()))
+    for number in range(1000):
+        one.publish("lobby", f"{number}")
+    await one.publisher.flushed()
+    two.publisher.publish(own("again", queued_s=-math.inf))
+    await two.publisher.flushed()
+    one.publish("lobby", "last")
+    await until(lambda: "last" in two.heard.kept.get("lobby", ()))
+    assert two.heard.kept["lobby"] == ["mine", *numbers(0, 1000), "last"]

@@ -19,7 +19,7 @@ async def pair(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     """Two nodes that read three rooms, and four entries, at once. The second follows all rooms."""
     monkeypatch.setattr("hub.cluster.read_in_parts.ROOMS", 3)
     monkeypatch.setattr("hub.cluster.read_in_parts.ENTRIES", 4)
-    monkeypatch.setattr("hub.cluster.shard.SUBSCRIBED_AT_ONCE", 3)
+    monkeypatch.setattr("hub.cluster.subscriptions.AT_ONCE", 3)
     async with shard_nodes(redis_url, "one", "two") as nodes:
         for room in ROOMS:
             await nodes[1].follow(room)
@@ -232,4 +232,4 @@ async def test_rooms_are_followed_and_left_while_the_others_are_caught_up(
     await until(lambda: two.heard.kept.get(ROOMS[1]) == ["last"])
     assert ROOMS[0] not in two.heard.kept
     assert all(two.heard.kept[room] == [str(n) for n in range(at, 100, 20)] for at, room in enumerate(ROOMS) if at > 1)
-    await until(lambda: not two.shard._unsubscribed)
+    await until(lambda: not two.shard._subscriptions.unsubscribed)

@@ -107,9 +107,9 @@ async def test_of_rooms_that_were_left_nothing_stays_in_memory(pair: list[ShardN
     for number in range(20):
         await two.follow(f"room {number}")
         two.shard.leave(f"room {number}")
-    await until(lambda: not two.shard._unsubscribed)
+    await until(lambda: not two.shard._subscriptions.unsubscribed)
     assert not two.shard._rooms
-    assert not two.shard._unconfirmed
+    assert not two.shard._subscriptions.unconfirmed
     assert not two.shard._waiters
 
 
@@ -265,7 +265,7 @@ async def test_a_node_that_hears_nothing_breaks_its_link_and_hears_again(
     pair: list[ShardNode], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hub.cluster.shard.BEAT_S", 0.05)
-    monkeypatch.setattr("hub.cluster.shard.MARK_S", 0.1)
+    monkeypatch.setattr("hub.cluster.markers.MARK_S", 0.1)
     one, two = pair
     await two.follow("lobby")
     two.link.hold()  # as if the network swallowed everything

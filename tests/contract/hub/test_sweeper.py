@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 from hub.cluster.address import RedisAddress
 from hub.cluster.chain import is_complete
 from hub.cluster.link import Down
+from hub.cluster.read_in_parts import read_in_parts
 from hub.cluster.sweeper import Sweeper
 from tests.support.shards import ShardNode, shard_nodes
 from tests.support.wait import until
@@ -102,7 +103,8 @@ async def test_who_was_told_of_nothing_for_a_long_time_is_known_to_have_missed_n
         await two.follow(room)
     position = await two.shard.mark()
     await publish_and_forget(one, redis, "another", "stranger")
-    read = await two.commands.read([(room, position) for room in ("lobby", "silent", "another")])
+    rooms = ["lobby", "silent", "another"]
+    read = await read_in_parts(two.commands, rooms, dict.fromkeys(rooms, position).get)
     assert [is_complete(position, room.last, room.entries) for room in read.rooms] == [True, True, False]
 
 

@@ -105,7 +105,7 @@ async def reads(chain_url: str, contracts: dict[str, str], database_url: str) ->
     ledger, pool = RpcLedger(chain, ChainSettings()), await create_pool(database_url, size=2)
     app = web.Application(middlewares=[middleware.scope])
     settings = ChainSettings(reads_life_s=1e-9, reads_per_minute=READS)
-    limit = ReadLimit(CountingLimiter(), settings, counted=lambda address: address)
+    limit = ReadLimit(CountingLimiter(), settings)
     api = reads_api(ContractReads(known, ledger), GovernanceReads(known, ledger), limit, settings)
     rest.add_endpoints(app, [api], NoAuthenticator(), PostgresAnswers(pool, FrozenClock()))
     async with TestClient(TestServer(app)) as http:

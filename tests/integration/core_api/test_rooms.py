@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import asyncpg
@@ -10,6 +11,7 @@ import pytest
 from redis.asyncio import Redis
 
 from core_api.outbox_relay import OutboxRelay, OutboxSettings
+from core_api.rooms import live
 from core_api.rooms.handlers import room_events
 from core_api.rooms.live import LiveRooms
 from core_api.rooms.model import room_name
@@ -53,10 +55,12 @@ class World:
     redis: Redis
     rooms: RecordedRooms = field(default_factory=RecordedRooms)
     people: People = field(default_factory=People)
+    clock: FrozenClock = field(default_factory=FrozenClock)
     expelled_at_once: bool = True
 
     def __post_init__(self) -> None:
-        store, access, clock = PostgresRooms(self.pool), self.people.access(), FrozenClock()
+        self.store = store = PostgresRooms(self.pool)
+        access, clock = self.people.access(), self.clock
         roles = self.people.roles["room"] = RoomRoles(store, access)
         there = RedisPeopleThere(self.redis, OnlyNode())
         self.rights = PostingRights(access, store)
@@ -136,7 +140,48 @@ async def test_a_repeat_gets_the_same_answer_and_reaches_nobody(world: World) ->
     room, phone = await world.room(), second_device(world.ada)
     await world.enter(world.ada, room)
     await world.enter(phone, room)
-    assert await world.say(world.ada, room) == await world.say(phone, room, "hi again")
+    first = await world.say(world.ada, room)
+    world.clock.advance(2)
+    assert await world.say(phone, room, "hi again") == first
+    assert len(world.messages(room)) == 1
+
+
+async def test_a_repeat_sends_what_was_stored_by_a_node_that_died_before_it_had_sent_it(world: World) -> None:
+    room = await world.room()
+    await world.enter(world.ada, room)
+    sent = await world.say(world.ada, room, "as it was stored")
+    world.rooms.emitted.clear()
+    world.rooms.sent_ids.clear()  # as if the node had died in between
+    sent_at = world.clock.now()
+    world.clock.advance(2)
+    assert await world.say(world.ada, room, "repeated") == sent
+    [message] = world.messages(room)
+    assert (body_of(message), message.seq, message.sent_at) == ("as it was stored", 1, sent_at)
+
+
+async def test_a_repeat_waits_until_the_node_that_stored_the_message_must_have_sent_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room, waited = await world.room(), list[float]()
+
+    async def wait(delay_s: float) -> None:
+        waited.append(delay_s)
+
+    await world.enter(world.ada, room)
+    await world.say(world.ada, room)
+    world.clock.advance(0.3)
+    monkeypatch.setattr(live, "asyncio", SimpleNamespace(sleep=wait))
+    await world.say(world.ada, room)
+    assert waited == [pytest.approx(0.7)]
+
+
+async def test_what_nobody_can_know_any_more_is_not_sent_again(world: World) -> None:
+    room = await world.room()
+    await world.enter(world.ada, room)
+    await world.say(world.ada, room)
+    world.rooms.sent_ids.clear()
+    world.clock.advance(live.KNOWN.total_seconds())
+    await world.say(world.ada, room)
     assert len(world.messages(room)) == 1
 
 

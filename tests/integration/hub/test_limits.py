@@ -229,5 +229,5 @@ async def test_the_documents_of_a_node_show_its_limits(limited: Limited) -> None
 
 async def test_a_limit_of_what_does_not_exist_is_named_at_the_start(pool: asyncpg.Pool, redis: Redis) -> None:
     chosen = load({"SPARKLE_LIMITS_OVERRIDES": "room:sned=1/1"})
-    with pytest.raises(ConfigError, match=r"^SPARKLE_LIMITS_OVERRIDES: there is no event or route 'room:sned'$"):
+    with pytest.raises(ConfigError, match=r"^SPARKLE_LIMITS_OVERRIDES: there is no event, route or field 'room:sned'$"):
         build(chosen, pool=pool, redis=redis, key=new_key())

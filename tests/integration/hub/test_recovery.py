@@ -1,136 +1,18 @@
 """Connections that come back to another node, by hand: what they have back, and when they begin anew instead."""
 
-import contextlib
 import json
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
 import pytest
 
-from core_api.accounts.signing_key import new_key
-from tests.support.engineio_client import RawSocket, raw_socket
-from tests.support.hub import RunningHub, running_hub, settings
+from tests.support.coming_back import Client, Scene, client, said
+from tests.support.engineio_client import raw_socket
+from tests.support.hub import running_hub, settings
 from tests.support.rest import Person, Rest
 from tests.support.socket_client import socket_client
 from tests.support.wait import until
 from tests.support.yjs import Writer
-
-
-@dataclass
-class Client:
-    """What an unmodified client keeps of its connection."""
-
-    socket: RawSocket
-    sid: str
-    pid: str | None
-    ready: dict[str, Any]
-    first: list[list[Any]]
-    """The events that came before `session:ready`."""
-    attached: list[bytes]
-    """The binary parts of these."""
-    offset: str | None
-    _asked: int = 0
-
-    async def event(self, name: str) -> list[Any]:
-        """The next event of this name with all its arguments. Its offset is kept, and so are those of others."""
-        while True:
-            arguments = json.loads((await self.socket.packet("42["))[2:])
-            self._saw(arguments)
-            if arguments[0] == name:
-                return list(arguments)
-
-    async def ok(self, name: str, payload: Any) -> Any:
-        """The data of an acknowledgement; events before it are passed over."""
-        self._asked += 1
-        await self.socket.send(f"42{self._asked}{json.dumps([name, payload])}")
-        answer = await self.socket.answer(self._asked)
-        assert answer["ok"], answer
-        return answer["data"]
-
-    def _saw(self, arguments: list[Any]) -> None:
-        if isinstance(arguments[-1], str) and len(arguments) > 1:
-            self.offset = arguments[-1]
-
-    @property
-    def claim(self) -> dict[str, Any]:
-        """What the client says of itself when it connects again."""
-        return {"pid": self.pid, "offset": self.offset}
-
-
-@contextlib.asynccontextmanager
-async def client(node: RunningHub, person: Person, **claim: Any) -> AsyncIterator[Client]:
-    async with raw_socket(node) as socket:
-        await socket.send("40" + json.dumps({"token": person.token, **claim}))
-        answer = json.loads((await socket.packet("40"))[2:])
-        new = Client(socket, answer["sid"], answer.get("pid"), {}, [], [], claim.get("offset"))
-        while not new.ready:
-            if (text := await socket.packet()).startswith("451-"):
-                new.attached.append(await socket.binary())
-                continue
-            arguments = json.loads(text[2:])
-            if arguments[0] == "session:ready":
-                new.ready = arguments[1]
-            else:
-                new._saw(arguments)
-                new.first.append(arguments)
-        yield new
-
-
-@pytest.fixture
-async def nodes(database_url: str, redis_url: str) -> AsyncIterator[tuple[RunningHub, RunningHub]]:
-    chosen, key = settings(database_url, redis_url), new_key()
-    async with running_hub(chosen, key=key) as one, running_hub(chosen, key=key) as two:
-        yield one, two
-
-
-@dataclass
-class Scene:
-    """Ada, who listens and is lost, and Bob, who speaks; a room they are in, on two nodes."""
-
-    one: RunningHub
-    two: RunningHub
-    rest: Rest
-    ada: Person
-    bob: Person
-    room_id: str
-    speaker: Client
-    _said: int = 0
-
-    async def say(self, *texts: str, room_id: str = "") -> None:
-        for text in texts:
-            self._said += 1
-            message = {"roomId": room_id or self.room_id, "clientId": f"c{self._said}", "body": text}
-            await self.speaker.ok("room:send", message)
-
-    @contextlib.asynccontextmanager
-    async def listener(self) -> AsyncIterator[Client]:
-        """Ada on the first node, in the room, with one message heard."""
-        async with client(self.one, self.ada) as ada:
-            await ada.ok("room:join", {"roomId": self.room_id})
-            await self.say("first")
-            assert (await ada.event("room:message"))[1]["body"] == "first"
-            yield ada
-
-    async def alone(self) -> None:
-        """Wait until the hub has noticed that Ada is gone."""
-        await until(lambda: len(self.one.hub.sockets) == 0)
-
-
-@pytest.fixture
-async def scene(nodes: tuple[RunningHub, RunningHub]) -> AsyncIterator[Scene]:
-    one, two = nodes
-    async with Rest(one.url) as rest:
-        ada, bob = await rest.sign_up("ada"), await rest.sign_up("bob")
-        room_id = await rest.room(bob)
-        async with client(two, bob) as speaker:
-            await speaker.ok("room:join", {"roomId": room_id})
-            yield Scene(one, two, rest, ada, bob, room_id, speaker)
-
-
-def said(events: list[list[Any]]) -> list[str]:
-    return [arguments[1]["body"] for arguments in events if arguments[0] == "room:message"]
 
 
 async def test_a_client_that_comes_back_has_its_id_its_rooms_and_what_it_missed_once(scene: Scene) -> None:
@@ -407,3 +289,27 @@ async def test_a_client_of_python_socketio_gets_events_as_they_are(scene: Scene)
         await scene.say("hello")
         await until(lambda: heard)
     assert heard[0]["body"] == "hello"
+
+
+async def test_nobody_sees_a_client_go_that_comes_back_to_another_node(scene: Scene) -> None:
+    await scene.speaker.ok("presence:watch", {"userIds": [scene.ada.id]})
+    async with scene.listener() as before:
+        pass
+    await scene.alone()
+    async with client(scene.two, scene.ada, **before.claim) as after:
+        await after.ok("presence:update", {"status": "busy"})
+        seen: list[str] = []
+        while "busy" not in seen:
+            _, diff, *_ = await scene.speaker.event("presence:diff")
+            seen += [user["status"] for user in diff["users"] if user["userId"] == scene.ada.id]
+    assert set(seen) == {"online", "busy"}
+
+
+async def test_where_it_is_switched_off_everybody_begins_anew(database_url: str, redis_url: str) -> None:
+    chosen = settings(database_url, redis_url, {"SPARKLE_CLUSTER_RECOVERY_S": "0"})
+    async with running_hub(chosen) as node, Rest(node.url) as rest:
+        ada = await rest.sign_up("ada")
+        async with client(node, ada) as before:
+            assert before.pid is None
+        async with client(node, ada, pid="A" * 22, offset="1") as after:
+            assert after.ready["recovered"] is False

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from hub.config import describe
 from tests.support.faulty_link import FaultyLink
-from tests.support.hub_process import HubProcess
+from tests.support.hub_process import HubProcess, running_hub_process
 from tests.support.locust import Counts, run_locust
 from tests.support.programs import PROJECT
+from tests.support.servers import Servers
 
 METRICS = {
     ("POST", "/api/v1/auth/signup"),
@@ -65,6 +66,23 @@ def test_every_class_of_users_is_served_without_failure_and_measured(hub: HubPro
     assert run.exit_code == 0, run.output
     assert run.counts["check", "acknowledged edits"].all == users["EditorUser"]
     assert not re.search(r"Traceback|ERROR", run.output), run.output
+
+
+def test_users_outlive_their_tokens_on_the_connection_that_they_have(servers: Servers, tmp_path: Path) -> None:
+    lives, users = 3, {"ChattyUser": 2, "EditorUser": 2}
+    refresh = ("ack", "auth:refresh")
+    with running_hub_process(servers, tmp_path / "hub", SPARKLE_ACCOUNTS_ACCESS_TOKEN_S="4") as hub:
+        run = run_locust(
+            hub.url,
+            tmp_path,
+            users,
+            *("--tempo", "5", "--within", "30"),
+            # Told halfway through each life: who is told for the fourth time has outlived the first token.
+            until=lambda counts: refresh in counts and counts[refresh].all > lives * sum(users.values()),
+        )
+    assert run.failures == set(), run.output
+    assert run.counts["connect", "first"].all == 4
+    assert run.counts.keys().isdisjoint({("connect", "again"), ("connection", "ended by the hub")})
 
 
 async def test_what_a_hub_must_not_do_is_reported_as_failures(hub: HubProcess, tmp_path: Path) -> None:

@@ -4,8 +4,8 @@ import pytest
 
 from hub.gate import limits as subject
 from hub.gate.limit_metrics import METRICS
-from hub.gate.limit_rules import Declared, UnknownName, changed, rules
-from hub.kernel.limits import UNKNOWN, Limit
+from hub.gate.limit_rules import UnknownName, changed, rules
+from hub.kernel.limits import UNKNOWN, Declared, Limit
 from tests.support.clock import FrozenClock
 from tests.support.limits import ADA, EVENT, ModelLedger, Node
 
@@ -71,6 +71,26 @@ def test_uncapped_addresses_and_sockets_without_one_have_no_limit_of_addresses()
     assert bench.limits.source("127.0.0.1") is None
     assert bench.limits.source("") is None
     assert bench.limits.source("192.0.2.1") == "192.0.2.1"
+    assert bench.limits.source("2001:db8::1") == bench.limits.source("2001:db8::2") == "2001:db8::/64"
+
+
+def test_several_of_several_names_are_all_taken_or_nothing_is() -> None:
+    bench = Bench(address_users=1)
+    assert bench.limits.wait_for_all({EVENT: 7, SIGN_UP: 2}, ADA, "192.0.2.1") == 0
+    assert bench.limits.wait_for_all({SIGN_UP: 8, EVENT: 4}, ADA, "192.0.2.1") == 1  # one comes back in a second
+    assert bench.passed(15, ADA, "192.0.2.1") == 3
+    assert bench.passed(15, None, "192.0.2.1", SIGN_UP) == 8
+
+
+def test_who_waits_as_long_as_told_for_several_has_them() -> None:
+    bench = Bench()
+    bench.passed(10)
+    assert bench.limits.wait_for_all({EVENT: 4}, ADA, None) == 4
+    bench.clock.advance(3.9)
+    assert bench.limits.wait_for_all({EVENT: 4}, ADA, None) > 0
+    bench.clock.advance(0.1)
+    assert bench.limits.wait_for_all({EVENT: 4}, ADA, None) == 0
+    assert bench.passed(1) == 0
 
 
 def test_events_that_do_not_exist_share_one_allowance() -> None:

@@ -13,12 +13,15 @@ from core_api.content.schema import Content, PostView
 from core_api.graphql.executor import Executor
 from core_api.graphql.faults import Faults
 from core_api.graphql.ports import Services
+from core_api.graphql.rate_limits import declared
 from core_api.graphql.settings import GraphQLSettings
 from core_api.ports import UserBrief
 from hub.kernel.clock import from_ms
 from hub.kernel.errors import NotFound
 from hub.kernel.events import Actor
 from hub.kernel.ids import RoomName, UserId, new_uuid
+from hub.kernel.limited import Limited
+from hub.kernel.limits import READ, WRITE
 from hub.kernel.pages import Page, PageInfo, PageQuery
 from hub.transport.outages import as_hub_error
 from tests.support.rooms import RecordedRooms
@@ -76,6 +79,11 @@ class World:
         yield
 
 
+def unlimited() -> Limited:
+    """All fields with the limits of a hub that nobody has set anything of, and nobody who keeps them."""
+    return Limited(declared(chat=WRITE, wallet=WRITE, mint=WRITE, chain_read=READ))
+
+
 MakeExecutor = Callable[..., Executor]
 
 
@@ -86,7 +94,7 @@ def world() -> World:
 
 @pytest.fixture
 def executor(world: World) -> MakeExecutor:
-    """An executor over the world, with these settings changed."""
+    """An executor over the world, with these limits and settings."""
     anything: Any = world
     services = Services(
         users=anything,
@@ -102,7 +110,8 @@ def executor(world: World) -> MakeExecutor:
         presence_room=lambda user_id: RoomName(f"presence:{user_id}"),
     )
 
-    def make(**changed: Any) -> Executor:
-        return Executor(services, msgspec.structs.replace(GraphQLSettings(), **changed), Faults(as_hub_error))
+    def make(limited: Limited | None = None, **changed: Any) -> Executor:
+        settings = msgspec.structs.replace(GraphQLSettings(), **changed)
+        return Executor(services, settings, Faults(as_hub_error), limited or unlimited())
 
     return make

@@ -450,3 +450,16 @@ async def test_a_block_while_calls_cannot_be_reached_is_told_so_that_it_is_tried
     await hub.connect()
     hub.store.down = True
     await refused(hub.service.separate(ALICE, BOB), Unavailable)
+
+
+async def test_who_comes_back_to_a_call_that_has_ended_is_told_even_if_no_node_has_told_its_end(hub: Hub) -> None:
+    call_id = await hub.connect()
+    await hub.store.apply(call_id, End(PHONE))
+    await refused(hub.service.restore(device(ALICE, "desk again", "desk"), {call_id: b""}), errors.CallEnded)
+
+
+async def test_who_comes_back_to_a_call_has_its_leg_again(hub: Hub) -> None:
+    call_id, again = await hub.connect(), device(ALICE, "desk again", "desk")
+    await hub.service.restore(again, {call_id: b""})
+    assert hub.rooms.is_member(again.connection_id, RoomName(f"call:{call_id}"))
+    assert (await hub.send(again, "signal", callId=call_id, seq=1, signal=OFFER))["version"]

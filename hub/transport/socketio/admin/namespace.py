@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hub.kernel.clock import Clock, SystemClock
 from hub.kernel.errors import HubError
-from hub.kernel.ports import Peers
+from hub.kernel.operations import Peers
 from hub.transport.engineio.meter import Meter
 from hub.transport.engineio.request import Request
 from hub.transport.engineio.session import CLOSING, WEBSOCKET, Reason

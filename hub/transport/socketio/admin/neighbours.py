@@ -14,8 +14,7 @@ import msgspec
 
 from hub.kernel.errors import HubError
 from hub.kernel.ids import NodeId
-from hub.kernel.operations import Replies
-from hub.kernel.ports import A, Peers, Q
+from hub.kernel.operations import A, Peers, Q, Replies
 from hub.transport.socketio.admin.audience import Audience, Change
 
 WITHIN_S: Final = 1.0
@@ -83,7 +82,7 @@ class Watcher(NamedTuple):
 
 
 class NoPeers:
-    """Implements hub.kernel.ports.Peers for a server that is alone."""
+    """Implements hub.kernel.operations.Peers for a server that is alone."""
 
     def serve(self, name: str, question: type[Q], answer: Callable[[Q], Awaitable[msgspec.Struct]]) -> None:
         """See Peers."""

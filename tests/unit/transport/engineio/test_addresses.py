@@ -15,13 +15,24 @@ def test_an_address_may_have_so_many_and_others_are_not_concerned() -> None:
 
 
 def test_a_connection_that_was_refused_counts_until_it_is_gone() -> None:
-    addresses = Addresses(1, uncapped=())
-    assert [addresses.enter("a"), addresses.enter("a")] == [True, False]
-    addresses.leave("a")
-    assert not addresses.enter("a")
-    addresses.leave("a")
-    addresses.leave("a")
-    assert addresses.enter("a")
+    addresses, one = Addresses(1, uncapped=()), "192.0.2.1"
+    assert [addresses.enter(one), addresses.enter(one)] == [True, False]
+    addresses.leave(one)
+    assert not addresses.enter(one)
+    addresses.leave(one)
+    addresses.leave(one)
+    assert addresses.enter(one)
+
+
+def test_the_addresses_of_one_ipv6_line_have_their_connections_together() -> None:
+    addresses = Addresses(2, uncapped=["2001:db8::9"])
+    entered = [addresses.enter(f"2001:db8::{number}") for number in (1, 2, 3)]
+    assert entered == [True, True, False]
+    assert addresses.enter("2001:db8:0:1::1")
+    for number in (1, 2):
+        addresses.leave(f"2001:db8::{number}")
+    assert all(addresses.enter("2001:db8::9") for _ in range(5))
+    assert addresses.enter("2001:db8::4")  # what the proxy has open is no part of it
 
 
 @pytest.mark.parametrize(
@@ -45,14 +56,14 @@ def test_an_uncapped_address_may_be_written_as_a_socket_of_both_families_shows_i
     assert addresses.enter("192.0.2.1")
 
 
-addresses = st.lists(st.sampled_from("abc"), max_size=30)
+addresses = st.lists(st.sampled_from(["192.0.2.1", "2001:db8::1", "2001:db8::2", ""]), max_size=30)
 visits = addresses.flatmap(lambda come: st.tuples(st.just(come), st.permutations(come)))
 
 
 @settings(deadline=None)
 @given(visits)
 def test_nothing_is_left_when_all_have_gone_in_any_order(visits: tuple[list[str], list[str]]) -> None:
-    counted = Addresses(2, uncapped="b")
+    counted = Addresses(2, uncapped=["2001:db8::2"])
     come, go = visits
     for address in come:
         counted.enter(address)
