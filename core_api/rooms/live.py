@@ -23,10 +23,8 @@ from hub.kernel.ports import Access, Roles, Rooms
 
 log = logging.getLogger(__name__)
 
-SLOW_S = 0.5
-"""Whoever comes to send a message later than that looks first whether somebody else has sent it meanwhile."""
 SETTLED = timedelta(seconds=1)
-"""After this nobody sends a message that they have stored, without looking."""
+"""After this nobody sends a message that they have stored without looking whether somebody else has (after half)."""
 KNOWN = timedelta(minutes=4)
 """For so long it is known whether a message was sent to its room."""
 
@@ -134,9 +132,10 @@ class LiveRooms:
         if not posted.repeated or await self._may_be_unsent(posted):
             event.message_id, event.seq = posted.id, posted.seq
             event.body, event.sent_at = msgspec.Raw(posted.body.encode()), posted.sent_at
-            again = posted.repeated or time.monotonic() - began_s > SLOW_S
+            stored_s = (self._clock.now() - posted.sent_at).total_seconds() if posted.repeated else 0.0
+            age_s = max(stored_s, time.monotonic() - began_s)
             # To the sender's other devices too; the sending connection has the acknowledgement.
-            await self._rooms.emit(room, event, skip=caller.connection_id, id=posted.id, again=again)
+            await self._rooms.emit(room, event, skip=caller.connection_id, id=posted.id, age_s=age_s)
         return Sent(message_id=posted.id, seq=posted.seq)
 
     async def _may_be_unsent(self, posted: Posted) -> bool:

@@ -6,7 +6,8 @@
 --                   floor: no room that is not in last has an event above it   old, mark, marked_ms, round: see sweep
 --   {sK}:last       hash: room -> number of the last event of the room; negative: it is forgotten, and was at most so much
 --   {sK}:idle       hash: room of last -> round of the sweep in which nobody followed it, and it was silent
---   {sK}:x:<room>   stream, ids <number>-0. e: the event, v: number of the one before it in the room, m: id of the message
+--   {sK}:x:<room>   stream, ids <number>-0. e: the event, v: number of the one before it in the room, m: id of the message,
+--                   t: time in ms
 --   {sK}:c:<room>   channel of a room
 --   {sK}:n:<node>   channel of a node
 --
@@ -81,28 +82,38 @@ local function append(stream, ...)
   end
 end
 
--- Whether an event was published lately: its number, 0 if nobody can tell any more, or nothing.
-local function among_the_last(stream, message)
-  local latest = redis.pcall('XREVRANGE', stream, '+', '-', 'COUNT', 1000)
-  for _, entry in ipairs(latest.err and {} or latest) do
-    if entry[2][6] == message then
-      return string.match(entry[1], '^%d+')
+-- The number of an event that was published not longer ago than so many ms, or nothing.
+local function published_within(stream, message, ms, now)
+  local last, count = '+', 100
+  while true do
+    local entries = redis.pcall('XREVRANGE', stream, last, '-', 'COUNT', count)
+    for _, entry in ipairs(entries.err and {} or entries) do
+      if entry[2][6] == message then
+        return string.match(entry[1], '^%d+')
+      elseif now - (entry[2][8] or now) > ms then
+        return nil
+      end
     end
+    if entries.err or #entries < count then
+      return nil
+    end
+    last = '(' .. entries[#entries][1]
   end
-  return #latest == 1000 and '0' or nil
 end
 
 -- KEYS head last stream; ARGV channel, room, event, entries kept, ms kept, message id, number known before the first try
--- (empty on the first try; "again": publish what another node may have published, unless it did). Gives the event's number,
--- the same one however often it is called; or nothing, if nobody can tell any more whether the event was published: then
--- the room's chain is broken.
+-- (empty on the first try), ms in which another node may have published it (empty: none may): then it is published unless
+-- that did. Gives the event's number, the same one however often it is called; or nothing, if nobody can tell any more
+-- whether the event was published: then the room's chain is broken.
 local function publish(keys, args)
   if redis.call('HEXISTS', keys[1], 'base') == 0 then
     return redis.error_reply('NOHEAD attach first')
   end
   local before = last_of(keys, args[2])
-  if args[7] == 'again' then
-    local found = among_the_last(keys[3], args[6])
+  local time = redis.call('TIME')
+  local now = time[1] * 1000 + math.floor(time[2] / 1000)
+  if args[8] ~= '' then
+    local found = published_within(keys[3], args[6], tonumber(args[8]), now)
     if found then
       return found
     end
@@ -120,7 +131,7 @@ local function publish(keys, args)
   end
   local number = text(redis.call('HINCRBY', keys[1], 'seq', 1))
   redis.call('HSET', keys[2], args[2], number)
-  append(keys[3], 'MAXLEN', '~', args[4], number .. '-0', 'e', args[3], 'v', before, 'm', args[6])
+  append(keys[3], 'MAXLEN', '~', args[4], number .. '-0', 'e', args[3], 'v', before, 'm', args[6], 't', text(now))
   redis.call('PEXPIRE', keys[3], args[5])
   redis.call('SPUBLISH', args[1], 'E' .. number .. ' ' .. before .. '\n' .. args[3])
   return number

@@ -46,7 +46,7 @@ class Outlet:
     def emit(self, delivery: Delivery) -> None:
         """Publish an event to each of its rooms. A member of several gets it once."""
         packed = delivery.packed()
-        queued_s = math.inf if delivery.id is None else -math.inf if delivery.again else time.monotonic()
+        since_s = math.inf if delivery.id is None else time.monotonic() - delivery.age_s
         before: list[RoomName] = []
         shared: list[RoomName] = []
         for room in delivery.rooms:
@@ -60,7 +60,7 @@ class Outlet:
             if delivery.volatile:
                 self._publish(Outgoing(room, self._own + event, None))
             else:
-                self._publish(Outgoing(room, event, delivery.id or new_message_id(), queued_s))
+                self._publish(Outgoing(room, event, delivery.id or new_message_id(), since_s))
 
     def command(self, room: RoomName, name: str, *arguments: Any) -> None:
         """Have every node that has members in a room do something with them, in its order."""

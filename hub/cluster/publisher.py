@@ -23,6 +23,8 @@ EPHEMERAL_BEHIND_BYTES: Final = 1 << 20
 """Behind more than this an ephemeral event would come too late to be of use, and push out kept ones."""
 SLOW_S: Final = 0.5
 """What another node may publish too is searched for first when it has waited for longer. The other waits a second."""
+MARGIN_S: Final = 2.0
+"""By so much further back it is searched for: clocks differ, and that of Redis says how old an event is."""
 MAX_BATCH: Final = 200
 """Sent without waiting for the replies."""
 MAX_REFUSALS: Final = 20
@@ -38,9 +40,8 @@ class Outgoing(NamedTuple):
     room: str
     event: bytes
     message_id: str | None
-    queued_s: float = math.inf
-    """When it was queued, if another node may publish it too, since it gives up on this one; in the past, if it may
-    have done so already. Monotonic."""
+    since_s: float = math.inf
+    """Since when another node may have published it, monotonic; ``inf``: none may. See hub.kernel.ports.Rooms.emit."""
 
 
 def new_message_id() -> str:
@@ -187,13 +188,13 @@ class Publisher:
 
     def _command(self, outgoing: Outgoing, above: int | None = None) -> tuple[Word, ...]:
         """What publishes it; with ``above``, unless its room's stream has it above that number."""
-        to, (room, event, message_id, queued_s) = self._commands, outgoing
+        to, (room, event, message_id, since_s) = self._commands, outgoing
         if message_id is None:
             return "SPUBLISH", to.channel(room), event
         keys, known = (to.head, to.last, to.stream(room)), "" if above is None else above
-        if time.monotonic() - queued_s > SLOW_S:
-            known = "again"
-        arguments = (to.channel(room), room, event, KEPT_EVENTS, KEPT_MS, message_id, known)
+        waited_s = time.monotonic() - since_s
+        within: Word = round((waited_s + MARGIN_S) * 1000) if waited_s > SLOW_S else ""
+        arguments = (to.channel(room), room, event, KEPT_EVENTS, KEPT_MS, message_id, known, within)
         return "FCALL", named("sparkle1_publish"), len(keys), *keys, *arguments
 
     def _saw(self, reply: Reply) -> None:

@@ -214,11 +214,11 @@ class ClusterRooms:
         *,
         skip: ConnectionId | None = None,
         id: str | None = None,
-        again: bool = False,
+        age_s: float = 0.0,
     ) -> None:
         """See hub.kernel.ports.Rooms."""
         delivery = Delivery.of(_list(rooms), event, skip)
-        delivery.id, delivery.again = id, again
+        delivery.id, delivery.age_s = id, age_s
         self._bus.emit(delivery)
 
     def emit_volatile(

@@ -21,7 +21,7 @@ class Delivery:
     by nobody who does not have to; an event with binary parts is kept as its plain value.
     """
 
-    __slots__ = ("_payload", "again", "event", "id", "offset", "others", "rooms", "skip", "text", "volatile")
+    __slots__ = ("_payload", "age_s", "event", "id", "offset", "others", "rooms", "skip", "text", "volatile")
 
     def __init__(
         self,
@@ -47,8 +47,8 @@ class Delivery:
         self.others = others
         """Rooms whose members have got it already, by these rooms' own way."""
         self.id: str | None = None
-        self.again = False
-        """Its own id, and whether it may have been sent under that before: see hub.kernel.ports.Rooms.emit."""
+        self.age_s = 0.0
+        """Its own id, and for how long it may have been sent under that already: see hub.kernel.ports.Rooms.emit."""
         self.offset: str | None = None
         """Where this node stands with it, for a client to go on from later; ``None`` for what nobody keeps."""
 

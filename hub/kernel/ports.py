@@ -49,17 +49,16 @@ class Rooms(Protocol):
         *,
         skip: ConnectionId | None = None,
         id: str | None = None,
-        again: bool = False,
+        age_s: float = 0.0,
     ) -> None:
         """Send ``event`` to every connection in any of ``rooms``, on any node, once each, except ``skip``.
 
         All members get the events of a room in one order, and those of this node in the order of the calls. Never
         raises because Redis does not answer: what must not be lost is stored by its owner first.
 
-        ``id`` is the event's own. With ``again`` the event is sent only if none with this id was sent to the room: for
-        who finds that its owner may have died between storing and sending. That is known of the last thousand events of
-        a room; what may lie further back counts as sent. Who sends it first need not say ``again``, unless it took
-        longer than half a second to come to that.
+        ``id`` is the event's own, for what another node may send too, when it finds that this one may have died between
+        storing and sending; ``age_s`` is for how long somebody may have done so. If that is more than half a second by
+        the time Redis is reached, the event is sent only if none with its id was sent to the room meanwhile.
         """
         ...
 

@@ -47,9 +47,9 @@ class RecordedRooms:
         *,
         skip: ConnectionId | None = None,
         id: str | None = None,
-        again: bool = False,
+        age_s: float = 0.0,
     ) -> None:
-        if not (again and id in self.sent_ids):
+        if id is None or age_s < 0.5 or id not in self.sent_ids:
             self.emit_volatile(rooms, event, skip=skip)
             self.sent_ids.add(id)
 
