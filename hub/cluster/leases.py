@@ -129,7 +129,7 @@ class RedisNodes:
         now = time.monotonic()
         try:
             answer = [part.decode() for part in await self._live(keys=KEYS)]
-        except (RedisError, OSError) as error:
+        except (RedisError, OSError, RuntimeError) as error:  # uvloop's, for a connection that was lost just now
             raise Unavailable("Redis does not answer.") from error
         seen = {NodeId(node): _address(text) for node, text in zip(answer[::2], answer[1::2], strict=True)}
         if now < self._trusted_from:

@@ -103,6 +103,7 @@ class RedisEmitter:
         self._tasks = tasks
         self._events = f"{key}#{NAMESPACE}#*"
         self._requests = f"{key}-request#{NAMESPACE}#"
+        self._is_known_deaf = False
 
     async def run(self) -> None:
         """Listen for ever. What is published while the link is being made anew is lost, as with Node."""
@@ -110,7 +111,9 @@ class RedisEmitter:
             try:
                 await self._listen()
             except (Down, Refused) as error:
-                log.warning("other programs are not heard: %s", error)
+                level = logging.DEBUG if self._is_known_deaf else logging.WARNING  # there are 20 tries a second
+                log.log(level, "other programs are not heard: %s", error)
+                self._is_known_deaf = True
             await asyncio.sleep(AGAIN_S)
 
     async def _listen(self) -> None:
@@ -120,6 +123,7 @@ class RedisEmitter:
             link.listen(self._on_reply)
             link.send("PSUBSCRIBE", self._events)
             link.send("SUBSCRIBE", self._requests)
+            self._is_known_deaf = False
             await gone.wait()
         finally:
             link.close()
