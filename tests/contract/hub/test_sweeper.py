@@ -163,7 +163,7 @@ async def test_an_event_that_may_have_been_forgotten_is_not_published_again(
     keys = [one.commands.head, one.commands.last, one.commands.stream("lobby")]
 
     async def repeated(known: int) -> object:
-        words = (one.commands.channel("lobby"), "lobby", "again", 10, 1000, "an id", known)
+        words = (one.commands.channel("lobby"), "lobby", "again", 10, 1000, "an id", known, "")
         return await one.commands.function("sparkle1_publish", keys, *words)
 
     assert await repeated(before) is None

@@ -33,7 +33,7 @@ report(async () => {
   listener.io.uri = nodes[1]; // where it goes when it comes again
   const back = next(listener, "session:ready");
   if (loss === "link") listener.io.engine.close();
-  else await ok(listener, "presence:update", "away"); // tells pytest to end the node
+  else listener.emit("presence:update", "away"); // tells pytest to end the node, perhaps before the answer is here
   const ready = await back;
   const after = { id: listener.id, recovered: listener.recovered, ready };
 
