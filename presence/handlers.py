@@ -5,6 +5,7 @@ from hub.kernel.limits import Limit
 from presence.schema import Typing, UpdatePresence, Users
 from presence.service import PresenceService
 from presence.typing_indicator import TypingIndicator
+from presence.watching import Watching
 
 UPDATES = Limit(per_minute=120, burst=30)
 """Each is told to everybody who watches. A client that goes idle and back with every tab makes some ten a minute."""
@@ -12,19 +13,19 @@ TYPING = Limit(per_minute=1200, burst=200)
 """Some clients send one with each key: a fast typist presses ten a second, and a start may have its stop."""
 
 
-def presence_events(service: PresenceService, typing: TypingIndicator) -> EventRouter:
+def presence_events(service: PresenceService, watching: Watching, typing: TypingIndicator) -> EventRouter:
     """What clients may ask of presence, and what it does when a connection comes and goes."""
     router = EventRouter(
         connected=[service.connected],
-        disconnected=[typing.disconnected, service.disconnected],
-        restores={"presence": service.restore},
+        disconnected=[typing.disconnected, service.disconnected, watching.disconnected],
+        restores={"presence": watching.restore},
         put_out_quietly={"presence"},  # by a block, which is seen by nobody
     )
     by_update = "presence:update"
     router.on(by_update, UpdatePresence, service.update, bare="status", order=lambda _: by_update, limit=UPDATES)
-    router.on("presence:watch", Users, service.watch, order=lambda _: "presence:watch")
-    router.on("presence:unwatch", Users, service.unwatch, order=lambda _: "presence:watch")
-    router.on("presence:get", Users, service.get)
+    router.on("presence:watch", Users, watching.watch, order=lambda _: "presence:watch")
+    router.on("presence:unwatch", Users, watching.unwatch, order=lambda _: "presence:watch")
+    router.on("presence:get", Users, watching.get)
     router.on("typing:start", Typing, typing.start, order=lambda typed: typed.room, limit=TYPING)
     router.on("typing:stop", Typing, typing.stop, order=lambda typed: typed.room, limit=TYPING)
     return router

@@ -20,6 +20,7 @@ from presence.service import PresenceService
 from presence.store_redis import RedisPresenceStore
 from presence.sweeper import Sweeper
 from presence.typing_indicator import TypingIndicator
+from presence.watching import Watching
 from signaling.handlers import call_events
 from signaling.ice import Ice
 from signaling.legs import LocalLegs
@@ -41,7 +42,8 @@ def presence(core: Core) -> Presence:
     settings = core.settings.presence
     store = RedisPresenceStore(core.redis)
     diffs = Diffs(core.rooms, core.tasks, settings.coalesce_s)
-    service = PresenceService(store, diffs, core.rooms, core.access, core.nodes, core.clock)
+    service = PresenceService(store, diffs, core.nodes, core.clock)
+    watching = Watching(service, store, core.rooms, core.access, core.clock)
     typing = TypingIndicator(core.rooms, core.clock, settings)
     sweeper = Sweeper(store, service, typing, diffs, core.nodes, core.clock, settings)
 
@@ -49,11 +51,11 @@ def presence(core: Core) -> Presence:
         sweeper.start(core.tasks)
 
     return Presence(
-        apis=[presence_api(service)],
-        events=presence_events(service, typing),
+        apis=[presence_api(watching)],
+        events=presence_events(service, watching, typing),
         starts=[start],
         closes=[service.close],
-        separate=service.separate,
+        separate=watching.separate,
     )
 
 

@@ -21,6 +21,7 @@ from presence.settings import PresenceSettings
 from presence.store_redis import RedisPresenceStore
 from presence.sweeper import Sweeper
 from presence.typing_indicator import TypingIndicator
+from presence.watching import Watching
 from tests.support.clock import FrozenClock
 from tests.support.presence import BlockList, KnownNodes, caller, some_user
 from tests.support.rooms import RecordedRooms
@@ -39,10 +40,11 @@ class Node:
         self.tasks = Tasks()
         store = RedisPresenceStore(redis)
         diffs = Diffs(self.rooms, self.tasks, settings.coalesce_s)
-        self.service = PresenceService(store, diffs, self.rooms, self.access, self.nodes, clock)
+        self.service = PresenceService(store, diffs, self.nodes, clock)
+        self.watching = Watching(self.service, store, self.rooms, self.access, clock)
         typing = TypingIndicator(self.rooms, clock, settings)
         self.sweeper = Sweeper(store, self.service, typing, diffs, self.nodes, clock, settings)
-        self.events = presence_events(self.service, typing)
+        self.events = presence_events(self.service, self.watching, typing)
 
     async def connect(self, who: Caller) -> None:
         for hook in self.events.connected:
@@ -277,7 +279,7 @@ async def test_a_block_ends_watching_both_ways_and_shows_offline(node: Node) -> 
         await node.connect(one)
         await node.rooms.join(one.connection_id, user_room(one.user_id))
         await node.ask("presence:watch", one, {"userIds": [watched.user_id]})
-    await node.service.separate(ann.user_id, ben.user_id)
+    await node.watching.separate(ann.user_id, ben.user_id)
     for one, watched in ((ann, ben), (ben, ann)):
         assert not node.rooms.is_member(one.connection_id, watchers(watched.user_id))
         last = node.rooms.events_to(user_room(one.user_id))[-1]
@@ -288,7 +290,7 @@ async def test_a_block_ends_watching_both_ways_and_shows_offline(node: Node) -> 
 async def test_rest_reads_several_users_and_names_the_id_that_does_not_fit(node: Node) -> None:
     ann, stranger = caller(some_user(), "c1"), some_user()
     await node.connect(ann)
-    [endpoint] = presence_api(node.service).endpoints
+    [endpoint] = presence_api(node.watching).endpoints
     assert (endpoint.method, endpoint.path, endpoint.caller) == ("GET", "/presence", "required")
     read = endpoint.handler
     answer = await read(actor=ann, query=PresenceQuery(ids=f"{ann.user_id},{stranger}"))
@@ -320,7 +322,7 @@ async def test_a_redis_that_lost_its_memory_learns_connections_status_and_text_a
     await redis.flushall()
     clock.advance(1)
     await node.reconcile()
-    [again] = (await node.service.get(ann, Users(user_ids=[ann.user_id]))).users
+    [again] = (await node.watching.get(ann, Users(user_ids=[ann.user_id]))).users
     assert (again.status, again.text) == ("busy", "in a meeting")
     assert again.version > own["version"]
 
