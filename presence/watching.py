@@ -89,7 +89,7 @@ class Watching:
             await self._rooms.emit(user_room(watcher), PresenceDiff(users=[presence(gone)]))
 
     async def _presences(self, viewer: UserId, user_ids: Sequence[UserId], hidden: frozenset[str]) -> Presences:
-        records = await self._store.read(user_ids)
+        records = await self._store.read(user_ids, self._clock.now_ms())
         return Presences(users=[presence(_view(record, viewer, hidden)) for record in records])
 
 

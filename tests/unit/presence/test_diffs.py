@@ -4,6 +4,7 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from hub.kernel.ids import UserId, user_room
@@ -21,7 +22,8 @@ ANN = UserId("ann")
 
 
 def change(version: int, status: Status = Status.ONLINE, *, shown: bool = True) -> Change:
-    record = Record(ANN, (Device("web", status, 0),), None, version, 0, version, 0)
+    device = Device("laptop", "web", status, 0)
+    record = Record(ANN, version=version, shown_version=version, devices=(device,))
     return Change(record, own=True, shown=shown, entry=EntryId(3, f"{version}-0"), asked_s=time.monotonic())
 
 
@@ -115,7 +117,7 @@ async def test_a_change_of_the_own_view_alone_does_not_hide_that_an_earlier_one_
     diffs = Diffs(rooms, told, tasks, window_s=60)
     vanished = change(5, Status.INVISIBLE)
     await diffs.announce(vanished)
-    await diffs.announce(replace(vanished, record=replace(vanished.record, version=6), shown=False))
+    await diffs.announce(replace(vanished, record=msgspec.structs.replace(vanished.record, version=6), shown=False))
     await diffs.flush()
     assert diffs_to(rooms, user_room(ANN)) == [("invisible", 6)]
     assert diffs_to(rooms, watch_room(ANN)) == [("offline", 5)]
