@@ -48,7 +48,7 @@ class Sweeper:
 
     async def sweep(self) -> None:
         """Do what is due. Raises Unavailable if Redis does not answer; the next call goes on where this one stopped."""
-        self._typing.expire()
+        await self._typing.expire()
         await self._expire()
         await self._bury()
         # One part a sweep: all of them in 8 s, and 10 000 connections are not compared in one turn of the loop.

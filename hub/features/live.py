@@ -44,7 +44,7 @@ def presence(core: Core) -> Presence:
     diffs = Diffs(core.rooms, core.tasks, settings.coalesce_s)
     service = PresenceService(store, diffs, core.nodes, core.clock)
     watching = Watching(service, store, core.rooms, core.access, core.clock)
-    typing = TypingIndicator(core.rooms, core.clock, settings)
+    typing = TypingIndicator(core.rooms, core.clock, settings, watching.may_see)
     sweeper = Sweeper(store, service, typing, diffs, core.nodes, core.clock, settings)
 
     async def start() -> None:
