@@ -4,6 +4,7 @@ import asyncio
 
 from hub.kernel.ids import RoomName, user_room
 from hub.kernel.ports import Rooms
+from hub.kernel.sight import Visibility
 from hub.kernel.tasks import Tasks
 from presence.model import Change, View
 from presence.schema import PresenceDiff
@@ -31,7 +32,9 @@ class Diffs:
         if change.own:
             self._put(user_room(record.user_id), record.own())
         if change.shown:
-            self._put(watch_room(record.user_id), record.shown())
+            shown = record.shown()
+            self._put(watch_room(record.user_id, Visibility.EVERYTHING), shown)
+            self._put(watch_room(record.user_id, Visibility.STATUS), shown.without_last_seen())
         if self._window_s == 0:
             await self.flush()
         elif self._pending and not self._flush_is_due:

@@ -15,6 +15,7 @@ from hub.features.live import Documents
 from hub.features.social import Content
 from hub.kernel.limited import Limited
 from hub.kernel.ports import Authenticator
+from hub.kernel.sight import Visibility
 from hub.transport import rest
 from hub.transport.outages import as_hub_error
 from presence.views import watch_room
@@ -41,7 +42,8 @@ def feature(
         documents=documents.changes,
         access=core.access,
         rooms=core.rooms,
-        presence_room=watch_room,
+        sight=core.sight,
+        presence_room=partial(watch_room, visibility=Visibility.EVERYTHING),
     )
     identify = partial(rest.actor_of, authenticator=authenticator)
     limited = Limited(
