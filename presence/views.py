@@ -21,7 +21,7 @@ VISIBILITIES = {ending: visibility for visibility, ending in ROOM_ENDINGS.items(
 STATUSES = {name: status for status, name in STATUS_NAMES.items()}
 
 
-def watch_room(user_id: UserId, visibility: Visibility) -> RoomName:
+def watch_room(user_id: UserId, visibility: Visibility = Visibility.EVERYTHING) -> RoomName:
     """The room of the connections that watch a user of whom they see so much. Clients can neither join nor name it."""
     return RoomName(f"presence:{user_id}{ROOM_ENDINGS[visibility]}")
 

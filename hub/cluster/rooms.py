@@ -227,6 +227,10 @@ class ClusterRooms:
         """See hub.kernel.ports.Rooms."""
         self._bus.emit(Delivery.of(_list(rooms), event, skip, volatile=True))
 
+    async def flushed(self) -> None:
+        """See hub.kernel.ports.Rooms."""
+        await self._bus.flushed()
+
     async def emit_local(
         self, rooms: RoomName | Iterable[RoomName], event: ServerEvent, *, skip: ConnectionId | None = None
     ) -> None:

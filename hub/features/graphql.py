@@ -15,7 +15,6 @@ from hub.features.live import Documents
 from hub.features.social import Content
 from hub.kernel.limited import Limited
 from hub.kernel.ports import Authenticator
-from hub.kernel.sight import Visibility
 from hub.transport import rest
 from hub.transport.outages import as_hub_error
 from presence.views import watch_room
@@ -43,7 +42,7 @@ def feature(
         access=core.access,
         rooms=core.rooms,
         sight=core.sight,
-        presence_room=partial(watch_room, visibility=Visibility.EVERYTHING),
+        presence_room=watch_room,
     )
     identify = partial(rest.actor_of, authenticator=authenticator)
     limited = Limited(

@@ -68,6 +68,13 @@ class Rooms(Protocol):
         """The same for what is worth nothing later, such as cursors. It is dropped for those who do not keep up."""
         ...
 
+    async def flushed(self) -> None:
+        """Wait until what was emitted so far is in Redis, or given up and its members told that they missed something.
+
+        For who keeps what is to be told until then. It takes as long as Redis does not answer.
+        """
+        ...
+
     async def emit_local(
         self, rooms: RoomName | Iterable[RoomName], event: ServerEvent, *, skip: ConnectionId | None = None
     ) -> None:

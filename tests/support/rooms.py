@@ -62,6 +62,9 @@ class RecordedRooms:
             for listener in self.listeners.get(room, ()):
                 listener(event.event, to_wire(event))
 
+    async def flushed(self) -> None:
+        """Nothing waits here."""
+
     async def emit_local(
         self, rooms: RoomName | Iterable[RoomName], event: ServerEvent, *, skip: ConnectionId | None = None
     ) -> None:

@@ -14,12 +14,15 @@ from hub.kernel.tasks import Tasks
 from presence.diffs import Diffs
 from presence.handlers import presence_events
 from presence.model import PARTS
+from presence.relay import Relay
 from presence.routes import presence_api
 from presence.schema import PresenceDiff, PresenceQuery, Users
 from presence.service import PresenceService
 from presence.settings import PresenceSettings
-from presence.store_redis import RedisPresenceStore
+from presence.store_redis import TRANSITIONS, RedisPresenceStore
 from presence.sweeper import Sweeper
+from presence.transitions import Told
+from presence.transitions_redis import RedisTransitions
 from presence.typing_indicator import TypingIndicator
 from presence.watching import Watching
 from tests.support.clock import FrozenClock
@@ -39,11 +42,14 @@ class Node:
         self.nodes = KnownNodes(node_id, {N1, N2})
         self.tasks = Tasks()
         store = RedisPresenceStore(redis)
-        diffs = Diffs(self.rooms, self.tasks, settings.coalesce_s)
+        transitions = RedisTransitions(redis, TRANSITIONS)
+        told = Told(transitions, self.rooms, self.tasks)
+        diffs = Diffs(self.rooms, told, self.tasks, settings.coalesce_s)
+        relay = Relay(store, transitions, told, diffs, settings.overdue_s)
         self.service = PresenceService(store, diffs, self.nodes, clock)
         self.watching = Watching(self.service, store, self.rooms, self.sight, clock)
         typing = TypingIndicator(self.rooms, clock, settings)
-        self.sweeper = Sweeper(store, self.service, typing, diffs, self.nodes, clock, settings)
+        self.sweeper = Sweeper(store, self.service, typing, diffs, relay, self.nodes, clock, settings)
         self.events = presence_events(self.service, self.watching, typing)
 
     async def connect(self, who: Caller) -> None:
