@@ -10,6 +10,7 @@ import msgspec
 
 from hub.kernel.events import DeviceKind
 from hub.kernel.ids import ConnectionId, NodeId, UserId
+from hub.kernel.sight import Visibility
 from presence.transitions import EntryId
 
 PARTS = 16
@@ -20,6 +21,10 @@ Redis Cluster, few enough for a sweep to look at all of them twice a second. Cha
 def part_of(user_id: UserId) -> int:
     """The part a user belongs to, the same on every node."""
     return zlib.crc32(user_id.encode()) % PARTS
+
+
+CLOCKS_AGREE_MS = 5000
+"""No node's clock is further from another's."""
 
 
 class Status(IntEnum):
@@ -68,7 +73,8 @@ class Device(msgspec.Struct, frozen=True, array_like=True):
     since_ms: int
     """When it took on its status."""
     active_ms: int = 0
-    """When somebody last did something on it, as far as its nodes have said: to some minutes while it is in use."""
+    """When somebody last did something on it, as far as its nodes have said: to some minutes while it is in use.
+    0: not to be known."""
     idle: bool = False
     """Whether all its connections are."""
 
@@ -96,6 +102,11 @@ class View:
     devices: tuple[Device, ...] = ()
     version: int = 0
     """Rises with every change of this view, so the highest version is the latest state. 0: never seen."""
+
+    def without_last_seen(self) -> "View":
+        """The same for somebody who may not know when the user was last there, at the moment of a change."""
+        devices = tuple(msgspec.structs.replace(device, active_ms=0) for device in self.devices)
+        return replace(self, last_seen_ms=None, devices=devices)
 
 
 class Record(msgspec.Struct, frozen=True, array_like=True):
@@ -137,6 +148,21 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
         if own.status in (Status.INVISIBLE, Status.OFFLINE):
             return View(self.user_id, last_seen_ms=own.last_seen_ms, version=own.version)
         return own
+
+    def seen(self, visibility: Visibility, now_ms: int) -> View:
+        """What somebody else sees who looks now. Nothing is the same as of somebody who was never there.
+
+        A version is the time of a change, so that of somebody offline would say when they were last there. Who may not
+        know gets a later one: later than any state before, and earlier than any to come.
+        """
+        if visibility is Visibility.NOTHING:
+            return View(self.user_id)
+        shown = self.shown()
+        if visibility is Visibility.EVERYTHING:
+            return shown
+        if shown.status is Status.OFFLINE and shown.version:
+            shown = replace(shown, version=max(shown.version, now_ms - CLOCKS_AGREE_MS))
+        return shown.without_last_seen()
 
 
 _NAME_AND_KIND = attrgetter("name", "kind")

@@ -11,7 +11,7 @@ from collab.log_postgres import PostgresLog
 from collab.routes import documents_api
 from collab.service import DocumentRoles, DocumentService
 from collab.store_postgres import PostgresDocumentStore
-from core_api.accounts.people import Separate
+from core_api.accounts.people import ActOnTwo
 from hub.features.core import Core, Feature
 from presence.connections_here import ConnectionsHere
 from presence.diffs import Diffs
@@ -39,7 +39,7 @@ from signaling.sweeper import CallSweeper
 class Presence(Feature):
     """Presence, and what ends the view that two people have of each other."""
 
-    separate: Separate
+    separate: ActOnTwo
 
 
 def presence(core: Core) -> Presence:
@@ -53,8 +53,8 @@ def presence(core: Core) -> Presence:
     here = ConnectionsHere(core.sockets, core.clock)
     service = PresenceService(here, store, diffs, core.nodes, core.clock, settings)
     idleness = Idleness(here, store, diffs, core.clock, settings.away_s)
-    watching = Watching(service, store, core.rooms, core.access, core.clock)
-    typing = TypingIndicator(core.rooms, core.clock, settings)
+    watching = Watching(service, store, core.rooms, core.sight, core.clock)
+    typing = TypingIndicator(core.rooms, core.clock, settings, watching.may_see)
     sweeper = Sweeper(store, service, idleness, typing, diffs, relay, core.nodes, core.clock, settings)
 
     async def start() -> None:
@@ -105,7 +105,7 @@ def documents(core: Core) -> Documents:
 class Calls(Feature):
     """Calls, and what ends the one between two people."""
 
-    separate: Separate
+    separate: ActOnTwo
 
 
 def calls(core: Core) -> Calls:

@@ -31,7 +31,7 @@ from presence.transitions_redis import RedisTransitions
 from presence.typing_indicator import TypingIndicator
 from presence.watching import Watching
 from tests.support.clock import FrozenClock
-from tests.support.presence import BlockList, KnownNodes, Signs, caller, some_user
+from tests.support.presence import KnownNodes, Sights, Signs, caller, some_user
 from tests.support.rooms import RecordedRooms
 from tests.support.wait import until
 
@@ -43,7 +43,7 @@ class Node:
 
     def __init__(self, redis: Redis, node_id: NodeId, clock: FrozenClock, settings: PresenceSettings) -> None:
         self.rooms = RecordedRooms()
-        self.access = BlockList()
+        self.sight = Sights()
         self.nodes = KnownNodes(node_id, {N1, N2})
         self.tasks = Tasks()
         store = RedisPresenceStore(redis)
@@ -55,8 +55,8 @@ class Node:
         self.here = here = ConnectionsHere(self.signs, clock)
         self.service = PresenceService(here, store, diffs, self.nodes, clock, settings)
         idleness = Idleness(here, store, diffs, clock, settings.away_s)
-        self.watching = Watching(self.service, store, self.rooms, self.access, clock)
-        typing = TypingIndicator(self.rooms, clock, settings)
+        self.watching = Watching(self.service, store, self.rooms, self.sight, clock)
+        typing = TypingIndicator(self.rooms, clock, settings, self.watching.may_see)
         self.sweeper = Sweeper(store, self.service, idleness, typing, diffs, relay, self.nodes, clock, settings)
         self.events = presence_events(self.service, idleness, self.watching, typing)
 
@@ -423,7 +423,7 @@ async def test_a_block_that_comes_while_somebody_begins_to_watch_puts_them_out_a
     join = node.rooms.join
 
     async def join_as_they_are_blocked(connection_id: ConnectionId, room: RoomName) -> int:
-        node.access.blocks.add(frozenset((ann.user_id, ben.user_id)))
+        node.sight.block(ann.user_id, ben.user_id)
         return await join(connection_id, room)
 
     monkeypatch.setattr(node.rooms, "join", join_as_they_are_blocked)
@@ -453,7 +453,7 @@ async def test_somebody_blocked_sees_what_a_stranger_to_the_hub_would_be(node: N
     ann, ben, stranger = caller(some_user(), "c1"), caller(some_user(), "c2"), some_user()
     await node.connect(ann)
     await node.connect(ben)
-    node.access.blocks.add(frozenset((ann.user_id, ben.user_id)))
+    node.sight.block(ann.user_id, ben.user_id)
     for event in ("presence:watch", "presence:get"):
         hidden, unknown = (await node.ask(event, ben, {"userIds": [ann.user_id, stranger]}))["users"]
         assert hidden == unknown | {"userId": ann.user_id}
@@ -591,7 +591,7 @@ async def test_the_sweeper_ends_typing_even_without_redis(lonely: Node, clock: F
     assert [getattr(event, "typing", None) for event in lonely.rooms.events_to(room)] == [True, False]
 
 
-@pytest.mark.parametrize("room", ["user:42", "call:42", "presence:42", "room:", "42"])
-async def test_typing_is_for_rooms_content_and_documents(node: Node, room: str) -> None:
+@pytest.mark.parametrize("room", ["call:42", "presence:42", "session:42", "room:", "user:", "42"])
+async def test_typing_is_for_rooms_content_documents_and_people(node: Node, room: str) -> None:
     with pytest.raises(InvalidPayload):
         await node.ask("typing:start", caller(some_user(), "c1"), {"room": room})

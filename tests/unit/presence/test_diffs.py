@@ -6,8 +6,11 @@ from dataclasses import replace
 
 import msgspec
 import pytest
+from msgspec import UNSET
 
+from hub.kernel.clock import from_ms
 from hub.kernel.ids import UserId, user_room
+from hub.kernel.sight import Visibility
 from hub.kernel.tasks import Tasks
 from presence.diffs import LATE_S, Diffs
 from presence.model import Change, Device, Record, Status
@@ -19,11 +22,19 @@ from tests.support.rooms import RecordedRooms
 from tests.support.wait import until
 
 ANN = UserId("ann")
+LAST_SEEN_MS = 1_800_000_000_000
 
 
 def change(version: int, status: Status = Status.ONLINE, *, shown: bool = True) -> Change:
-    device = Device("laptop", "web", status, 0)
-    record = Record(ANN, version=version, shown_version=version, devices=(device,))
+    device = Device("laptop", "web", status, 0, LAST_SEEN_MS)
+    record = Record(
+        ANN,
+        version=version,
+        last_seen_ms=LAST_SEEN_MS,
+        shown_version=version,
+        shown_last_seen_ms=LAST_SEEN_MS,
+        devices=(device,),
+    )
     return Change(record, own=True, shown=shown, entry=EntryId(3, f"{version}-0"), asked_s=time.monotonic())
 
 
@@ -134,3 +145,18 @@ async def test_a_node_that_was_stopped_leaves_to_others_what_it_had_to_tell(
     await until(lambda: transitions.removed)
     assert transitions.removed == entries(2)
     assert diffs_to(rooms, watch_room(ANN)) == [("online", 2)]
+
+
+async def test_who_may_not_know_when_somebody_was_last_seen_is_told_the_same_without_it(
+    rooms: RecordedRooms, told: Told, tasks: Tasks
+) -> None:
+    diffs = Diffs(rooms, told, tasks, window_s=0)
+    await diffs.announce(change(1, Status.BUSY))
+    [[everything], [less]] = [
+        [user for event in rooms.events_to(room) if isinstance(event, PresenceDiff) for user in event.users]
+        for room in (watch_room(ANN), watch_room(ANN, Visibility.STATUS))
+    ]
+    assert everything.last_seen == from_ms(LAST_SEEN_MS)
+    [device] = everything.devices
+    known = msgspec.structs.replace(device, last_active=UNSET)
+    assert less == msgspec.structs.replace(everything, last_seen=None, devices=[known])
