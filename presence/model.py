@@ -132,22 +132,25 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
 
     def own(self) -> View:
         """What the user's own devices see: the truth."""
-        return View(
-            user_id=self.user_id,
-            status=merge(self.devices),
-            text=self.text or None,
-            text_until_ms=self.text_until_ms or None,
-            last_seen_ms=self.last_seen_ms or None,
-            devices=tuple(sorted(self.devices, key=_NAME_AND_KIND)),
-            version=self.version,
-        )
+        return self._view(merge(self.devices), self.last_seen_ms, self.version)
 
     def shown(self) -> View:
         """What others see. Somebody invisible looks exactly like somebody who went offline at that moment."""
-        own = replace(self.own(), version=self.shown_version, last_seen_ms=self.shown_last_seen_ms or None)
-        if own.status in (Status.INVISIBLE, Status.OFFLINE):
-            return View(self.user_id, last_seen_ms=own.last_seen_ms, version=own.version)
-        return own
+        status = merge(self.devices)
+        if status in (Status.INVISIBLE, Status.OFFLINE):
+            return View(self.user_id, last_seen_ms=self.shown_last_seen_ms or None, version=self.shown_version)
+        return self._view(status, self.shown_last_seen_ms, self.shown_version)
+
+    def _view(self, status: Status, last_seen_ms: int, version: int) -> View:
+        return View(
+            user_id=self.user_id,
+            status=status,
+            text=self.text or None,
+            text_until_ms=self.text_until_ms or None,
+            last_seen_ms=last_seen_ms or None,
+            devices=tuple(sorted(self.devices, key=_NAME_AND_KIND)),
+            version=version,
+        )
 
     def seen(self, visibility: Visibility, now_ms: int) -> View:
         """What somebody else sees who looks now. Nothing is the same as of somebody who was never there.
@@ -166,6 +169,16 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
 
 
 _NAME_AND_KIND = attrgetter("name", "kind")
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """How much there is on all nodes."""
+
+    online: int
+    """Users with a connection, live or held."""
+    held: int
+    """Connections that were lost and still count."""
 
 
 @dataclass(frozen=True, slots=True)

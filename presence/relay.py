@@ -5,6 +5,7 @@ import logging
 from hub.kernel.clock import Clock
 from hub.kernel.ids import UserId
 from presence.diffs import Diffs
+from presence.metrics import METRICS
 from presence.store import PresenceStore
 from presence.transitions import Overdue, Told, Transitions
 
@@ -32,8 +33,6 @@ class Relay:
         self._diffs = diffs
         self._clock = clock
         self._overdue_s = overdue_s
-        self.relayed = 0
-        """Transitions that this node took over, since its start."""
 
     async def relay(self) -> None:
         """Tell of what is overdue. Raises Unavailable if Redis does not answer; then the next call goes on with it."""
@@ -51,7 +50,7 @@ class Relay:
                 shown=_says(one, "shown", record.shown_version),
                 age_s=one.age_s,
             )
-        self.relayed += len(overdue)
+        METRICS.relayed += len(overdue)
         log.info("%d transitions were told for nodes that did not", len(overdue))
         self._told.add(one.entry for one in overdue)
 

@@ -55,7 +55,7 @@ def presence(core: Core) -> Presence:
     idleness = Idleness(here, store, diffs, core.clock, settings.away_s)
     watching = Watching(service, store, core.rooms, core.sight, core.clock)
     typing = TypingIndicator(core.rooms, core.clock, settings, watching.may_see)
-    sweeper = Sweeper(store, service, idleness, typing, diffs, relay, core.nodes, core.clock, settings)
+    sweeper = Sweeper(store, here, service, idleness, typing, diffs, relay, core.nodes, core.clock, settings)
 
     async def start() -> None:
         sweeper.start(core.tasks)

@@ -130,7 +130,6 @@ async def test_what_a_node_changed_and_did_not_tell_before_its_death_two_relays_
     await asyncio.gather(two.relay.relay(), three.relay.relay())
     await nothing_is_left(redis, ann)
     assert await witness.told() == ([("online", T0)], [("online", T0)])
-    assert two.relay.relayed + three.relay.relayed >= 1
 
 
 async def test_what_a_node_told_and_did_not_take_out_before_its_death_is_not_told_again(
