@@ -49,7 +49,7 @@ def presence(core: Core) -> Presence:
     transitions = RedisTransitions(core.redis, TRANSITIONS)
     told = Told(transitions, core.rooms, core.tasks)
     diffs = Diffs(core.rooms, told, core.tasks, settings.coalesce_s)
-    relay = Relay(store, transitions, told, diffs, core.clock, settings.overdue_s)
+    relay = Relay(store, transitions, told, diffs, core.clock, settings.overdue_s + settings.coalesce_s)
     here = ConnectionsHere(core.sockets, core.clock)
     service = PresenceService(here, store, diffs, core.nodes, core.clock, settings)
     idleness = Idleness(here, store, diffs, core.clock, settings.away_s)
