@@ -51,7 +51,7 @@ class Sweeper:
 
     async def sweep(self) -> None:
         """Do what is due. Raises Unavailable if Redis does not answer; the next call goes on where this one stopped."""
-        self._typing.expire()
+        await self._typing.expire()
         await self._expire()
         await self._bury()
         await self._relay.relay()

@@ -56,7 +56,7 @@ def presence(core: Core) -> Presence:
     feeds = PresenceFeeds(store, core.rooms, core.sight, core.clock)
     core.reviews.add(watching)
     core.reviews.add(feeds)
-    typing = TypingIndicator(core.rooms, core.clock, settings)
+    typing = TypingIndicator(core.rooms, core.clock, settings, watching.may_see)
     sweeper = Sweeper(store, service, typing, diffs, relay, core.nodes, core.clock, settings)
 
     async def start() -> None:

@@ -50,7 +50,7 @@ class Node:
         self.service = PresenceService(store, diffs, self.nodes, clock)
         watchers = Watchers(store, self.rooms, self.sight, clock)
         self.watching = Watching(self.service, store, watchers, self.sight, clock)
-        typing = TypingIndicator(self.rooms, clock, settings)
+        typing = TypingIndicator(self.rooms, clock, settings, self.watching.may_see)
         self.sweeper = Sweeper(store, self.service, typing, diffs, relay, self.nodes, clock, settings)
         self.events = presence_events(self.service, self.watching, typing)
 
@@ -395,7 +395,7 @@ async def test_the_sweeper_ends_typing_even_without_redis(lonely: Node, clock: F
     assert [getattr(event, "typing", None) for event in lonely.rooms.events_to(room)] == [True, False]
 
 
-@pytest.mark.parametrize("room", ["user:42", "call:42", "presence:42", "room:", "42"])
-async def test_typing_is_for_rooms_content_and_documents(node: Node, room: str) -> None:
+@pytest.mark.parametrize("room", ["call:42", "presence:42", "session:42", "room:", "user:", "42"])
+async def test_typing_is_for_rooms_content_documents_and_people(node: Node, room: str) -> None:
     with pytest.raises(InvalidPayload):
         await node.ask("typing:start", caller(some_user(), "c1"), {"room": room})
