@@ -9,6 +9,7 @@ from core_api.accounts.privacy import Audience, Privacy, Relation
 from core_api.accounts.sight import Pair
 from core_api.accounts.store import PRIVACY_CHANGED
 from hub.kernel.ids import UserId
+from hub.kernel.sight import Circle
 
 PRIVACY = """
 SELECT presence_to, last_seen_to, privacy_version FROM account_user WHERE id = $1 AND deleted_at IS NULL
@@ -32,6 +33,19 @@ SELECT pair.viewer::text, u.id::text, u.presence_to, u.last_seen_to, u.privacy_v
 FROM unnest($1::uuid[], $2::uuid[]) AS pair (viewer, seen)
 JOIN account_user u ON u.id = pair.seen AND u.deleted_at IS NULL
 """
+_CIRCLE = """
+SELECT u.id::text
+FROM account_follow f
+JOIN account_user u ON u.id = f.followee_id AND u.deleted_at IS NULL
+WHERE f.follower_id = $1 {condition}
+ORDER BY f.number DESC
+LIMIT $2
+"""
+FOLLOWS_BACK = "AND EXISTS (SELECT FROM account_follow b WHERE b.followee_id = $1 AND b.follower_id = f.followee_id)"
+CIRCLES = {
+    Circle.FOLLOWING: _CIRCLE.format(condition=""),
+    Circle.FRIENDS: _CIRCLE.format(condition=FOLLOWS_BACK),
+}
 
 
 class PostgresPrivacy:
@@ -63,6 +77,10 @@ class PostgresPrivacy:
             (UserId(row["viewer"]), UserId(row["id"])): (_privacy(row), Relation(row["blocked"], row["friends"]))
             for row in rows
         }
+
+    async def circle(self, user_id: UserId, circle: Circle, limit: int) -> list[UserId]:
+        """The accounts in somebody's circle, those followed last first."""
+        return [row["id"] for row in await self._pool.fetch(CIRCLES[circle], user_id, limit)]
 
 
 def _privacy(row: asyncpg.Record) -> Privacy:
