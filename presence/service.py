@@ -18,6 +18,9 @@ from presence.views import STATUSES, presence
 
 log = logging.getLogger(__name__)
 
+MAX_TEXT_MS = 366 * 86_400_000
+"""Longest time until the end of a text. The last moments that a client can name are too late for a datetime in UTC."""
+
 
 class PresenceService:
     """Keeps the store in step with this node's connections.
@@ -78,7 +81,7 @@ class PresenceService:
     async def update(self, caller: Caller, payload: UpdatePresence) -> Presence:
         """Set the status of the caller's device, on all its connections, and the user's text. Returns own presence.
 
-        Raises InvalidPayload for a text that is over already, or an end without a text.
+        Raises InvalidPayload for a text that is over already or ends in years, or an end without a text.
         """
         here = self._here.get(caller)
         if here is None:
@@ -101,8 +104,11 @@ class PresenceService:
         until_ms = to_ms(payload.text_expires_at)
         if not payload.text:
             raise _does_not_fit("An end without a text: give both.")
-        if until_ms <= self._clock.now_ms():
+        ahead_ms = until_ms - self._clock.now_ms()
+        if ahead_ms <= 0:
             raise _does_not_fit("This moment has passed.")
+        if ahead_ms > MAX_TEXT_MS:
+            raise _does_not_fit("A text ends within a year. Leave the end out for one that stays.")
         return until_ms
 
     async def reconcile(self, part: int) -> None:
