@@ -602,3 +602,20 @@ async def test_totals_count_who_is_there_on_any_node_and_what_is_held(
     assert len(await all_of(rival.bury(N2, T0))) == 40
     assert len(await all_of(store.expire(T0 + HOLD_MS))) == 30
     assert await store.totals() == Totals(online=10, held=0)
+
+
+async def test_a_server_that_forgot_its_scripts_is_given_them_again(store: RedisPresenceStore, redis: Redis) -> None:
+    users = [some_user() for _ in range(3)]
+    for user_id in users:
+        await store.connect(connection(user_id, f"c of {user_id}"), T0)
+    await redis.script_flush()
+    assert len(await all_of(store.bury(N1, T0 + 7000))) == 3
+
+
+async def test_an_error_of_a_script_is_an_outage_and_not_an_answer(store: RedisPresenceStore, redis: Redis) -> None:
+    ann = some_user()
+    one = connection(ann, "c1")
+    await store.connect(one, T0)
+    await redis.set(f"hub:presence:{{p{part_of(ann)}}}:state:{ann}", b"no state")
+    with pytest.raises(Unavailable):
+        await store.hold([one], T0, HOLD_MS)
