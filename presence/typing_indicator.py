@@ -98,10 +98,9 @@ class TypingIndicator:
 
     def screen(self, delivery: Delivery) -> bool:
         """Whether an event that comes, from here or from another node, tells this node's members anything new."""
-        match delivery.payload:
-            case {"userId": str(user_id), "typing": bool(typing)} if delivery.skip is not None:
-                [room] = delivery.rooms
-                who = room, UserId(user_id), delivery.skip
+        match delivery.payload, delivery.rooms, delivery.skip:
+            case {"userId": str(user_id), "typing": bool(typing)}, [room], str(connection_id):
+                who = room, UserId(user_id), ConnectionId(connection_id)
                 return self._shown.typing(*who, self._clock.now_ms()) if typing else self._shown.stopped(*who)
         return True  # of a program that is no node, and knows what it does
 

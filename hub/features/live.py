@@ -38,6 +38,7 @@ class Presence(Feature):
     """Presence, and what ends the view that two people have of each other."""
 
     separate: Separate
+    watching: Watching
 
 
 def presence(core: Core) -> Presence:
@@ -62,6 +63,7 @@ def presence(core: Core) -> Presence:
         starts=[start],
         closes=[service.close],
         separate=watching.separate,
+        watching=watching,
     )
 
 
