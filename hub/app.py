@@ -9,10 +9,12 @@ from redis.asyncio import Redis
 
 from core_api.accounts.access import AccessRule
 from core_api.accounts.authenticator import AccessTokenAuthenticator
+from core_api.accounts.sight import SightRule
 from core_api.accounts.signing_key import KeyFileError, SigningKey, load_or_create, new_key
 from core_api.accounts.staff import Staff
 from core_api.accounts.store_postgres import PostgresAccounts
 from core_api.accounts.store_postgres_people import PostgresPeople
+from core_api.accounts.store_postgres_privacy import PostgresPrivacy
 from core_api.accounts.store_postgres_staff import PostgresStaff
 from core_api.accounts.tokens import TokenVerifier
 from core_api.outbox_relay import OutboxRelay
@@ -34,12 +36,13 @@ from hub.gate.access_reviews import AccessReviews, Expel
 from hub.gate.handshake import Handshake
 from hub.gate.rate_limits import RedisRateLimiter
 from hub.gate.reauthentication import Reauthentication, reauthentication_events
+from hub.gate.reviews import Reviews
 from hub.gate.revocations import RedisRevocations
 from hub.gate.tickets import TicketOffice, tickets_api
 from hub.kernel.clock import Clock, SystemClock
 from hub.kernel.events import EventRouter, merge
 from hub.kernel.http import RestApi
-from hub.kernel.ids import NodeId, UserId, new_ulid, tag_of, user_room
+from hub.kernel.ids import NodeId, new_ulid, tag_of
 from hub.kernel.limited import Limited
 from hub.kernel.operations import NodeReport
 from hub.kernel.ports import Authenticator, Roles
@@ -173,7 +176,9 @@ def _core(settings: Settings, pool: asyncpg.Pool, redis: Redis, clock: Clock) ->
     roles: dict[str, Roles] = {}
     expel: dict[str, Expel] = {}
     access = AccessRule(roles, people)
-    rooms.reviewer = AccessReviews(sockets, access, expel, tasks).begin
+    reviews = Reviews(tasks)
+    reviews.add(AccessReviews(sockets, access, expel))
+    rooms.reviewer = reviews.begin
     token_life_s = settings.accounts.access_token_s + REVOCATION_MARGIN_S
     return Core(
         settings=settings,
@@ -200,6 +205,8 @@ def _core(settings: Settings, pool: asyncpg.Pool, redis: Redis, clock: Clock) ->
         roles=roles,
         expel=expel,
         access=access,
+        reviews=reviews,
+        sight=SightRule(PostgresPrivacy(pool)),
         outbox=OutboxRelay(pool, redis),
     )
 
@@ -235,14 +242,8 @@ def _features(core: Core, key: SigningKey, authenticator: Authenticator, staff: 
     content, documents, calls = social.content(core), live.documents(core), live.calls(core)
     talk, minting = companions.feature(core), chain.feature(core, content.posts)
 
-    async def separate(one: UserId, other: UserId) -> None:
-        await presence.separate(one, other)
-        for user_id in (one, other):
-            await core.rooms.review(user_room(user_id))
-        await calls.separate(one, other)
-
     return [
-        social.accounts(core, key, separate),
+        social.accounts(core, key, separate=calls.separate),
         social.rooms(core),
         content,
         presence,
@@ -254,7 +255,9 @@ def _features(core: Core, key: SigningKey, authenticator: Authenticator, staff: 
         administration.feature(core, staff),
         _tokens(core, authenticator),
         _outbox(core),
-        graphql.feature(core, authenticator, content=content, documents=documents, companions=talk, chain=minting),
+        graphql.feature(
+            core, authenticator, content=content, documents=documents, companions=talk, chain=minting, presence=presence
+        ),
     ]
 
 

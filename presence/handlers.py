@@ -2,7 +2,7 @@
 
 from hub.kernel.events import EventRouter
 from hub.kernel.limits import Limit
-from presence.schema import Typing, UpdatePresence, Users
+from presence.schema import Typing, UpdatePresence, Users, Watch
 from presence.service import PresenceService
 from presence.typing_indicator import TypingIndicator
 from presence.watching import Watching
@@ -19,12 +19,12 @@ def presence_events(service: PresenceService, watching: Watching, typing: Typing
         connected=[service.connected],
         disconnected=[typing.disconnected, service.disconnected, watching.disconnected],
         restores={"presence": watching.restore},
-        put_out_quietly={"presence"},  # by a block, which is seen by nobody
+        put_out_quietly={"presence"},  # who may see how much is looked up anew
     )
     by_update = "presence:update"
     router.on(by_update, UpdatePresence, service.update, bare="status", order=lambda _: by_update, limit=UPDATES)
-    router.on("presence:watch", Users, watching.watch, order=lambda _: "presence:watch")
-    router.on("presence:unwatch", Users, watching.unwatch, order=lambda _: "presence:watch")
+    router.on("presence:watch", Watch, watching.watch, order=lambda _: "presence:watch")
+    router.on("presence:unwatch", Watch, watching.unwatch, order=lambda _: "presence:watch")
     router.on("presence:get", Users, watching.get)
     router.on("typing:start", Typing, typing.start, order=lambda typed: typed.room, limit=TYPING)
     router.on("typing:stop", Typing, typing.stop, order=lambda typed: typed.room, limit=TYPING)

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 from msgspec import UNSET, Meta, UnsetType
 
 from hub.kernel.pages import Limit
+from hub.kernel.sight import Circle
 from hub.kernel.wire import END, Latest, ServerEvent, Uuid, Wire
 
 MAX_USERS = 500
@@ -27,9 +28,19 @@ class UpdatePresence(Wire):
 
 
 class Users(Wire):
-    """Client events ``presence:watch``, ``presence:unwatch`` and ``presence:get``."""
+    """Client event ``presence:get``."""
 
     user_ids: UserIds
+
+
+class Watch(Wire):
+    """Client events ``presence:watch`` and ``presence:unwatch``: people by their ids, a circle of one's own, or both.
+
+    A circle is watched as it changes: whoever is followed later is told of then.
+    """
+
+    user_ids: UserIds | UnsetType = UNSET
+    people: Circle | None = None
 
 
 class PresenceQuery(Wire):
@@ -47,7 +58,11 @@ class DevicePresence(Wire):
 
 
 class Presence(Wire):
-    """A user's presence. Others see somebody invisible, blocked or unknown as offline."""
+    """A user's presence. Others see somebody invisible, hidden, blocked or unknown as offline.
+
+    ``version`` 0: there is nothing to see, whatever was seen before. Else the highest is the latest. ``lastSeen`` is
+    null also where the viewer may not know it.
+    """
 
     user_id: str
     status: ShownStatus
@@ -82,7 +97,7 @@ class AskMembers(Wire):
 class Members(Wire):
     """People in a room, in the order in which they came.
 
-    Somebody between whom and the reader there is a block is left out, so there may be fewer than were asked for.
+    Those of whom the reader may see nothing, by a block or by choice, are left out: there may be fewer than asked for.
     """
 
     room: str

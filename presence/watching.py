@@ -1,107 +1,186 @@
 """Who watches whom: what is shown of somebody's presence, and to which connections."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
+
+from msgspec import UNSET
 
 from hub.kernel.clock import Clock
 from hub.kernel.errors import InvalidPayload, Unavailable
 from hub.kernel.events import Actor, Caller
-from hub.kernel.ids import ConnectionId, UserId, user_room
-from hub.kernel.ports import Access, Rooms
-from presence.model import Record, View
-from presence.schema import MAX_USERS, PresenceDiff, Presences, Users
+from hub.kernel.ids import RoomName, UserId
+from hub.kernel.sight import Sight, Visibility
+from presence.model import View
+from presence.schema import MAX_USERS, Presences, Users, Watch
 from presence.service import PresenceService
 from presence.store import PresenceStore
-from presence.views import presence, watch_room
+from presence.views import presence, watched_in
+from presence.watchers import Watcher, Watchers, each
 
 
 class Watching:
-    """Answers who is there, and has connections told of the changes. Whoever is blocked sees absence, not the block."""
+    """Answers who is there, and has connections told of the changes. Whoever may see nothing sees absence.
+
+    Implements hub.gate.reviews.Reviewer: when a user's room is reviewed, it looks again at what that user sees and of
+    whom; when a watch room is, at what its members see of that one person.
+    """
 
     def __init__(
-        self, service: PresenceService, store: PresenceStore, rooms: Rooms, access: Access, clock: Clock
+        self, service: PresenceService, store: PresenceStore, watchers: Watchers, sight: Sight, clock: Clock
     ) -> None:
         self._service = service
         self._store = store
-        self._rooms = rooms
-        self._access = access
+        self._watchers = watchers
+        self._sight = sight
         self._clock = clock
-        self._watched: dict[ConnectionId, set[UserId]] = {}
-        """Whom the connections of this node watch."""
 
-    async def disconnected(self, caller: Caller) -> None:
-        """The caller's connection is gone, and the hub has taken it out of its rooms."""
-        self._watched.pop(caller.connection_id, None)
-
-    async def watch(self, caller: Caller, payload: Users) -> Presences:
-        """Send the caller's connection ``presence:diff`` of these users from now on. Returns their present state.
+    async def watch(self, caller: Caller, payload: Watch) -> Presences:
+        """Send the caller's connection ``presence:diff`` of these people from now on. Returns their present state.
 
         Repeating it is harmless. Raises InvalidPayload if the connection would watch more than MAX_USERS in all.
         """
         if not self._service.is_here(caller):
             raise Unavailable("This connection is closing. Try again on the next.")
-        watched = self._watched.setdefault(caller.connection_id, set())
-        user_ids = _unique(payload)
-        if len(watched.union(user_ids)) > MAX_USERS:
-            message = f"A connection can watch {MAX_USERS} users in all; it watches {len(watched)} already."
-            raise InvalidPayload(message, errors=[{"pointer": "/userIds", "detail": message}])
-        watched.update(user_ids)
-        hidden = await self._access.blocked_among(caller.user_id, user_ids)
-        # One's own changes come by the user room, with the truth in them.
-        wanted = [user_id for user_id in user_ids if user_id not in hidden and user_id != caller.user_id]
-        await asyncio.gather(*(self._rooms.join(caller.connection_id, watch_room(user_id)) for user_id in wanted))
-        # Once more: whoever was blocked since the first look was put out before they had come in.
-        hidden = await self._access.blocked_among(caller.user_id, user_ids)
-        for user_id in hidden.intersection(wanted):
-            await self._rooms.leave(caller.connection_id, watch_room(UserId(user_id)))
-        # Read after joining: what changes in between comes twice, and not never.
-        return await self._presences(caller.user_id, user_ids, hidden)
+        _check(payload)
+        watcher = self._watchers.add(caller)
+        async with watcher.turn:
+            chosen = watcher.chosen.union(_unique(payload))
+            circles = watcher.circles if payload.people is None else watcher.circles | {payload.people}
+            people = await self._watchers.people(watcher, chosen, circles)
+            if len(chosen.union(people)) > MAX_USERS:
+                raise _too_many(payload, len(watcher.watched))
+            asked = await self._asked(watcher, payload)
+            if payload.people is not None:
+                await self._watchers.watch_circle(watcher, payload.people)
+            watcher.chosen = chosen
+            fresh = await self._watchers.settle(watcher)
+            await self._watchers.tell(watcher, fresh.difference(asked))
+            await self._watchers.keep_notes(watcher)
+            # Read after joining: what changes in between comes twice, and not never.
+            seen = {one: watched.visibility for one, watched in watcher.watched.items()}
+            return await self._presences(caller.user_id, asked, seen, watcher)
 
-    async def restore(self, caller: Caller, user_ids: Mapping[str, bytes]) -> None:
-        """The caller's connection came back, and watches these users. Those between whom and it there is a block now
-        are put out in silence, as they would have been.
+    async def unwatch(self, caller: Caller, payload: Watch) -> Presences:
+        """Send the caller's connection nothing more of these people. Returns nobody.
+
+        Whoever belongs to a circle that is still watched is so too.
         """
-        hidden = await self._access.blocked_among(caller.user_id, user_ids)
-        for user_id in hidden:
-            await self._rooms.leave(caller.connection_id, watch_room(UserId(user_id)))
-        self._watched[caller.connection_id] = {UserId(user_id) for user_id in user_ids if user_id not in hidden}
-
-    async def unwatch(self, caller: Caller, payload: Users) -> Presences:
-        """Send the caller's connection nothing more of these users. Returns nobody."""
-        watched = self._watched.get(caller.connection_id, set())
-        for user_id in _unique(payload):
-            watched.discard(user_id)
-            await self._rooms.leave(caller.connection_id, watch_room(user_id))
+        _check(payload)
+        watcher = self._watchers.find(caller)
+        if watcher is not None:
+            async with watcher.turn:
+                if payload.people is not None:
+                    await self._watchers.unwatch_circle(watcher, payload.people)
+                watcher.chosen.difference_update(_unique(payload))
+                await self._watchers.tell(watcher, await self._watchers.settle(watcher))
+                await self._watchers.keep_notes(watcher)
         return Presences(users=[])
 
     async def get(self, actor: Actor, payload: Users) -> Presences:
         """The presence of these users, as the actor may see it."""
         user_ids = _unique(payload)
-        hidden = await self._access.blocked_among(actor.user_id, user_ids)
-        return await self._presences(actor.user_id, user_ids, hidden)
+        seen = await self._sight.seen_by(actor.user_id, user_ids)
+        watcher = self._watchers.find(actor) if isinstance(actor, Caller) else None
+        return await self._presences(actor.user_id, user_ids, seen, watcher)
 
-    async def may_see(self, viewer: UserId, user_id: UserId) -> bool:
-        """Whether ``viewer`` may see that ``user_id`` is there."""
-        return not await self._access.blocked(viewer, user_id)
+    async def visible(self, caller: Caller, user_ids: Sequence[UserId]) -> Presences:
+        """The same without those of whom the caller may see nothing."""
+        seen = await self._sight.seen_by(caller.user_id, user_ids)
+        shown = [user_id for user_id in user_ids if seen[user_id]]
+        return await self._presences(caller.user_id, shown, seen, self._watchers.find(caller))
 
-    async def separate(self, one: UserId, other: UserId) -> None:
-        """One of two users has blocked the other: from now on each sees the other as offline. For who keeps blocks."""
+    async def restore(self, caller: Caller, rooms: Mapping[str, bytes]) -> None:
+        """The caller's connection came back, and is in these rooms. It watches again whom it did, as far as it may.
+
+        It is told of those of whom it sees more or less than when it went, and once more of those of whom it did
+        before: that may have been on its way when the connection broke.
+        """
+        watcher = await self._watchers.restored(caller, rooms)
+        async with watcher.turn:
+            told = {user_id for user_id, watched in watcher.watched.items() if watched.version}
+            await self._watchers.tell(watcher, told | await self._watchers.settle(watcher))
+            await self._watchers.keep_notes(watcher)
+
+    async def disconnected(self, caller: Caller) -> None:
+        """The caller's connection is gone, and the hub has taken it out of its rooms."""
+        self._watchers.remove(caller)
+
+    # ---------------------------------------------------------------- reviews
+
+    def concerns(self, of: RoomName) -> bool:
+        """Whether there is anything here to look at."""
+        return bool(self._to_review(of))
+
+    async def review(self, of: RoomName) -> None:
+        """Have those who watch see what they may see now, and tell them if that is more or less than before."""
+        watchers = self._to_review(of)
+        kind, _, name = of.partition(":")
+        watched = watched_in(name) if kind == "presence" else None
+        if watched is not None:
+            user_id, visibility = watched
+            seen = await self._sight.shown_to(user_id, {watcher.viewer for watcher in watchers})
+            others = [watcher for watcher in watchers if seen[watcher.viewer] is not visibility]
+            await each(self._look_again(watcher, user_id) for watcher in others)
+        else:
+            await each(self._settle(watcher) for watcher in watchers)
+
+    async def _settle(self, watcher: Watcher) -> None:
+        async with watcher.turn:
+            await self._watchers.tell(watcher, await self._watchers.settle(watcher))
+            await self._watchers.keep_notes(watcher)
+
+    async def _look_again(self, watcher: Watcher, user_id: UserId) -> None:
+        async with watcher.turn:
+            if user_id in watcher.watched:  # still
+                await self._watchers.tell(watcher, await self._watchers.look(watcher, [user_id]))
+                await self._watchers.keep_notes(watcher)
+
+    def _to_review(self, of: RoomName) -> Sequence[Watcher]:
+        kind, _, name = of.partition(":")
+        if kind == "user":
+            return self._watchers.of(UserId(name))
+        watched = watched_in(name) if kind == "presence" else None
+        return [] if watched is None else self._watchers.of_those_who_see(*watched)
+
+    # ---------------------------------------------------------------- what is seen
+
+    async def _asked(self, watcher: Watcher, payload: Watch) -> Sequence[UserId]:
+        circles = () if payload.people is None else (payload.people,)
+        listed = await self._watchers.people(watcher, (), circles)
+        return list(dict.fromkeys([*_unique(payload), *listed]))
+
+    async def _presences(
+        self,
+        viewer: UserId,
+        user_ids: Sequence[UserId],
+        seen: Mapping[UserId, Visibility],
+        watcher: Watcher | None,
+    ) -> Presences:
+        """What the viewer sees. Nobody is looked up who is not to be seen: how long it takes must not tell either."""
         now_ms = self._clock.now_ms()
-        for watcher, watched in ((one, other), (other, one)):
-            await self._rooms.evict(watch_room(watched), of=user_room(watcher))
-            gone = View(watched, last_seen_ms=now_ms, version=now_ms)
-            await self._rooms.emit(user_room(watcher), PresenceDiff(users=[presence(gone)]))
-
-    async def _presences(self, viewer: UserId, user_ids: Sequence[UserId], hidden: frozenset[str]) -> Presences:
-        records = await self._store.read(user_ids)
-        return Presences(users=[presence(_view(record, viewer, hidden)) for record in records])
-
-
-def _unique(payload: Users) -> list[UserId]:
-    return [UserId(user_id) for user_id in dict.fromkeys(payload.user_ids)]
+        visible = [user_id for user_id in user_ids if user_id == viewer or seen.get(user_id)]
+        views = {user_id: View(user_id) for user_id in user_ids}
+        for record in await self._store.read(visible):
+            if record.user_id == viewer:
+                views[viewer] = record.own()
+            else:
+                told = None if watcher is None else watcher.watched.get(record.user_id)
+                view = record.seen(seen[record.user_id], now_ms)
+                views[record.user_id] = view if told is None else view.at_least(told.version)
+        return Presences(users=[presence(view) for view in views.values()])
 
 
-def _view(record: Record, viewer: UserId, hidden: frozenset[str]) -> View:
-    if record.user_id in hidden:
-        return View(record.user_id)  # the same as of somebody who was never there
-    return record.own() if record.user_id == viewer else record.shown()
+def _unique(payload: Users | Watch) -> list[UserId]:
+    user_ids = [] if payload.user_ids is UNSET else payload.user_ids
+    return [UserId(user_id) for user_id in dict.fromkeys(user_ids)]
+
+
+def _check(payload: Watch) -> None:
+    if payload.user_ids is UNSET and payload.people is None:
+        message = "Give userIds, people or both."
+        raise InvalidPayload(message, errors=[{"pointer": "/userIds", "detail": message}])
+
+
+def _too_many(payload: Watch, watched: int) -> InvalidPayload:
+    message = f"A connection can watch {MAX_USERS} users in all; it watches {watched} already."
+    pointer = "/people" if payload.people is not None else "/userIds"
+    return InvalidPayload(message, errors=[{"pointer": pointer, "detail": message}])

@@ -137,10 +137,12 @@ class ConnectionRecovery:
                 size += len(entry.event)
         if size > MAX_MISSED_BYTES:
             raise Incomplete("too much")
-        put_out = {one.room for one in missed if _is_eviction(one.said, taken.joined)}
+        rooms = {room: taken.notes.get(room, b"") for room in taken.joined}
+        put_out = {one.room: rooms[one.room] for one in missed if _is_eviction(one.said, taken.joined)}
         for room in put_out:
             await self._rooms.leave(caller.connection_id, room)
-        rooms = {room: taken.notes.get(room, b"") for room in taken.joined if room not in put_out}
+            del rooms[room]
+        missed = [one for one in missed if one.room not in put_out]  # also if it is let in again at once
         return Recovered(taken.first_id, rooms, put_out, list(_replay(missed, seen, taken, since)))
 
     async def _missed(
@@ -173,9 +175,9 @@ class ConnectionRecovery:
 
 
 def _is_eviction(said: Said, joined: Collection[RoomName]) -> bool:
-    """Whether it put the members of one of these rooms out of the room to which it was said."""
+    """Whether it put the members of one of these rooms out of the room to which it was said, or may have."""
     match said:
-        case "evict", [of]:
+        case "evict" | "review", [of]:
             return of in joined
     return False
 

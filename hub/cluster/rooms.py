@@ -254,9 +254,12 @@ class ClusterRooms:
         # out, and where.
         self._bus.command(room, "evict", of)
 
-    async def review(self, of: RoomName) -> None:
+    async def review(self, of: RoomName, *, in_: RoomName | None = None) -> None:
         """See hub.kernel.ports.Rooms."""
-        self._bus.command(of, "review")
+        if in_ is None:
+            self._bus.command(of, "review")
+        else:
+            self._bus.command(in_, "review", of)
 
     def screen(self, event: type[ServerEvent], screen: Screen) -> None:
         """See hub.kernel.ports.Rooms."""
@@ -301,9 +304,9 @@ class ClusterRooms:
                 self._tasks.start(self._were_put_out(put_out, room), name="evicted")
             case "replaced", [connection_id]:
                 self._local.drop(ConnectionId(connection_id))
-            case "review", []:
+            case "review", [*of]:
                 if self.reviewer is not None:
-                    self.reviewer(room)
+                    self.reviewer(RoomName(of[0]) if of else room)
             case _:
                 log.warning("unknown command %r from another node: is it of another version?", name)
 

@@ -29,7 +29,7 @@ def feature(core: Core, watching: Watching) -> Feature:
         sweeper.start(core.tasks)
 
     return Feature(
-        events=attendance_events(RoomMembers(store, watching, core.rooms, core.access)),
+        events=attendance_events(RoomMembers(store, watching, core.rooms)),
         starts=[start],
         closes=[service.close],
     )

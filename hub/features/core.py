@@ -7,6 +7,7 @@ import asyncpg
 from redis.asyncio import Redis
 
 from core_api.accounts.access import AccessRule
+from core_api.accounts.sight import SightRule
 from core_api.accounts.store_postgres_people import PostgresPeople
 from core_api.outbox_relay import OutboxRelay
 from hub.cluster.bus import Bus
@@ -18,6 +19,7 @@ from hub.cluster.rooms import ClusterRooms
 from hub.config import Settings
 from hub.gate.access_reviews import Expel
 from hub.gate.rate_limits import RedisRateLimiter
+from hub.gate.reviews import Reviews
 from hub.gate.revocations import RedisRevocations
 from hub.kernel.clock import Clock
 from hub.kernel.events import EventRouter
@@ -62,6 +64,9 @@ class Core:
     expel: dict[str, Expel]
     """How each kind of resource puts somebody out who may no longer read it; filled by the same."""
     access: AccessRule
+    reviews: Reviews
+    """Whoever has to look again when rights change; features add their own."""
+    sight: SightRule
     outbox: OutboxRelay
 
 

@@ -11,9 +11,10 @@ from collab.log_postgres import PostgresLog
 from collab.routes import documents_api
 from collab.service import DocumentRoles, DocumentService
 from collab.store_postgres import PostgresDocumentStore
-from core_api.accounts.people import Separate
+from core_api.accounts.people import ActOnTwo
 from hub.features.core import Core, Feature
 from presence.diffs import Diffs
+from presence.feeds import PresenceFeeds
 from presence.handlers import presence_events
 from presence.relay import Relay
 from presence.routes import presence_api
@@ -23,6 +24,7 @@ from presence.sweeper import Sweeper
 from presence.transitions import Told
 from presence.transitions_redis import RedisTransitions
 from presence.typing_indicator import TypingIndicator
+from presence.watchers import Watchers
 from presence.watching import Watching
 from signaling.handlers import call_events
 from signaling.ice import Ice
@@ -35,9 +37,9 @@ from signaling.sweeper import CallSweeper
 
 @dataclass(kw_only=True)
 class Presence(Feature):
-    """Presence, and what ends the view that two people have of each other."""
+    """Presence, which can also be followed by GraphQL."""
 
-    separate: Separate
+    feeds: PresenceFeeds
     watching: Watching
 
 
@@ -50,8 +52,13 @@ def presence(core: Core) -> Presence:
     diffs = Diffs(core.rooms, told, core.tasks, settings.coalesce_s)
     relay = Relay(store, transitions, told, diffs, settings.overdue_s)
     service = PresenceService(store, diffs, core.nodes, core.clock)
-    watching = Watching(service, store, core.rooms, core.access, core.clock)
-    typing = TypingIndicator(core.rooms, core.clock, settings, watching.may_see)
+    watchers = Watchers(store, core.rooms, core.sight, core.clock)
+    watching = Watching(service, store, watchers, core.sight, core.clock)
+    feeds = PresenceFeeds(store, core.rooms, core.sight, core.clock)
+    core.reviews.add(watching)
+    core.reviews.add(feeds)
+    typing = TypingIndicator(core.rooms, core.clock, settings, core.sight)
+    core.reviews.add(typing)
     sweeper = Sweeper(store, service, typing, diffs, relay, core.nodes, core.clock, settings)
 
     async def start() -> None:
@@ -62,7 +69,7 @@ def presence(core: Core) -> Presence:
         events=presence_events(service, watching, typing),
         starts=[start],
         closes=[service.close],
-        separate=watching.separate,
+        feeds=feeds,
         watching=watching,
     )
 
@@ -102,7 +109,7 @@ def documents(core: Core) -> Documents:
 class Calls(Feature):
     """Calls, and what ends the one between two people."""
 
-    separate: Separate
+    separate: ActOnTwo
 
 
 def calls(core: Core) -> Calls:

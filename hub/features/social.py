@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from core_api.accounts.directory import Directory
 from core_api.accounts.directory_postgres import PostgresDirectory
 from core_api.accounts.passwords import Passwords
-from core_api.accounts.people import People, Separate
+from core_api.accounts.people import ActOnTwo, People
+from core_api.accounts.privacy_settings import PrivacySettings
 from core_api.accounts.refresh import RefreshTokens
-from core_api.accounts.routes import accounts_api, people_api
+from core_api.accounts.routes import accounts_api, people_api, privacy_api
 from core_api.accounts.service import Accounts
 from core_api.accounts.signing_key import SigningKey
 from core_api.accounts.staff import suspension_sinks
 from core_api.accounts.store_postgres import PostgresAccounts
+from core_api.accounts.store_postgres_privacy import PostgresPrivacy
 from core_api.accounts.store_postgres_staff import PostgresStaff
 from core_api.accounts.tokens import TokenSigner
 from core_api.content.handlers import content_events
@@ -28,10 +30,29 @@ from core_api.rooms.routes import rooms_api
 from core_api.rooms.service import RoomDirectory
 from core_api.rooms.store_postgres import PostgresRooms
 from hub.features.core import Core, Feature
+from hub.kernel.ids import UserId, user_room
+from hub.kernel.sight import Visibility
+from presence.views import SHOWING, watch_room
 
 
-def accounts(core: Core, key: SigningKey, separate: Separate) -> Feature:
+def accounts(core: Core, key: SigningKey, *, separate: ActOnTwo) -> Feature:
     """Sign-up to sign-out, and people. ``separate`` ends the view that two people have of each other."""
+
+    async def look_again(one: UserId, other: UserId) -> None:
+        for viewer, seen in ((one, other), (other, one)):
+            for visibility in SHOWING:
+                await core.rooms.review(user_room(viewer), in_=watch_room(seen, visibility))
+            await core.rooms.review(user_room(viewer))
+
+    async def look_again_at(user_id: UserId) -> None:
+        for visibility in Visibility:
+            room = watch_room(user_id, visibility)
+            await core.rooms.review(room, in_=room)
+
+    async def look_again_and_separate(one: UserId, other: UserId) -> None:
+        await look_again(one, other)
+        await separate(one, other)
+
     settings = core.settings.accounts
     passwords = Passwords(settings)
     service = Accounts(
@@ -46,14 +67,16 @@ def accounts(core: Core, key: SigningKey, separate: Separate) -> Feature:
     )
 
     core.outbox.add(suspension_sinks(PostgresStaff(core.pool), core.revocations, core.clock, settings))
-    people = People(core.people, core.clock, separate=separate)
+    people = People(core.people, core.clock, separate=look_again_and_separate, look_again=look_again)
     core.outbox.add(people.sinks())
+    privacy = PrivacySettings(PostgresPrivacy(core.pool), look_again_at)
+    core.outbox.add(privacy.sinks())
     directory = Directory(people, PostgresDirectory(core.pool))
 
     async def close() -> None:
         passwords.close()
 
-    return Feature(apis=[accounts_api(service), people_api(people, directory)], closes=[close])
+    return Feature(apis=[accounts_api(service), people_api(people, directory), privacy_api(privacy)], closes=[close])
 
 
 def rooms(core: Core) -> Feature:

@@ -120,11 +120,14 @@ class Rooms(Protocol):
         """
         ...
 
-    async def review(self, of: RoomName) -> None:
-        """Have the access of every connection in ``of`` (a user's room) looked at again, on any node.
+    async def review(self, of: RoomName, *, in_: RoomName | None = None) -> None:
+        """Have what every connection in ``of`` has looked at again, on any node: a user's room, or one of watchers.
 
-        Those that may no longer read what they are in the room of are put out of it, within a second. For who changes
-        what many rooms hang on, such as a block. Never raises.
+        Those that may no longer read what they are in the room of are put out of it, within a second, and those that
+        watch see what they may see now. For who changes what many rooms hang on, such as a block. Never raises.
+
+        ``in_`` is a room that they may be in: whoever is away, and comes back, has been put out of it as by
+        :meth:`evict`, and is sent nothing of what was said there meanwhile.
         """
         ...
 

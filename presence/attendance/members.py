@@ -8,9 +8,9 @@ from hub.kernel.errors import Forbidden
 from hub.kernel.events import Caller
 from hub.kernel.ids import RoomName
 from hub.kernel.pages import decode_cursor, encode_cursor
-from hub.kernel.ports import Access, Rooms
+from hub.kernel.ports import Rooms
 from presence.attendance.store import AttendanceStore
-from presence.schema import AskMembers, Members, Users
+from presence.schema import AskMembers, Members
 from presence.watching import Watching
 
 Arrival = Annotated[int, Meta(ge=0, lt=2**53)]
@@ -20,18 +20,17 @@ FROM_THE_START: Final = 0
 class RoomMembers:
     """Answers ``presence:members``."""
 
-    def __init__(self, store: AttendanceStore, watching: Watching, rooms: Rooms, access: Access) -> None:
+    def __init__(self, store: AttendanceStore, watching: Watching, rooms: Rooms) -> None:
         self._store = store
         self._watching = watching
         self._rooms = rooms
-        self._access = access
 
     async def members(self, caller: Caller, payload: AskMembers) -> Members:
         """Some of the people in a room that the caller's connection is in, in the order in which they came.
 
-        Those between whom and the caller there is a block are left out, so a window may have fewer than asked for, also
-        none, and go on. Who comes while the windows are read is in a later one. Raises Forbidden outside the room,
-        InvalidPayload for a cursor of something else, Unavailable.
+        Those of whom the caller may see nothing are left out, so a window may have fewer than asked for, also none, and
+        go on. Who comes while the windows are read is in a later one. Raises Forbidden outside the room, InvalidPayload
+        for a cursor of something else, Unavailable.
         """
         room = RoomName(payload.room)
         if not self._rooms.is_member(caller.connection_id, room):
@@ -39,12 +38,10 @@ class RoomMembers:
         after = FROM_THE_START if payload.cursor is None else decode_cursor(payload.cursor, tuple[Arrival])[0]
         window = await self._store.window(room, after, payload.limit + 1)
         people = window.shown[: payload.limit]
-        user_ids = [person.user_id for person in people]
-        hidden = await self._access.blocked_among(caller.user_id, user_ids)
-        shown = Users(user_ids=[user_id for user_id in user_ids if user_id not in hidden])
+        shown = await self._watching.visible(caller, [person.user_id for person in people])
         return Members(
             room=room,
             count=window.people,
-            members=(await self._watching.get(caller, shown)).users,
+            members=shown.users,
             next=encode_cursor(people[-1].arrival) if len(window.shown) > payload.limit else UNSET,
         )

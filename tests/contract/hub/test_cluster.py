@@ -339,6 +339,18 @@ async def test_a_review_is_begun_on_every_node(pair: tuple[Node, Node]) -> None:
     assert sorted(begun) == [("one", "user:bob"), ("two", "user:bob")]
 
 
+async def test_a_review_in_a_room_is_begun_where_the_room_is(pair: tuple[Node, Node]) -> None:
+    one, two = pair
+    begun: list[tuple[str, RoomName]] = []
+    one.rooms.reviewer = lambda of: begun.append(("one", of))
+    two.rooms.reviewer = lambda of: begun.append(("two", of))
+    await two.rooms.join(ConnectionId("b"), LOBBY)
+    await one.rooms.review(RoomName("user:bob"), in_=LOBBY)
+    await one.rooms.review(LOBBY)
+    await until(lambda: len(begun) == 2)
+    assert begun == [("two", "user:bob"), ("two", LOBBY)]
+
+
 async def test_members_of_a_room_that_lost_events_are_cut_and_nobody_else(
     pair: tuple[Node, Node], redis: Redis
 ) -> None:
