@@ -27,6 +27,8 @@ class _Feed:
     visibility: Visibility = Visibility.NOTHING
     version: int = 0
     """See presence.watchers.Watched."""
+    is_untold: bool = False
+    """Whether the visibility has changed, and nothing was told since."""
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def listener(self, visibility: Visibility) -> Listener:
@@ -68,6 +70,7 @@ class PresenceFeeds:
             if viewer == user_id:
                 await stack.enter_async_context(self._rooms.listen(user_room(viewer), feed.hear))
             else:
+                feed.visibility = await self._look(feed)
                 # By the viewer's own room come the reviews of what they see.
                 await stack.enter_async_context(self._rooms.listen(user_room(viewer), _nothing))
                 for visibility in Visibility:
@@ -75,21 +78,17 @@ class PresenceFeeds:
                     await stack.enter_async_context(self._rooms.listen(room, feed.listener(visibility)))
                 self._feeds.add(feed)
                 stack.callback(self._feeds.discard, feed)
-                async with feed.turn:
-                    feed.visibility = await self._look(feed)
+                await self._look_again(feed)  # what has changed since the look was reviewed before it listened
             yield
 
     def concerns(self, of: RoomName) -> bool:
         """Whether there is anything here to look at."""
-        return any(True for _ in self._to_review(of))
+        return bool(self._to_review(of))
 
     async def review(self, of: RoomName) -> None:
         """Have those who follow hear of what they may see now, and tell them if that is more or less than before."""
-        for feed in list(self._to_review(of)):
-            async with feed.turn:
-                if (visibility := await self._look(feed)) is not feed.visibility:
-                    feed.visibility = visibility
-                    await self._tell(feed)
+        for feed in self._to_review(of):
+            await self._look_again(feed)
 
     def _to_review(self, of: RoomName) -> list[_Feed]:
         return [
@@ -97,6 +96,15 @@ class PresenceFeeds:
             for feed in self._feeds
             if of in (user_room(feed.viewer), *(watch_room(feed.user_id, visibility) for visibility in Visibility))
         ]
+
+    async def _look_again(self, feed: _Feed) -> None:
+        async with feed.turn:
+            visibility = await self._look(feed)
+            feed.is_untold |= visibility is not feed.visibility
+            feed.visibility = visibility
+            if feed.is_untold:
+                await self._tell(feed)
+                feed.is_untold = False
 
     async def _look(self, feed: _Feed) -> Visibility:
         return (await self._sight.seen_by(feed.viewer, [feed.user_id]))[feed.user_id]

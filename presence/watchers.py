@@ -1,7 +1,7 @@
 """Connections of this node that watch people, kept in the rooms of what they may see of them."""
 
 import asyncio
-from collections.abc import Awaitable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -40,6 +40,8 @@ class Watcher:
     circles: set[Circle] = field(default_factory=set)
     """And whom by belonging to its user."""
     watched: dict[UserId, Watched] = field(default_factory=dict)
+    untold: set[UserId] = field(default_factory=set)
+    """Those of whom it sees more or less than it was told, or who are new to it and to be seen."""
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held around whatever changes it: the client's own events, and reviews of who sees whom."""
 
@@ -47,7 +49,7 @@ class Watcher:
         """What is to be kept with the room of somebody watched, and b"" if there is nothing to say.
 
         Who is chosen, where all others belong to a circle; and up to which version the client was told of them by
-        :meth:`Watchers.tell`, which nobody can send again if the connection breaks meanwhile.
+        :meth:`Watchers.tell`, which is lost if the connection breaks meanwhile.
         """
         chosen = bool(self.circles) and user_id in self.chosen
         version = self.watched[user_id].version
@@ -84,13 +86,14 @@ class Watchers:
         """The watching connections of a user."""
         return list(self._here.get(viewer, {}).values())
 
-    def of_those_who_see(self, user_id: UserId, visibility: Visibility) -> list[Watcher]:
-        """The connections that watch ``user_id`` and see so much."""
+    def of_watched(self, user_id: UserId, visibility: Visibility) -> list[Watcher]:
+        """The connections that watch ``user_id`` and see so much, or are not told yet how much they see."""
         return [
             watcher
             for mine in self._here.values()
             for watcher in mine.values()
-            if (watched := watcher.watched.get(user_id)) is not None and watched.visibility is visibility
+            if (watched := watcher.watched.get(user_id)) is not None
+            and (watched.visibility is visibility or user_id in watcher.untold)
         ]
 
     async def restored(self, caller: Caller, rooms: Mapping[str, bytes]) -> Watcher:
@@ -128,38 +131,31 @@ class Watchers:
         ]
         return [one for one in dict.fromkeys([*chosen, *listed]) if one != watcher.viewer]
 
-    async def settle(self, watcher: Watcher) -> set[UserId]:
-        """Have a connection be in the right rooms for whom it wants to watch and what it may see.
+    async def settle(self, watcher: Watcher) -> None:
+        """Have a connection be in the right rooms for whom it wants to watch and what it may see of them.
 
-        Gives whom to tell it of, see :meth:`look`. Of a circle that has grown too large, whoever is watched already
-        comes first.
+        Of a circle that has grown too large, whoever is watched already comes first.
         """
         people = await self.people(watcher, watcher.chosen, watcher.circles)
         people.sort(key=lambda one: (one not in watcher.chosen, one not in watcher.watched))
         wanted = people[:MAX_USERS]
         await each(self._leave(watcher, user_id) for user_id in watcher.watched.keys() - set(wanted))
-        return await self.look(watcher, wanted)
+        await self.look(watcher, wanted)
 
-    async def look(self, watcher: Watcher, user_ids: Sequence[UserId]) -> set[UserId]:
-        """Have a connection be in the right rooms of these users, for what it may see of each.
-
-        Gives those of whom it sees more or less than before, and those who are new and of whom it sees anything.
-        """
-        news: set[UserId] = set()
+    async def look(self, watcher: Watcher, user_ids: Sequence[UserId]) -> None:
+        """Have a connection be in the right rooms of these users for what it may see of them."""
         while user_ids:
             seen = await self._sight.seen_by(watcher.viewer, user_ids)
-            before = {one: watcher.watched[one].visibility for one in user_ids if one in watcher.watched}
-            moving = {
-                one: seen[one]
-                for one in user_ids
-                if before.get(one) is not seen[one]
-                or not self._rooms.is_member(watcher.connection_id, watch_room(one, seen[one]))  # it was put out
-            }
-            await each(self._move(watcher, user_id, visibility) for user_id, visibility in moving.items())
-            news.update(one for one, visibility in moving.items() if visibility or one in before)
+            moving = [one for one in user_ids if not self._is_right(watcher, one, seen[one])]
+            await each(self._move(watcher, user_id, seen[user_id]) for user_id in moving)
             # Once more for these: of what has changed since the look, the review came before they were there.
-            user_ids = list(moving)
-        return news
+            user_ids = moving
+
+    def _is_right(self, watcher: Watcher, user_id: UserId, visibility: Visibility) -> bool:
+        watched = watcher.watched.get(user_id)
+        # It may have been put out while it was away.
+        is_there = self._rooms.is_member(watcher.connection_id, watch_room(user_id, visibility))
+        return watched is not None and watched.visibility is visibility and is_there
 
     async def watch_circle(self, watcher: Watcher, circle: Circle) -> None:
         """Watch a circle too; :meth:`settle` does the rest. The room is there to be found in after a recovery."""
@@ -171,16 +167,17 @@ class Watchers:
         await self._rooms.leave(watcher.connection_id, circle_room(watcher.viewer, circle))
         watcher.circles.discard(circle)
 
-    async def tell(self, watcher: Watcher, user_ids: Collection[UserId]) -> None:
-        """Send the connection what it sees now of these, above all that it was sent of them before."""
+    async def tell(self, watcher: Watcher) -> None:
+        """Send the connection what it sees now of those untold, in versions above all that it was sent of them."""
         now_ms = self._clock.now_ms()
         users = []
-        for record in await self._store.read([one for one in user_ids if one in watcher.watched]):
+        for record in await self._store.read(list(watcher.untold & watcher.watched.keys())):
             watched = watcher.watched[record.user_id]
             view = record.seen_anew(watched.visibility, now_ms, above=watched.version)
             if view.version:
                 watched.version = view.version
                 users.append(presence(view))
+        watcher.untold.clear()
         if users:
             await self._rooms.send(watcher.connection_id, PresenceDiff(users=users))
 
@@ -200,6 +197,8 @@ class Watchers:
         await self._leave_rooms(watcher, user_id, but=visibility)
         before = watcher.watched.get(user_id)
         watcher.watched[user_id] = Watched(visibility, 0 if before is None else before.version)
+        if visibility or before is not None:  # of who is new and hidden there is nothing to tell
+            watcher.untold.add(user_id)
 
     async def _leave(self, watcher: Watcher, user_id: UserId) -> None:
         await self._leave_rooms(watcher, user_id, but=None)

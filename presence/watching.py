@@ -52,9 +52,9 @@ class Watching:
             if payload.people is not None:
                 await self._watchers.watch_circle(watcher, payload.people)
             watcher.chosen = chosen
-            fresh = await self._watchers.settle(watcher)
-            await self._watchers.tell(watcher, fresh.difference(asked))
-            await self._watchers.keep_notes(watcher)
+            await self._watchers.settle(watcher)
+            watcher.untold.difference_update(asked)
+            await self._tell(watcher)
             # Read after joining: what changes in between comes twice, and not never.
             seen = {one: watched.visibility for one, watched in watcher.watched.items()}
             return await self._presences(caller.user_id, asked, seen, watcher)
@@ -71,8 +71,7 @@ class Watching:
                 if payload.people is not None:
                     await self._watchers.unwatch_circle(watcher, payload.people)
                 watcher.chosen.difference_update(_unique(payload))
-                await self._watchers.tell(watcher, await self._watchers.settle(watcher))
-                await self._watchers.keep_notes(watcher)
+                await self._settle(watcher)
         return Presences(users=[])
 
     async def get(self, actor: Actor, payload: Users) -> Presences:
@@ -96,9 +95,8 @@ class Watching:
         """
         watcher = await self._watchers.restored(caller, rooms)
         async with watcher.turn:
-            told = {user_id for user_id, watched in watcher.watched.items() if watched.version}
-            await self._watchers.tell(watcher, told | await self._watchers.settle(watcher))
-            await self._watchers.keep_notes(watcher)
+            watcher.untold.update(user_id for user_id, watched in watcher.watched.items() if watched.version)
+            await self._settle(watcher)
 
     async def disconnected(self, caller: Caller) -> None:
         """The caller's connection is gone, and the hub has taken it out of its rooms."""
@@ -118,28 +116,38 @@ class Watching:
         if watched is not None:
             user_id, visibility = watched
             seen = await self._sight.shown_to(user_id, {watcher.viewer for watcher in watchers})
-            others = [watcher for watcher in watchers if seen[watcher.viewer] is not visibility]
-            await each(self._look_again(watcher, user_id) for watcher in others)
+            await each(
+                self._look_again(watcher, user_id)
+                for watcher in watchers
+                if seen[watcher.viewer] is not visibility or user_id in watcher.untold
+            )
         else:
-            await each(self._settle(watcher) for watcher in watchers)
-
-    async def _settle(self, watcher: Watcher) -> None:
-        async with watcher.turn:
-            await self._watchers.tell(watcher, await self._watchers.settle(watcher))
-            await self._watchers.keep_notes(watcher)
+            await each(self._settle_in_turn(watcher) for watcher in watchers)
 
     async def _look_again(self, watcher: Watcher, user_id: UserId) -> None:
         async with watcher.turn:
             if user_id in watcher.watched:  # still
-                await self._watchers.tell(watcher, await self._watchers.look(watcher, [user_id]))
-                await self._watchers.keep_notes(watcher)
+                await self._watchers.look(watcher, [user_id])
+                await self._tell(watcher)
+
+    async def _settle_in_turn(self, watcher: Watcher) -> None:
+        async with watcher.turn:
+            await self._settle(watcher)
+
+    async def _settle(self, watcher: Watcher) -> None:
+        await self._watchers.settle(watcher)
+        await self._tell(watcher)
+
+    async def _tell(self, watcher: Watcher) -> None:
+        await self._watchers.tell(watcher)
+        await self._watchers.keep_notes(watcher)
 
     def _to_review(self, of: RoomName) -> Sequence[Watcher]:
         kind, _, name = of.partition(":")
         if kind == "user":
             return self._watchers.of(UserId(name))
         watched = watched_in(name) if kind == "presence" else None
-        return [] if watched is None else self._watchers.of_those_who_see(*watched)
+        return [] if watched is None else self._watchers.of_watched(*watched)
 
     # ---------------------------------------------------------------- what is seen
 

@@ -315,6 +315,32 @@ async def test_a_review_that_failed_half_way_leaves_nobody_in_a_room_that_shows_
     assert node.sees(ben, ann) == [NOTHING]
 
 
+@pytest.mark.parametrize("by", ["viewer", "watched"])
+async def test_what_could_not_be_told_is_told_when_the_review_is_repeated(
+    node: Node, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    ann, ben = await node.connect("a"), await node.connect("b")
+    room = user_room(ben.user_id) if by == "viewer" else watch_room(ann.user_id)
+    await node.ask("presence:watch", ben, userIds=[ann.user_id])
+    heard: list[str] = []
+    async with node.feeds.follow(ben.user_id, ann.user_id, lambda presence: heard.append(presence["status"])):
+        node.sight.block(ann.user_id, ben.user_id)
+
+        async def broken(_self: object, _user_ids: object) -> Any:
+            raise Unavailable
+
+        with monkeypatch.context() as patch:
+            patch.setattr(RedisPresenceStore, "read", broken)
+            for reviewer in (node.watching, node.feeds):
+                with pytest.raises(Unavailable):
+                    await reviewer.review(room)
+        assert (node.told(ben), heard) == ([], [])
+        for reviewer in (node.watching, node.feeds):
+            assert reviewer.concerns(room)
+            await reviewer.review(room)
+    assert [user.status for user in node.told(ben)] == heard == ["offline"]
+
+
 # -------------------------------------------------------------------- circles
 
 
@@ -484,6 +510,23 @@ async def test_a_feed_hears_what_its_viewer_may_see_and_of_each_change_of_that(n
     assert heard == [("busy", True), ("busy", False), ("dnd", False), ("offline", False), ("away", True)]
     assert not any(node.rooms.listeners.values())
     assert not node.feeds.concerns(user_room(ben.user_id))
+
+
+async def test_a_block_that_comes_while_somebody_begins_to_follow_is_told(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann, ben = await node.connect("a"), await node.connect("b")
+    listen = node.rooms.listen
+
+    def listen_as_they_are_blocked(*arguments: Any) -> Any:
+        node.sight.block(ann.user_id, ben.user_id)
+        return listen(*arguments)
+
+    monkeypatch.setattr(node.rooms, "listen", listen_as_they_are_blocked)
+    heard: list[str] = []
+    async with node.feeds.follow(ben.user_id, ann.user_id, lambda presence: heard.append(presence["status"])):
+        await node.events.dispatch("presence:update", ann, "busy")
+    assert heard == ["offline"]
 
 
 async def test_a_feed_of_oneself_hears_the_truth(node: Node) -> None:
