@@ -42,6 +42,7 @@ class Presence(Feature):
     """Presence, which can also be followed by GraphQL."""
 
     feeds: PresenceFeeds
+    watching: Watching
 
 
 def presence(core: Core) -> Presence:
@@ -60,7 +61,8 @@ def presence(core: Core) -> Presence:
     feeds = PresenceFeeds(store, core.rooms, core.sight, core.clock)
     core.reviews.add(watching)
     core.reviews.add(feeds)
-    typing = TypingIndicator(core.rooms, core.clock, settings, watching.may_see)
+    typing = TypingIndicator(core.rooms, core.clock, settings, core.sight)
+    core.reviews.add(typing)
     sweeper = Sweeper(store, here, service, idleness, typing, diffs, relay, core.nodes, core.clock, settings)
 
     async def start() -> None:
@@ -73,6 +75,7 @@ def presence(core: Core) -> Presence:
         drains=[service.drain],
         closes=[service.close],
         feeds=feeds,
+        watching=watching,
     )
 
 

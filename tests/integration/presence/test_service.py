@@ -59,7 +59,7 @@ class Node:
         idleness = Idleness(here, store, diffs, clock, settings.away_s)
         watchers = Watchers(store, self.rooms, self.sight, clock)
         self.watching = Watching(self.service, store, watchers, self.sight, clock)
-        typing = TypingIndicator(self.rooms, clock, settings, self.watching.may_see)
+        typing = TypingIndicator(self.rooms, clock, settings, self.sight)
         self.sweeper = Sweeper(store, here, self.service, idleness, typing, diffs, relay, self.nodes, clock, settings)
         self.events = presence_events(self.service, idleness, self.watching, typing)
 
