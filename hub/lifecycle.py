@@ -25,6 +25,8 @@ RECONNECT_AFTER_MS = 250
 """What a draining node asks of its clients: by then its listener is closed, and they land on another node."""
 SETTLE_S = 5.0
 """Longest wait for the disconnect hooks when a node drains."""
+FLUSH_S = 2.0
+"""Longest wait for Redis to take what was published last."""
 STOP_S = 10.0
 """Longest wait for one part of the hub to stop."""
 
@@ -90,7 +92,7 @@ class Hub:
     async def close(self) -> None:
         """Stop everything. What fails, or does not end, is logged and does not keep the rest from stopping."""
         self.door.engine.stop()
-        written = [self.bus.flushed, self.records.flushed]
+        written = [self._flush, self.records.flushed]
         left = [self.nodes.release, self.entrance.close, self.forwarder.close, self.tasks.close]
         for step in [*self.closes, *written, *left]:
             try:
@@ -101,3 +103,7 @@ class Hub:
             except Exception:
                 log.exception("while stopping")
         self.bus.close()
+
+    async def _flush(self) -> None:
+        async with asyncio.timeout(FLUSH_S):
+            await self.bus.flushed()

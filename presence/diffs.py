@@ -1,56 +1,100 @@
 """Telling devices and watchers of a change, at most once per user and window."""
 
 import asyncio
+import time
+from dataclasses import dataclass, field
 
-from hub.kernel.ids import RoomName, user_room
+from hub.kernel.ids import UserId, user_room
 from hub.kernel.ports import Rooms
 from hub.kernel.tasks import Tasks
-from presence.model import Change, View
+from presence.model import Change, Record
 from presence.schema import PresenceDiff
+from presence.transitions import EntryId, Told
 from presence.views import presence, watch_room
+
+LATE_S = 4.0
+"""What this node tells of so late has been told by the relays of others, or is no longer so. The node was stopped."""
+AT_ONCE = 100
+"""Told in one turn of the loop: some 3 ms of it."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """What is to be told of one user: the latest state, to whom, and the transitions that led to it."""
+
+    record: Record
+    asked_s: float
+    """Of the first of them: only later changes of the own view may be younger."""
+    own: bool = False
+    shown: bool = False
+    entries: list[EntryId] = field(default_factory=list)
 
 
 class Diffs:
     """Emits ``presence:diff``: the truth to the user's own devices, what others may see to the watchers.
 
     Only full states are sent and the highest version is the latest, so states in between may be left out and order
-    does not matter. A node that dies within the window takes its diffs with it: the transition is in the store's
-    stream by then, from where a relay can publish it once more.
+    does not matter. A node that dies within the window leaves its transitions in the store, for presence.relay.
     """
 
-    def __init__(self, rooms: Rooms, tasks: Tasks, window_s: float) -> None:
+    def __init__(self, rooms: Rooms, told: Told, tasks: Tasks, window_s: float) -> None:
         self._rooms = rooms
+        self._told = told
         self._tasks = tasks
         self._window_s = window_s
-        self._pending: dict[RoomName, View] = {}
+        self._waiting: dict[UserId, _Waiting] = {}
         self._flush_is_due = False
 
     async def announce(self, change: Change) -> None:
         """Send what changed, within the window; at once if there is none."""
-        record = change.record
-        if change.own:
-            self._put(user_room(record.user_id), record.own())
-        if change.shown:
-            self._put(watch_room(record.user_id), record.shown())
+        if not change.own:
+            return
+        user_id = change.record.user_id
+        waiting = self._waiting.setdefault(user_id, _Waiting(change.record, change.asked_s))
+        # Replies of the store may overtake each other on their way here.
+        if waiting.record.version < change.record.version:
+            waiting.record = change.record
+        waiting.asked_s = min(waiting.asked_s, change.asked_s)
+        waiting.own |= change.own
+        waiting.shown |= change.shown
+        if change.entry is not None:
+            waiting.entries.append(change.entry)
         if self._window_s == 0:
             await self.flush()
-        elif self._pending and not self._flush_is_due:
+        elif not self._flush_is_due:
             self._flush_is_due = True
             self._tasks.start(self._flush_later(), name="presence diffs")
 
     async def flush(self) -> None:
         """Send what waits, now."""
-        pending, self._pending = self._pending, {}
-        for room, view in pending.items():
-            await self._rooms.emit(room, PresenceDiff(users=[presence(view)]))
+        pending, self._waiting = list(self._waiting.values()), {}
+        for start in range(0, len(pending), AT_ONCE):
+            if start:
+                await asyncio.sleep(0)
+            for waiting in pending[start : start + AT_ONCE]:
+                age_s = time.monotonic() - waiting.asked_s
+                if age_s < LATE_S:
+                    await self.send(waiting.record, own=waiting.own, shown=waiting.shown, age_s=age_s)
+                    self._told.add(waiting.entries)
 
-    def _put(self, room: RoomName, view: View) -> None:
-        waiting = self._pending.get(room)
-        # Replies of the store may overtake each other on their way here.
-        if waiting is None or waiting.version < view.version:
-            self._pending[room] = view
+    async def send(self, record: Record, *, own: bool, shown: bool, age_s: float) -> None:
+        """Send a state now: to the user's own devices, to those who watch, or both.
+
+        ``age_s``: how long ago it may have come about. Each version is sent once, whatever other nodes send of it.
+        """
+        if own:
+            diff = PresenceDiff(users=[presence(record.own())])
+            await self._rooms.emit(user_room(record.user_id), diff, id=_id(record.version), age_s=age_s)
+        if shown:
+            diff = PresenceDiff(users=[presence(record.shown())])
+            await self._rooms.emit(watch_room(record.user_id), diff, id=_id(record.shown_version), age_s=age_s)
 
     async def _flush_later(self) -> None:
         await asyncio.sleep(self._window_s)
         self._flush_is_due = False
         await self.flush()
+
+
+def _id(version: int) -> str:
+    """The id of an event that tells of this version, in a room that belongs to one user."""
+    return f"presence:{version}"

@@ -2,10 +2,11 @@
 
 import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
 from hub.kernel.ids import ConnectionId, NodeId, UserId
+from presence.transitions import EntryId
 
 PARTS = 16
 """Users are divided into this many parts, each a hash tag in Redis. Enough to spread over the primaries of a large
@@ -113,3 +114,7 @@ class Change:
     """Whether the user's own view changed."""
     shown: bool
     """Whether the view of others changed; implies ``own``."""
+    entry: EntryId | None = None
+    """Where the transition is kept until it has been told; ``None`` if nothing changed."""
+    asked_s: float = field(default=0.0, compare=False)
+    """When the store was asked for it, ``time.monotonic()``. It is no older than that."""

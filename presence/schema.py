@@ -13,7 +13,7 @@ MAX_USERS = 500
 ChosenStatus = Literal["online", "away", "busy", "dnd", "invisible"]
 ShownStatus = Literal["online", "away", "busy", "dnd", "invisible", "offline"]
 UserIds = Annotated[list[Uuid], Meta(max_length=MAX_USERS)]
-TypingRoom = Annotated[str, Meta(max_length=80, pattern=f"^(room|content|doc):[0-9A-Za-z-]+{END}")]
+TypingRoom = Annotated[str, Meta(max_length=80, pattern=f"^(room|content|doc|user):[0-9A-Za-z-]+{END}")]
 
 
 class UpdatePresence(Wire):
@@ -70,13 +70,16 @@ class PresenceDiff(ServerEvent):
 
 
 class Typing(Wire):
-    """Client events ``typing:start`` and ``typing:stop``."""
+    """Client events ``typing:start`` and ``typing:stop``, in a room or, as ``user:{id}``, to a person."""
 
     room: TypingRoom
 
 
 class TypingUpdate(ServerEvent):
-    """Somebody in a room began to type, still does, or stopped. Forget it after 6 s without another."""
+    """Somebody in a room began to type, still does, or stopped. Forget it after 6 s without another.
+
+    Of somebody who types to this user, ``room`` is ``user:{userId}``. However many devices they type on, they are one.
+    """
 
     event: ClassVar[str] = "typing:update"
     room: str

@@ -13,6 +13,9 @@ class PresenceSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Between two sweeps. With leases of 6 s, a dead node's users are offline within 8 s of its death."""
     coalesce_s: float = 0.2
     """Changes of one user within this time reach watchers as one diff, the latest state. 0: each at once."""
+    overdue_s: float = 2.0
+    """A transition that nobody has told of for this long is told by whichever node looks first: longer than a busy node
+    takes, and short enough for people to hear of it soon after that node died."""
     typing_expires_s: float = 6.0
     """Typing that is not renewed for this long has ended. Fixed by the wire contract; shorter in tests only."""
     typing_repeat_s: float = 2.0

@@ -1,23 +1,22 @@
 """The presence store in Redis: one Lua function per change, all keys of a user's part under one hash tag."""
 
-from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
+import time
+from collections.abc import AsyncIterator, Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from msgspec import msgpack
 from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
-from redis.exceptions import RedisError
 
-from hub.kernel.errors import Unavailable
 from hub.kernel.ids import ConnectionId, NodeId, UserId
 from presence.model import PARTS, Change, Connection, Device, Record, Status, part_of
-
-T = TypeVar("T")
+from presence.redis_calls import answer, called, pipelined
+from presence.transitions import EntryId
 
 PACKED_HASHES = msgpack.Decoder(list[list[str]])
-PACKED_CHANGE = msgpack.Decoder(tuple[bool, bool, list[str]])
+PACKED_CHANGE = msgpack.Decoder(tuple[bool, bool, list[str], str])
 
 LUA = Path(__file__).with_name("lua")
 BATCH = 50
@@ -27,8 +26,8 @@ BATCH = 50
 class RedisPresenceStore:
     """Implements presence.store.PresenceStore. lua/user.lua describes the keys and the fields.
 
-    A user who is online on one device takes about 0.4 KB. The transition streams ``hub:presence:{pN}:transitions``
-    hold every change of a version; a relay that reads them can tell what a dying node did not.
+    A user who is online on one device takes about 0.4 KB. Every change of a version is in the stream of its part until
+    somebody has told of it, see presence.relay.
     """
 
     def __init__(self, redis: Redis) -> None:
@@ -48,15 +47,17 @@ class RedisPresenceStore:
     async def connect(self, connection: Connection, now_ms: int) -> Change:
         """See PresenceStore."""
         arguments = [*_who(connection, now_ms), connection.device, int(connection.status), connection.text or ""]
-        reply = await _answer(self._connect(keys=_keys(connection.user_id, connection.node_id), args=arguments))
-        return _change(connection.user_id, reply)
+        asked_s = time.monotonic()
+        reply = await answer(self._connect(keys=_keys(connection.user_id, connection.node_id), args=arguments))
+        return _change(connection.user_id, reply, asked_s)
 
     async def update(self, connection: Connection, now_ms: int) -> Change:
         """See PresenceStore."""
         text = (0, "") if connection.text is None else (1, connection.text)
         arguments = [*_who(connection, now_ms), connection.device, int(connection.status), *text]
-        reply = await _answer(self._update(keys=_keys(connection.user_id, connection.node_id), args=arguments))
-        return _change(connection.user_id, reply)
+        asked_s = time.monotonic()
+        reply = await answer(self._update(keys=_keys(connection.user_id, connection.node_id), args=arguments))
+        return _change(connection.user_id, reply, asked_s)
 
     async def hold(self, connections: Iterable[Connection], now_ms: int) -> None:
         """See PresenceStore."""
@@ -93,8 +94,9 @@ class RedisPresenceStore:
                     (_keys(user_id), [now_ms, user_id, connection_id, "", lost_until_ms])
                     for user_id, connection_id in lost
                 ]
+                asked_s = time.monotonic()
                 for (user_id, _), reply in zip(lost, await self._call(self._expire, calls), strict=True):
-                    if (change := _transition(user_id, reply)) is not None:
+                    if (change := _transition(user_id, reply, asked_s)) is not None:
                         yield change
 
     async def bury(self, node_id: NodeId, now_ms: int) -> AsyncIterator[Change]:
@@ -107,8 +109,9 @@ class RedisPresenceStore:
                     (_keys(user_id, node_id), [now_ms, user_id, connection_id, node_id])
                     for user_id, connection_id in buried
                 ]
+                asked_s = time.monotonic()
                 for (user_id, _), reply in zip(buried, await self._call(self._bury, calls), strict=True):
-                    if (change := _transition(user_id, reply)) is not None:
+                    if (change := _transition(user_id, reply, asked_s)) is not None:
                         yield change
 
     async def nodes(self) -> frozenset[NodeId]:
@@ -122,25 +125,14 @@ class RedisPresenceStore:
         return {connection_id: user_id for user_id, connection_id in map(_user_and_connection, members)}
 
     async def _pipeline(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
-        """The replies to several reading commands, in one round trip."""
-        pipe = self._redis.pipeline(transaction=False)
-        for command in commands:
-            pipe.execute_command(*command)
-        return await _answer(pipe.execute())
+        return await pipelined(self._redis, commands)
 
     async def _call(self, script: AsyncScript, calls: Sequence[tuple[list[str], list[Any]]]) -> list[Any]:
-        """The replies to several calls of a script, in one round trip."""
-        pipe = self._redis.pipeline(transaction=False)
-        for keys, arguments in calls:
-            await script(keys=keys, args=arguments, client=pipe)  # only queues
-        return await _answer(pipe.execute())
+        return await called(self._redis, script, calls)
 
 
-async def _answer(reply: Awaitable[T]) -> T:
-    try:
-        return await reply
-    except (RedisError, OSError) as error:
-        raise Unavailable("Presence does not answer just now. Try again.") from error
+TRANSITIONS = [f"hub:presence:{{p{part}}}:transitions" for part in range(PARTS)]
+"""The stream of each part, see presence.transitions_redis."""
 
 
 def _part_key(part: int, name: str) -> str:
@@ -158,7 +150,7 @@ def _node_key(part: int, node_id: NodeId) -> str:
 def _keys(user_id: UserId, node_id: NodeId | None = None) -> list[str]:
     """KEYS of lua/user.lua; the last two only where a node is concerned."""
     part = part_of(user_id)
-    keys = [_user_key(user_id), _part_key(part, "lost"), _part_key(part, "transitions")]
+    keys = [_user_key(user_id), _part_key(part, "lost"), TRANSITIONS[part]]
     return keys if node_id is None else [*keys, _part_key(part, "nodes"), _node_key(part, node_id)]
 
 
@@ -172,15 +164,16 @@ def _user_and_connection(member: bytes) -> tuple[UserId, ConnectionId]:
     return UserId(user_id), ConnectionId(connection_id)
 
 
-def _transition(user_id: UserId, reply: bytes | None) -> Change | None:
+def _transition(user_id: UserId, reply: bytes | None, asked_s: float) -> Change | None:
     """The change, if this call made one that anybody can see."""
-    change = None if reply is None else _change(user_id, reply)
+    change = None if reply is None else _change(user_id, reply, asked_s)
     return change if change is not None and change.own else None
 
 
-def _change(user_id: UserId, reply: bytes) -> Change:
-    own, shown, flat = PACKED_CHANGE.decode(reply)
-    return Change(_record(user_id, flat), own=own, shown=shown)
+def _change(user_id: UserId, reply: bytes, asked_s: float) -> Change:
+    own, shown, flat, entry = PACKED_CHANGE.decode(reply)
+    at = EntryId(part_of(user_id), entry) if entry else None
+    return Change(_record(user_id, flat), own, shown, at, asked_s)
 
 
 def _record(user_id: UserId, flat: list[str]) -> Record:

@@ -1,4 +1,4 @@
-"""The clockwork of presence: holds run out, dead nodes are buried, the store is kept in step, typing ends."""
+"""The clockwork of presence: holds run out, dead nodes are buried, what they left untold is told, typing ends."""
 
 import asyncio
 import logging
@@ -10,6 +10,7 @@ from hub.kernel.ports import Nodes
 from hub.kernel.tasks import Running, Tasks
 from presence.diffs import Diffs
 from presence.model import PARTS
+from presence.relay import Relay
 from presence.service import PresenceService
 from presence.settings import PresenceSettings
 from presence.store import PresenceStore
@@ -27,6 +28,7 @@ class Sweeper:
         service: PresenceService,
         typing: TypingIndicator,
         diffs: Diffs,
+        relay: Relay,
         nodes: Nodes,
         clock: Clock,
         settings: PresenceSettings,
@@ -35,6 +37,7 @@ class Sweeper:
         self._service = service
         self._typing = typing
         self._diffs = diffs
+        self._relay = relay
         self._nodes = nodes
         self._clock = clock
         self._sweep_s = settings.sweep_s
@@ -48,9 +51,10 @@ class Sweeper:
 
     async def sweep(self) -> None:
         """Do what is due. Raises Unavailable if Redis does not answer; the next call goes on where this one stopped."""
-        self._typing.expire()
+        await self._typing.expire()
         await self._expire()
         await self._bury()
+        await self._relay.relay()
         # One part a sweep: all of them in 8 s, and 10 000 connections are not compared in one turn of the loop.
         await self._service.reconcile(self._next_part)
         self._next_part = (self._next_part + 1) % PARTS

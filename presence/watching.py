@@ -80,6 +80,10 @@ class Watching:
         hidden = await self._access.blocked_among(actor.user_id, user_ids)
         return await self._presences(actor.user_id, user_ids, hidden)
 
+    async def may_see(self, viewer: UserId, user_id: UserId) -> bool:
+        """Whether ``viewer`` may see that ``user_id`` is there."""
+        return not await self._access.blocked(viewer, user_id)
+
     async def separate(self, one: UserId, other: UserId) -> None:
         """One of two users has blocked the other: from now on each sees the other as offline. For who keeps blocks."""
         now_ms = self._clock.now_ms()

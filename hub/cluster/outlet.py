@@ -70,6 +70,6 @@ class Outlet:
         self._publishers[place_of(outgoing.room, len(self._publishers))].publish(outgoing)
 
     async def flushed(self) -> None:
-        """Wait until what was published is in Redis, or given up."""
+        """Wait until what was published so far is in Redis, or given up."""
         for publisher in self._publishers:
             await publisher.flushed()

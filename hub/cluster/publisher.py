@@ -63,8 +63,11 @@ class Publisher:
         self._waiting: deque[Outgoing] = deque()
         self._waiting_bytes = 0
         self._wake = asyncio.Event()
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._queued = 0
+        """Events queued since the start."""
+        self._done = 0
+        """So many of them, the first, are in Redis or given up."""
+        self._waiters: deque[tuple[int, asyncio.Future[None]]] = deque()
         self._broken: set[str] = set()
         """Rooms of which an event was given up, and whose members do not know it yet."""
         self._has_failed = False
@@ -77,10 +80,10 @@ class Publisher:
             return
         self._waiting.append(outgoing)
         self._waiting_bytes += len(outgoing.event)
+        self._queued += 1
         while self._is_full and len(self._waiting) > 1:
             self._give_up(self._take())
         self._wake.set()
-        self._idle.clear()
 
     @property
     def _is_full(self) -> bool:
@@ -92,8 +95,14 @@ class Publisher:
         return outgoing
 
     async def flushed(self) -> None:
-        """Wait until everything that was published is in Redis, or given up."""
-        await self._idle.wait()
+        """Wait until everything that was published so far is in Redis, or given up and its room told.
+
+        What is published meanwhile is not waited for, so it ends also where publishing never does.
+        """
+        if self._done < self._queued:
+            done = asyncio.get_running_loop().create_future()
+            self._waiters.append((self._queued, done))
+            await done
 
     async def run(self) -> None:
         """Publish for ever."""
@@ -103,10 +112,20 @@ class Publisher:
                 self._wake.clear()
                 while self._waiting or self._broken:
                     await self._next()
+                    self._wake_waiters()
                     await asyncio.sleep(SPACING_S)
-                self._idle.set()
         finally:
             self._commands.close()
+
+    def _wake_waiters(self) -> None:
+        if self._broken:
+            return
+        # Between two batches. In the middle of one its own events are older than any that was given up from the queue.
+        self._done = self._queued - len(self._waiting)
+        while self._waiters and self._waiters[0][0] <= self._done:
+            _, done = self._waiters.popleft()
+            if not done.done():  # who waited may have been cancelled
+                done.set_result(None)
 
     async def _next(self) -> None:
         batch = [self._take() for _ in range(min(MAX_BATCH, len(self._waiting)))]

@@ -15,7 +15,7 @@ from hub.cluster.records import Records
 from hub.kernel.delivery import Delivery
 from hub.kernel.errors import Unavailable
 from hub.kernel.ids import ConnectionId, NodeId, RoomName
-from hub.kernel.ports import Listener, Nodes
+from hub.kernel.ports import Listener, Nodes, Screen
 from hub.kernel.tasks import Tasks
 from hub.kernel.wire import ServerEvent, to_wire
 
@@ -100,6 +100,8 @@ class ClusterRooms:
         self._nodes = nodes
         self._tasks = tasks
         self._listeners: dict[RoomName, list[Listener]] = {}
+        self._screens: dict[str, Screen] = {}
+        """By the name of the event."""
         self._entered: Counter[RoomName] = Counter()
         """Rooms that connections are on their way into, and how many."""
         self.reviewer: Callable[[RoomName], None] | None = None
@@ -227,11 +229,15 @@ class ClusterRooms:
         """See hub.kernel.ports.Rooms."""
         self._bus.emit(Delivery.of(_list(rooms), event, skip, volatile=True))
 
+    async def flushed(self) -> None:
+        """See hub.kernel.ports.Rooms."""
+        await self._bus.flushed()
+
     async def emit_local(
         self, rooms: RoomName | Iterable[RoomName], event: ServerEvent, *, skip: ConnectionId | None = None
     ) -> None:
         """See hub.kernel.ports.Rooms."""
-        self.deliver(Delivery.of(_list(rooms), event, skip))
+        self._hand_over(Delivery.of(_list(rooms), event, skip))
 
     async def send(self, connection_id: ConnectionId, event: ServerEvent) -> None:
         """See hub.kernel.ports.Rooms."""
@@ -252,6 +258,10 @@ class ClusterRooms:
         """See hub.kernel.ports.Rooms."""
         self._bus.command(of, "review")
 
+    def screen(self, event: type[ServerEvent], screen: Screen) -> None:
+        """See hub.kernel.ports.Rooms."""
+        self._screens[event.event] = screen
+
     @asynccontextmanager
     async def listen(self, room: RoomName, listener: Listener) -> AsyncIterator[None]:
         """See hub.kernel.ports.Rooms."""
@@ -270,6 +280,11 @@ class ClusterRooms:
 
     def deliver(self, delivery: Delivery) -> None:
         """See hub.cluster.bus.Members."""
+        screen = self._screens.get(delivery.event)
+        if screen is None or screen(delivery):
+            self._hand_over(delivery)
+
+    def _hand_over(self, delivery: Delivery) -> None:
         if self._listeners:
             for room in delivery.rooms:
                 for listener in self._listeners.get(room, ()):

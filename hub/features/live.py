@@ -15,10 +15,13 @@ from core_api.accounts.people import Separate
 from hub.features.core import Core, Feature
 from presence.diffs import Diffs
 from presence.handlers import presence_events
+from presence.relay import Relay
 from presence.routes import presence_api
 from presence.service import PresenceService
-from presence.store_redis import RedisPresenceStore
+from presence.store_redis import TRANSITIONS, RedisPresenceStore
 from presence.sweeper import Sweeper
+from presence.transitions import Told
+from presence.transitions_redis import RedisTransitions
 from presence.typing_indicator import TypingIndicator
 from presence.watching import Watching
 from signaling.handlers import call_events
@@ -41,11 +44,14 @@ def presence(core: Core) -> Presence:
     """Presence and typing."""
     settings = core.settings.presence
     store = RedisPresenceStore(core.redis)
-    diffs = Diffs(core.rooms, core.tasks, settings.coalesce_s)
+    transitions = RedisTransitions(core.redis, TRANSITIONS)
+    told = Told(transitions, core.rooms, core.tasks)
+    diffs = Diffs(core.rooms, told, core.tasks, settings.coalesce_s)
+    relay = Relay(store, transitions, told, diffs, settings.overdue_s)
     service = PresenceService(store, diffs, core.nodes, core.clock)
     watching = Watching(service, store, core.rooms, core.access, core.clock)
-    typing = TypingIndicator(core.rooms, core.clock, settings)
-    sweeper = Sweeper(store, service, typing, diffs, core.nodes, core.clock, settings)
+    typing = TypingIndicator(core.rooms, core.clock, settings, watching.may_see)
+    sweeper = Sweeper(store, service, typing, diffs, relay, core.nodes, core.clock, settings)
 
     async def start() -> None:
         sweeper.start(core.tasks)

@@ -5,12 +5,15 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from hub.kernel.delivery import Delivery
 from hub.kernel.events import Actor, Caller
 from hub.kernel.ids import ConnectionId, NodeId, NodeTag, RoomName, SessionId, UserId
 from hub.kernel.wire import ServerEvent
 
 Listener = Callable[[str, Any], None]
 """Takes an event's name and its payload as it is on the wire. Must neither block nor raise."""
+Screen = Callable[[Delivery], bool]
+"""Whether the members on this node get an event that came. Must neither block nor raise."""
 
 
 class Rooms(Protocol):
@@ -68,6 +71,13 @@ class Rooms(Protocol):
         """The same for what is worth nothing later, such as cursors. It is dropped for those who do not keep up."""
         ...
 
+    async def flushed(self) -> None:
+        """Wait until what was emitted so far is in Redis, or given up and its members told that they missed something.
+
+        For who keeps what is to be told until then. It takes as long as Redis does not answer.
+        """
+        ...
+
     async def emit_local(
         self, rooms: RoomName | Iterable[RoomName], event: ServerEvent, *, skip: ConnectionId | None = None
     ) -> None:
@@ -85,6 +95,14 @@ class Rooms(Protocol):
         """Hand the events of ``room``, from any node, to ``listener`` too, inside ``async with``.
 
         In the order in which this node's members get them. Access is the caller's to check, for each event.
+        """
+        ...
+
+    def screen(self, event: type[ServerEvent], screen: Screen) -> None:
+        """Ask ``screen`` about each event of that kind that comes for members or listeners here, from any node.
+
+        For what several nodes may say of the same thing, and members are to hear once. What is sent by
+        :meth:`emit_local` is not asked about. One screen an event: the last one set.
         """
         ...
 

@@ -75,6 +75,35 @@ async def test_typing_is_seen_by_members_on_the_other_node(rest: Rest, pair: Pai
     assert pair.here.count("typing:update") == 0
 
 
+async def test_one_user_who_types_on_two_nodes_is_one(hub: HubProcess, rest: Rest, pair: Pair) -> None:
+    room = await _in_one_room(rest, pair, "room")
+    async with socket_client(hub.nodes[1].url, pair.ada.token) as tablet:
+        await tablet.ok("room:join", {"roomId": room.removeprefix("room:")})
+        await pair.here.ok("typing:start", {"room": room})
+        assert (await pair.there.expect("typing:update"))["typing"] is True
+        await tablet.expect("typing:update")
+        await tablet.ok("typing:start", {"room": room})
+        await pair.here.ok("typing:stop", {"room": room})
+        await tablet.ok("typing:stop", {"room": room})
+        assert (await pair.there.expect("typing:update"))["typing"] is False
+        assert pair.there.count("typing:update") == 0
+
+
+async def test_typing_to_a_person_is_seen_on_their_devices_and_not_past_a_block(rest: Rest, pair: Pair) -> None:
+    to_bob = {"room": f"user:{pair.bob.id}"}
+    await pair.here.ok("typing:start", to_bob)
+    seen = {"room": f"user:{pair.ada.id}", "userId": pair.ada.id}
+    assert await pair.there.expect("typing:update") == {**seen, "typing": True}
+    await pair.here.ok("typing:stop", to_bob)
+    assert await pair.there.expect("typing:update") == {**seen, "typing": False}
+
+    (await rest.post(f"/users/{pair.ada.id}/block", pair.bob)).expect(204)
+    assert await pair.here.ok("typing:start", to_bob) == {}
+    await pair.here.ok("typing:start", {"room": f"user:{pair.ada.id[:-12]}000000000000"})  # nobody: the same
+    await pair.there.ok("presence:get", {"userIds": []})
+    assert pair.there.count("typing:update") == 0
+
+
 async def _in_one_room(rest: Rest, pair: Pair, kind: str) -> str:
     match kind:
         case "room":

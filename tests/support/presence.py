@@ -1,5 +1,6 @@
 """Stand-ins for what presence gets from the hub around it, and short ways to its values."""
 
+import asyncio
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -7,6 +8,7 @@ from dataclasses import dataclass, field
 from hub.kernel.errors import Unavailable
 from hub.kernel.events import Actor, Caller
 from hub.kernel.ids import ConnectionId, NodeId, SessionId, UserId
+from presence.transitions import EntryId, Overdue
 
 
 def some_user() -> UserId:
@@ -29,6 +31,24 @@ class KnownNodes:
         if self.away:
             raise Unavailable
         return frozenset(self.alive | {self.node_id})
+
+
+@dataclass
+class MemoryTransitions:
+    """Implements presence.transitions.Transitions in memory."""
+
+    kept: list[Overdue] = field(default_factory=list)
+    removed: list[EntryId] = field(default_factory=list)
+    away: bool = False
+
+    async def overdue(self, older_than_s: float) -> list[Overdue]:
+        return [one for one in self.kept if one.age_s >= older_than_s]
+
+    async def remove(self, entries: Iterable[EntryId]) -> None:
+        await asyncio.sleep(0)
+        if self.away:
+            raise Unavailable
+        self.removed.extend(sorted(entries, key=lambda entry: entry.id))
 
 
 @dataclass

@@ -4,8 +4,9 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from hub.kernel.delivery import Delivery
 from hub.kernel.ids import ConnectionId, RoomName
-from hub.kernel.ports import Listener
+from hub.kernel.ports import Listener, Screen
 from hub.kernel.wire import ServerEvent, to_wire
 
 
@@ -22,6 +23,7 @@ class RecordedRooms:
     disconnected: list[RoomName] = field(default_factory=list)
     reviewed: list[RoomName] = field(default_factory=list)
     listeners: dict[RoomName, list[Listener]] = field(default_factory=dict)
+    screens: dict[str, Screen] = field(default_factory=dict)
 
     async def join(self, connection_id: ConnectionId, room: RoomName) -> int:
         self.members.setdefault(room, set()).add(connection_id)
@@ -56,16 +58,24 @@ class RecordedRooms:
     def emit_volatile(
         self, rooms: RoomName | Iterable[RoomName], event: ServerEvent, *, skip: ConnectionId | None = None
     ) -> None:
-        self.emitted.append(([rooms] if isinstance(rooms, str) else list(rooms), event))
+        to = [rooms] if isinstance(rooms, str) else list(rooms)
+        screen = self.screens.get(event.event)
+        if screen is not None and not screen(Delivery.of(to, event, skip, volatile=True)):
+            return
+        self.emitted.append((to, event))
         self.skipped.append(skip)
         for room in self.emitted[-1][0]:
             for listener in self.listeners.get(room, ()):
                 listener(event.event, to_wire(event))
 
+    async def flushed(self) -> None:
+        """Nothing waits here."""
+
     async def emit_local(
         self, rooms: RoomName | Iterable[RoomName], event: ServerEvent, *, skip: ConnectionId | None = None
     ) -> None:
-        await self.emit(rooms, event, skip=skip)
+        self.emitted.append(([rooms] if isinstance(rooms, str) else list(rooms), event))
+        self.skipped.append(skip)
 
     async def send(self, connection_id: ConnectionId, event: ServerEvent) -> None:
         self.sent.append((connection_id, event))
@@ -77,6 +87,9 @@ class RecordedRooms:
             yield
         finally:
             self.listeners[room].remove(listener)
+
+    def screen(self, event: type[ServerEvent], screen: Screen) -> None:
+        self.screens[event.event] = screen
 
     async def disconnect(self, room: RoomName, *, farewell: ServerEvent | None = None) -> None:
         self.disconnected.append(room)

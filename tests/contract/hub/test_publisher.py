@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from hub.cluster.functions import named
 from hub.cluster.link import Down, Link, Reply, Word
 from hub.cluster.publisher import SLOW_S, Outgoing
+from hub.kernel.tasks import Tasks
 from tests.support.late_network import late_network
 from tests.support.shards import ShardNode, shard_nodes
 from tests.support.wait import until
@@ -384,3 +385,40 @@ async def test_what_waits_for_redis_is_published_however_much_the_room_has_had(
     one.publisher.publish(own("waited", age_s=0))
     await until(lambda: "waited" in two.heard.kept.get("lobby", ()))
     assert two.heard.kept["lobby"] == [*numbers(0, 2000), "waited"]
+
+
+async def test_flushing_waits_for_what_was_published_before_and_for_nothing_else(
+    pair: list[ShardNode], redis: Redis
+) -> None:
+    one, _ = pair
+    await redis.client_pause(300, all=False)
+    one.publish("lobby", "first")
+    await until(lambda: not one.publisher._waiting)  # it is on its way
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(one.publisher.flushed(), 0.05)
+    tasks = Tasks()
+    tasks.start(_publish_for_ever(one), name="publishing")
+    await asyncio.wait_for(one.publisher.flushed(), 5)
+    assert await redis.xlen(one.commands.stream("lobby")) == 1
+    await asyncio.wait_for(one.publisher.flushed(), 5)
+    await tasks.close()
+
+
+async def _publish_for_ever(node: ShardNode) -> None:
+    while True:
+        node.publish("hall", "and on")
+        await asyncio.sleep(0)
+
+
+async def test_flushing_ends_with_the_events_that_are_given_up_when_their_rooms_are_told(
+    pair: list[ShardNode], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = pair
+    await two.follow("lobby")
+    monkeypatch.setattr("hub.cluster.publisher.MAX_WAITING_BYTES", 10)
+    for _ in range(3):
+        one.publish("lobby", "eight by")
+    await one.publisher.flushed()
+    await two.shard.mark()
+    assert one.publisher.given_up == 2
+    assert two.heard.kept["lobby"] in (["(missed)", "eight by"], ["(missed)"])

@@ -14,12 +14,15 @@ from hub.kernel.tasks import Tasks
 from presence.diffs import Diffs
 from presence.handlers import presence_events
 from presence.model import PARTS
+from presence.relay import Relay
 from presence.routes import presence_api
 from presence.schema import PresenceDiff, PresenceQuery, Users
 from presence.service import PresenceService
 from presence.settings import PresenceSettings
-from presence.store_redis import RedisPresenceStore
+from presence.store_redis import TRANSITIONS, RedisPresenceStore
 from presence.sweeper import Sweeper
+from presence.transitions import Told
+from presence.transitions_redis import RedisTransitions
 from presence.typing_indicator import TypingIndicator
 from presence.watching import Watching
 from tests.support.clock import FrozenClock
@@ -39,11 +42,14 @@ class Node:
         self.nodes = KnownNodes(node_id, {N1, N2})
         self.tasks = Tasks()
         store = RedisPresenceStore(redis)
-        diffs = Diffs(self.rooms, self.tasks, settings.coalesce_s)
+        transitions = RedisTransitions(redis, TRANSITIONS)
+        told = Told(transitions, self.rooms, self.tasks)
+        diffs = Diffs(self.rooms, told, self.tasks, settings.coalesce_s)
+        relay = Relay(store, transitions, told, diffs, settings.overdue_s)
         self.service = PresenceService(store, diffs, self.nodes, clock)
         self.watching = Watching(self.service, store, self.rooms, self.access, clock)
-        typing = TypingIndicator(self.rooms, clock, settings)
-        self.sweeper = Sweeper(store, self.service, typing, diffs, self.nodes, clock, settings)
+        typing = TypingIndicator(self.rooms, clock, settings, self.watching.may_see)
+        self.sweeper = Sweeper(store, self.service, typing, diffs, relay, self.nodes, clock, settings)
         self.events = presence_events(self.service, self.watching, typing)
 
     async def connect(self, who: Caller) -> None:
@@ -401,7 +407,7 @@ async def test_the_sweeper_ends_typing_even_without_redis(lonely: Node, clock: F
     assert [getattr(event, "typing", None) for event in lonely.rooms.events_to(room)] == [True, False]
 
 
-@pytest.mark.parametrize("room", ["user:42", "call:42", "presence:42", "room:", "42"])
-async def test_typing_is_for_rooms_content_and_documents(node: Node, room: str) -> None:
+@pytest.mark.parametrize("room", ["call:42", "presence:42", "session:42", "room:", "user:", "42"])
+async def test_typing_is_for_rooms_content_documents_and_people(node: Node, room: str) -> None:
     with pytest.raises(InvalidPayload):
         await node.ask("typing:start", caller(some_user(), "c1"), {"room": room})

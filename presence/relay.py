@@ -1,0 +1,52 @@
+"""Telling what others left untold: a node may die, or stop for a while, between a change and telling of it."""
+
+import logging
+
+from hub.kernel.ids import UserId
+from presence.diffs import Diffs
+from presence.store import PresenceStore
+from presence.transitions import Overdue, Told, Transitions
+
+log = logging.getLogger(__name__)
+
+
+class Relay:
+    """Tells of overdue transitions, from any node. Several may at once; each event is published once, by its id.
+
+    Only what still stands is told. A view that has changed since has a transition of its own, which sees to that.
+    """
+
+    def __init__(
+        self, store: PresenceStore, transitions: Transitions, told: Told, diffs: Diffs, overdue_s: float
+    ) -> None:
+        self._store = store
+        self._transitions = transitions
+        self._told = told
+        self._diffs = diffs
+        self._overdue_s = overdue_s
+        self.relayed = 0
+        """Transitions that this node took over, since its start."""
+
+    async def relay(self) -> None:
+        """Tell of what is overdue. Raises Unavailable if Redis does not answer; then the next call goes on with it."""
+        overdue = [one for one in await self._transitions.overdue(self._overdue_s) if one.entry not in self._told]
+        if not overdue:
+            return
+        # Not before the streams: what they had of a view that this read shows is of that view, or of an earlier one.
+        users = list({UserId(one.fields["user"]) for one in overdue})
+        records = {record.user_id: record for record in await self._store.read(users)}
+        for one in overdue:
+            record = records[UserId(one.fields["user"])]
+            await self._diffs.send(
+                record,
+                own=_says(one, "version", record.version),
+                shown=_says(one, "shown", record.shown_version),
+                age_s=one.age_s,
+            )
+        self.relayed += len(overdue)
+        log.info("%d transitions were told for nodes that did not", len(overdue))
+        self._told.add(one.entry for one in overdue)
+
+
+def _says(one: Overdue, field: str, version: int) -> bool:
+    return int(one.fields[field]) == version
