@@ -133,6 +133,8 @@ class RedisPresenceStore:
 
 TRANSITIONS = [f"hub:presence:{{p{part}}}:transitions" for part in range(PARTS)]
 """The stream of each part, see presence.transitions_redis."""
+HISTORY = [f"hub:presence:{{p{part}}}:history" for part in range(PARTS)]
+"""The same for those that were told, see presence.history_redis."""
 
 
 def _part_key(part: int, name: str) -> str:

@@ -12,16 +12,16 @@ from collab.routes import documents_api
 from collab.service import DocumentRoles, DocumentService
 from collab.store_postgres import PostgresDocumentStore
 from core_api.accounts.people import Separate
+from hub.features import oversight
 from hub.features.core import Core, Feature
 from presence.diffs import Diffs
 from presence.handlers import presence_events
 from presence.relay import Relay
 from presence.routes import presence_api
 from presence.service import PresenceService
-from presence.store_redis import TRANSITIONS, RedisPresenceStore
+from presence.store_redis import RedisPresenceStore
 from presence.sweeper import Sweeper
 from presence.transitions import Told
-from presence.transitions_redis import RedisTransitions
 from presence.typing_indicator import TypingIndicator
 from presence.watching import Watching
 from signaling.handlers import call_events
@@ -44,7 +44,7 @@ def presence(core: Core) -> Presence:
     """Presence and typing."""
     settings = core.settings.presence
     store = RedisPresenceStore(core.redis)
-    transitions = RedisTransitions(core.redis, TRANSITIONS)
+    transitions = oversight.transitions(core)
     told = Told(transitions, core.rooms, core.tasks)
     diffs = Diffs(core.rooms, told, core.tasks, settings.coalesce_s)
     relay = Relay(store, transitions, told, diffs, settings.overdue_s)

@@ -19,6 +19,8 @@ from load_tests.bench.presence.stays import Promise
 PROMISE = Promise()
 PEOPLE, WATCHERS = 4, 2
 NODE = "n1"
+LATE_MS = 5.0
+"""Of one watcher behind another."""
 
 
 @dataclass
@@ -31,6 +33,7 @@ class _Invention:
     def life(self, person: int) -> None:
         """Somebody comes and goes, for longer or for so short a time that nobody notices."""
         now = self.draw.uniform(0.0, 20_000.0)
+        end = held = 0.0
         shown = False
         for _ in range(self.draw.randint(1, 5)):
             self.connections += 1
@@ -51,16 +54,16 @@ class _Invention:
             shown = self.draw.random() < 0.5  # back before anybody can notice
             now = end + (self.draw.uniform(10.0, held - 400.0) if shown else self.draw.uniform(9_000.0, 20_000.0))
             if not shown:
-                self.tell(person, end + self.draw.uniform(held, PROMISE.offline_ms), "offline")
+                self.tell(person, end + self.draw.uniform(held, PROMISE.offline_ms - LATE_MS), "offline")
         if shown:  # it was the last time, and nobody came back
-            self.tell(person, end + self.draw.uniform(held, PROMISE.offline_ms), "offline")
+            self.tell(person, end + self.draw.uniform(held, PROMISE.offline_ms - LATE_MS), "offline")
 
     def tell(self, person: int, at: float, status: str) -> None:
         self.version += 1
         devices = () if status == "offline" else (("laptop", status),)
         for watcher in range(WATCHERS):
-            late = at + self.draw.uniform(0.0, 5.0)
-            self.records.append(Seen(min(late, at + 5.0), watcher, person, True, self.version, status, "", devices))
+            late = at + self.draw.uniform(0.0, LATE_MS)
+            self.records.append(Seen(late, watcher, person, True, self.version, status, "", devices))
 
     def recover(self, watcher: int) -> None:
         """The watcher is away for a while, and then told all that it missed."""

@@ -13,7 +13,17 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from load_tests.bench.presence.history import AnyRecord, Person, Said, Saying, Seen, Still, Watcher
-from load_tests.bench.presence.stays import End, Outage, Presence, Promise, Stay, late_by_outage, outages, presences
+from load_tests.bench.presence.stays import (
+    End,
+    Outage,
+    Presence,
+    Promise,
+    Stay,
+    held_until,
+    late_by_outage,
+    outages,
+    presences,
+)
 from load_tests.bench.presence.views import Shown, Span, spans
 
 OFFLINE = "offline"
@@ -131,12 +141,21 @@ def _doubled(view: _View, shown: Sequence[Shown]) -> Iterator[Finding]:
 def _false(view: _View, promise: Promise, away: Sequence[Outage]) -> Iterator[Finding]:
     """States that cannot have been decided by a hub that keeps its promise."""
     before: Shown | None = None
+    counted: list[Stay] = []
     for shown in view.kept:
         begin, end = shown.decided, shown.seen.t
         if shown.seen.status == OFFLINE:
-            if view.presence.is_certain(begin, end) and not _is_forgotten(shown.seen, promise, away):
+            is_there = view.presence.is_certain(begin, end) or any(end < held_until(stay, promise) for stay in counted)
+            if is_there and not _is_forgotten(shown.seen, promise, away):
                 yield view.finding(Wrong.FALSE, end, shown)
-        elif not view.presence.is_possible(begin, end) or _rises(view.presence, before, end):
+            counted = []
+        elif before is not None and before.seen.status == OFFLINE:
+            counted = [stay for stay in view.presence.stays if before.decided <= stay.coming <= end]
+            # If they were there all the time, it is the end of what was false.
+            if not counted and not view.presence.is_certain(end, end):
+                yield view.finding(Wrong.RISEN, end, shown)
+            counted = counted if len(counted) == 1 else []  # of several, nobody knows which one was seen
+        elif not view.presence.is_possible(begin, end):
             yield view.finding(Wrong.RISEN, end, shown)
         if shown.seen.told and before is not None and _look(before.seen) == _look(shown.seen):
             may_have_forgotten = any(outage.begin <= end <= outage.end + AFTER_OUTAGE_MS for outage in away)
@@ -149,13 +168,6 @@ def _is_forgotten(seen: Seen, promise: Promise, away: Iterable[Outage]) -> bool:
     """Whether a Redis was asked that did not know of anybody yet. That nobody may be told without asking."""
     emptied = [outage for outage in away if outage.emptied]
     return not seen.told and any(one.begin <= seen.t <= one.end + promise.forgotten_ms for one in emptied)
-
-
-def _rises(presence: Presence, before: Shown | None, until: float) -> bool:
-    """Whether somebody who was shown as gone has not come since."""
-    if before is None or before.seen.status != OFFLINE:
-        return False
-    return not any(before.decided <= stay.coming <= until for stay in presence.stays)
 
 
 def _look(seen: Seen) -> object:

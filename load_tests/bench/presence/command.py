@@ -19,7 +19,7 @@ from load_tests.bench.cluster.backends import Backends, running_backends
 from load_tests.bench.errors import CannotMeasure
 from load_tests.bench.machine import machine
 from load_tests.bench.presence.checker import Verdict, check
-from load_tests.bench.presence.company import running_company, watchers_needed
+from load_tests.bench.presence.company import SECOND_DEVICE, running_company, watchers_needed
 from load_tests.bench.presence.history import AnyRecord, write_history
 from load_tests.bench.presence.pace import SPEAKERS, measure_pace
 from load_tests.bench.presence.report import excerpt, flap_row, pace_rows, store_rows, to_json, verdict_rows
@@ -33,8 +33,8 @@ from presence.schema import MAX_USERS
 MEASURES = ("store", "pace")
 SHOWN = 5
 """Findings whose part of the history is printed. All are in the file of ``--json``."""
-FILES_EACH = 2
-"""Open files for a connection, at most: one in this process, or one in a node."""
+OTHER_FILES = 1_000
+"""Open files of a process, beside one for each connection: of this one, and of a node that has all of them."""
 COALESCE_MS = 200.0
 LOGS = ("nodes", "nodes that do not coalesce")
 """Folders with the logs of the nodes."""
@@ -88,9 +88,9 @@ def parser() -> argparse.ArgumentParser:
 
 async def _run(arguments: argparse.Namespace) -> int:
     wanted = arguments.people + watchers_needed(arguments.people, arguments.nodes)
-    allow_open_files(FILES_EACH * (wanted + arguments.people) + 1_000)
     rows: list[Row] = []
     with _folder(arguments.history) as folder:
+        allow_open_files(wanted + wanted // SECOND_DEVICE + OTHER_FILES)
         for name in LOGS:
             (folder / name).mkdir()
         async with running_backends(folder, people=wanted, rooms=1) as backends:

@@ -10,7 +10,7 @@ from load_tests.bench.presence.people import Device, come_all, now_ms
 from load_tests.bench.presence.stays import REDIS_EMPTIED
 
 CALM_AFTER_REDIS_S = 18.0
-BEGIN_S = 5.0
+BEGIN_S = 2.0
 """After somebody came: longer than it takes until all see them."""
 MOVERS = 0.05
 """Part of the people who come back at once when their node is killed, to other nodes, before its lease can run out."""

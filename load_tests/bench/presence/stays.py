@@ -114,11 +114,16 @@ def late_by_outage(at: float, within: float, away: Iterable[Outage], promise: Pr
     return until
 
 
+def held_until(stay: Stay, promise: Promise) -> float:
+    """Until when a connection that was seen counts for sure, if Redis does not forget it."""
+    return stay.end + (promise.lease_ms if stay.why in ("node killed", "node stopped") else promise.hold_ms)
+
+
 def _certain(stay: Stay, promise: Promise, away: Iterable[Outage]) -> Times:
-    held = promise.lease_ms if stay.why in ("node killed", "node stopped") else promise.hold_ms
-    if any(one.emptied and one.begin - held <= stay.end <= one.end for one in away):
-        held = 0.0  # forgotten, and nobody has them any more who could tell Redis
-    return Times(stay.there, stay.end + held)
+    until = held_until(stay, promise)
+    if any(one.emptied and one.begin <= until and stay.end <= one.end for one in away):
+        return Times(stay.there, stay.end)  # forgotten, and nobody has them any more who could tell Redis
+    return Times(stay.there, until)
 
 
 def _possible(stay: Stay, promise: Promise, away: Iterable[Outage]) -> Times:
