@@ -137,6 +137,10 @@ class Nodes:
         """Wait until all are."""
         await asyncio.gather(*(node.ready() for node in self.all))
 
+    async def kill(self) -> None:
+        """SIGKILL to all."""
+        await asyncio.gather(*(node.kill() for node in self.all))
+
     async def end(self) -> None:
         """End all in good order."""
         for node in self.all:

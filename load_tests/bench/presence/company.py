@@ -36,8 +36,13 @@ class Journal:
     records: list[AnyRecord] = field(default_factory=list)
     moved_ms: float = 0.0
 
+    is_over: bool = False
+    """Whether everybody goes home: that is not judged, since nobody waits for what it brings."""
+
     def write(self, record: AnyRecord) -> None:
         """Add a record."""
+        if self.is_over:
+            return
         self.records.append(record)
         if isinstance(record, Coming | There | Gone | Watching | Unwatching | Fault):
             self.moved_ms = record.t
@@ -128,7 +133,7 @@ async def running_company(
     cluster = Nodes(nodes, backends.environment | dict(settings), folder)
     tasks, journal = Tasks(), Journal()
     async with contextlib.AsyncExitStack() as held:
-        held.push_async_callback(cluster.end)
+        held.push_async_callback(cluster.kill)  # to let ten thousand people go in good order takes a minute
         await cluster.start()
         http = await held.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
         held.push_async_callback(tasks.close)
@@ -136,9 +141,9 @@ async def running_company(
         company = _company(backends, cluster, journal, scene, people)
         await company.watch()
         yield company
-        await leave_all([device for device in company.devices if device.is_there])
-        for watcher in company.watchers:
-            await watcher.leave()
+        journal.is_over = True
+        for one in (*company.devices, *company.watchers):
+            one.stop()
 
 
 def _company(backends: Backends, cluster: Nodes, journal: Journal, scene: Scene, people: int) -> Company:

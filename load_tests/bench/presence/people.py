@@ -89,6 +89,10 @@ class Device:
             self._gone("left")
             await connection.close()
 
+    def stop(self) -> None:
+        """Do not come back any more."""
+        self.wanted = False
+
     async def say(self, status: str, text: str) -> None:
         """Send ``presence:update``. Raises CannotConnect."""
         if self._connection is None:

@@ -57,11 +57,9 @@ class Watcher:
             raise CannotConnect("lost at once")
         self._connection = connection
 
-    async def leave(self) -> None:
-        """Watch no more."""
+    def stop(self) -> None:
+        """Do not come back any more."""
         self._ended = True
-        if self._connection is not None:
-            await self._connection.close()
 
     def received(self, event: str, payload: Any) -> None:
         """See connection.Listener."""
