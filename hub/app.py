@@ -9,10 +9,12 @@ from redis.asyncio import Redis
 
 from core_api.accounts.access import AccessRule
 from core_api.accounts.authenticator import AccessTokenAuthenticator
+from core_api.accounts.sight import SightRule
 from core_api.accounts.signing_key import KeyFileError, SigningKey, load_or_create, new_key
 from core_api.accounts.staff import Staff
 from core_api.accounts.store_postgres import PostgresAccounts
 from core_api.accounts.store_postgres_people import PostgresPeople
+from core_api.accounts.store_postgres_privacy import PostgresPrivacy
 from core_api.accounts.store_postgres_staff import PostgresStaff
 from core_api.accounts.tokens import TokenVerifier
 from core_api.outbox_relay import OutboxRelay
@@ -200,6 +202,7 @@ def _core(settings: Settings, pool: asyncpg.Pool, redis: Redis, clock: Clock) ->
         roles=roles,
         expel=expel,
         access=access,
+        sight=SightRule(PostgresPrivacy(pool)),
         outbox=OutboxRelay(pool, redis),
     )
 

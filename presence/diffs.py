@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from hub.kernel.ids import UserId, user_room
 from hub.kernel.ports import Rooms
+from hub.kernel.sight import Visibility
 from hub.kernel.tasks import Tasks
 from presence.model import Change, Record
 from presence.schema import PresenceDiff
@@ -86,8 +87,13 @@ class Diffs:
             diff = PresenceDiff(users=[presence(record.own())])
             await self._rooms.emit(user_room(record.user_id), diff, id=_id(record.version), age_s=age_s)
         if shown:
-            diff = PresenceDiff(users=[presence(record.shown())])
-            await self._rooms.emit(watch_room(record.user_id), diff, id=_id(record.shown_version), age_s=age_s)
+            everything = record.shown()
+            for visibility, view in (
+                (Visibility.EVERYTHING, everything),
+                (Visibility.STATUS, everything.without_last_seen()),
+            ):
+                room, diff = watch_room(record.user_id, visibility), PresenceDiff(users=[presence(view)])
+                await self._rooms.emit(room, diff, id=_id(record.shown_version), age_s=age_s)
 
     async def _flush_later(self) -> None:
         await asyncio.sleep(self._window_s)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
 from hub.kernel.ids import ConnectionId, NodeId, UserId
+from hub.kernel.sight import Visibility
 from presence.transitions import EntryId
 
 PARTS = 16
@@ -16,6 +17,10 @@ Redis Cluster, few enough for a sweep to look at all of them twice a second. Cha
 def part_of(user_id: UserId) -> int:
     """The part a user belongs to, the same on every node."""
     return zlib.crc32(user_id.encode()) % PARTS
+
+
+CLOCKS_AGREE_MS = 5000
+"""No node's clock is further from another's."""
 
 
 class Status(IntEnum):
@@ -76,6 +81,10 @@ class View:
     version: int = 0
     """Rises with every change of this view, so the highest version is the latest state. 0: never seen."""
 
+    def without_last_seen(self) -> "View":
+        """The same for somebody who may not know when the user was last there, at the moment of a change."""
+        return replace(self, last_seen_ms=None)
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -103,6 +112,21 @@ class Record:
         if own.status in (Status.INVISIBLE, Status.OFFLINE):
             return View(self.user_id, last_seen_ms=own.last_seen_ms, version=own.version)
         return own
+
+    def seen(self, visibility: Visibility, now_ms: int) -> View:
+        """What somebody else sees who looks now. Nothing is the same as of somebody who was never there.
+
+        A version is the time of a change, so that of somebody offline would say when they were last there. Who may not
+        know gets a later one: later than any state before, and earlier than any to come.
+        """
+        if visibility is Visibility.NOTHING:
+            return View(self.user_id)
+        shown = self.shown()
+        if visibility is Visibility.EVERYTHING:
+            return shown
+        if shown.status is Status.OFFLINE and shown.version:
+            shown = replace(shown, version=max(shown.version, now_ms - CLOCKS_AGREE_MS))
+        return shown.without_last_seen()
 
 
 @dataclass(frozen=True, slots=True)

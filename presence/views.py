@@ -4,6 +4,7 @@ from msgspec import UNSET
 
 from hub.kernel.clock import from_ms
 from hub.kernel.ids import RoomName, UserId
+from hub.kernel.sight import Visibility
 from presence.model import Status, View
 from presence.schema import DevicePresence, Presence, ShownStatus
 
@@ -15,12 +16,20 @@ STATUS_NAMES: dict[Status, ShownStatus] = {
     Status.DND: "dnd",
     Status.INVISIBLE: "invisible",
 }
+ROOM_ENDINGS = {Visibility.EVERYTHING: "", Visibility.STATUS: ":status", Visibility.NOTHING: ":nothing"}
+VISIBILITIES = {ending: visibility for visibility, ending in ROOM_ENDINGS.items()}
 STATUSES = {name: status for status, name in STATUS_NAMES.items()}
 
 
-def watch_room(user_id: UserId) -> RoomName:
-    """The room of the connections that watch a user. Of the hub's own: clients can neither join nor name it."""
-    return RoomName(f"presence:{user_id}")
+def watch_room(user_id: UserId, visibility: Visibility = Visibility.EVERYTHING) -> RoomName:
+    """The room of the connections that watch a user of whom they see so much. Clients can neither join nor name it."""
+    return RoomName(f"presence:{user_id}{ROOM_ENDINGS[visibility]}")
+
+
+def watched_in(room: str) -> tuple[UserId, Visibility]:
+    """Whom the members of such a room, named without its kind, watch, and how much of them they see."""
+    user_id, colon, ending = room.partition(":")
+    return UserId(user_id), VISIBILITIES[colon + ending]
 
 
 def presence(view: View) -> Presence:

@@ -7,7 +7,7 @@ from msgspec import UNSET, UnsetType
 
 from core_api.accounts.model import Account
 from core_api.accounts.schema import Position, Profile, ProfileChanges
-from core_api.accounts.store import NEW_BLOCK, FollowRow, PeopleStore
+from core_api.accounts.store import NEW_BLOCK, RELATION_CHANGED, FollowRow, PeopleStore
 from core_api.outbox import Payload, Sink
 from core_api.ports import UserBrief
 from hub.kernel.clock import Clock
@@ -19,8 +19,8 @@ from hub.kernel.pages import Page, PageQuery, decode_cursor, page
 log = logging.getLogger(__name__)
 
 FollowList = Callable[[UserId, UserId | None, int | None, int], Awaitable[Sequence[FollowRow]]]
-Separate = Callable[[UserId, UserId], Awaitable[None]]
-"""Acts on a new block where the two see each other live."""
+ActOnTwo = Callable[[UserId, UserId], Awaitable[None]]
+"""Acts on what has changed between two people, where they see each other live. May be repeated."""
 
 
 async def nobody_to_tell(_one: UserId, _other: UserId) -> None:
@@ -30,13 +30,22 @@ async def nobody_to_tell(_one: UserId, _other: UserId) -> None:
 class People:
     """The use cases under /users.
 
-    ``separate`` is called after each block, repeated ones too, and once more when the outbox tells of it.
+    ``separate`` is called after each block, repeated ones too, and ``look_again``, which must not raise, after each
+    follow, its end, and the end of a block; both once more when the outbox tells of it.
     """
 
-    def __init__(self, store: PeopleStore, clock: Clock, *, separate: Separate = nobody_to_tell) -> None:
+    def __init__(
+        self,
+        store: PeopleStore,
+        clock: Clock,
+        *,
+        separate: ActOnTwo = nobody_to_tell,
+        look_again: ActOnTwo = nobody_to_tell,
+    ) -> None:
         self._store = store
         self._clock = clock
         self._separate = separate
+        self._look_again = look_again
 
     async def profile(self, user_id: UserId, viewer: Actor | None) -> Account:
         """A person whom ``viewer`` may see. Raises NotFound."""
@@ -79,10 +88,12 @@ class People:
         if not await self._store.follow(actor.user_id, user_id, self._clock.now()):
             await self.profile(user_id, actor)  # NotFound if it is they who block, since a moment ago
             raise Conflict("You block this person. Take the block back first.")
+        await self._look_again(actor.user_id, user_id)
 
     async def unfollow(self, user_id: UserId, actor: Actor) -> None:
         """Stop following somebody. Idempotent."""
         await self._store.unfollow(actor.user_id, user_id)
+        await self._look_again(actor.user_id, user_id)
 
     async def block(self, user_id: UserId, actor: Actor) -> None:
         """Block somebody, and end the follows between the two. Idempotent. Raises NotFound, Forbidden (oneself)."""
@@ -97,7 +108,7 @@ class People:
 
     def sinks(self) -> dict[str, Sink]:
         """What to do with the events of the outbox."""
-        return {NEW_BLOCK: self._blocked}
+        return {NEW_BLOCK: self._blocked, RELATION_CHANGED: self._related}
 
     async def _blocked(self, payload: Payload) -> None:
         """Separate for certain: whoever blocked did it at once, unless their node died."""
@@ -105,9 +116,14 @@ class People:
         if await self._store.blocked(one, other):
             await self._separate(one, other)
 
+    async def _related(self, payload: Payload) -> None:
+        one, other = payload["userIds"]
+        await self._look_again(UserId(one), UserId(other))
+
     async def unblock(self, user_id: UserId, actor: Actor) -> None:
         """Take a block back. Idempotent."""
         await self._store.unblock(actor.user_id, user_id)
+        await self._look_again(actor.user_id, user_id)
 
     async def followers(self, user_id: UserId, viewer: Actor | None, query: PageQuery) -> Page[UserBrief]:
         """Who follows somebody, latest first. Raises NotFound."""

@@ -2,9 +2,19 @@
 
 from core_api.accounts.directory import Directory
 from core_api.accounts.people import People
-from core_api.accounts.schema import PersonQuery, Profile, ProfileChanges, SignedIn, SignUp, User
+from core_api.accounts.privacy_settings import PrivacySettings
+from core_api.accounts.schema import (
+    PersonQuery,
+    PrivacyChanges,
+    PrivacyChoice,
+    Profile,
+    ProfileChanges,
+    SignedIn,
+    SignUp,
+    User,
+)
 from core_api.accounts.service import Accounts
-from core_api.accounts.views import user_view
+from core_api.accounts.views import privacy_view, user_view
 from core_api.ports import UserBrief
 from hub.kernel.errors import NotFound
 from hub.kernel.events import Actor
@@ -103,4 +113,29 @@ def people_api(people: People, directory: Directory) -> RestApi:
     api.delete("/users/{userId}/block", unblock)
     api.get("/users/{userId}/followers", followers)
     api.get("/users/{userId}/following", following)
+    return api
+
+
+def privacy_api(settings: PrivacySettings) -> RestApi:
+    """One's own privacy settings. Nobody else's can be asked for."""
+    api = RestApi("users")
+
+    async def get_privacy(actor: Actor) -> Reply[PrivacyChoice]:
+        """Get one's own privacy settings."""
+        privacy = await settings.get(actor)
+        return Reply(privacy_view(privacy), version=privacy.version)
+
+    async def replace_privacy(body: PrivacyChoice, actor: Actor, if_match: int | None) -> Reply[PrivacyChoice]:
+        """Replace one's own privacy settings. Who watches is told within a second what they may see now."""
+        privacy = await settings.replace(body, actor, if_match)
+        return Reply(privacy_view(privacy), version=privacy.version)
+
+    async def change_privacy(body: PrivacyChanges, actor: Actor, if_match: int | None) -> Reply[PrivacyChoice]:
+        """Change one's own privacy settings."""
+        privacy = await settings.change(body, actor, if_match)
+        return Reply(privacy_view(privacy), version=privacy.version)
+
+    api.get("/users/me/privacy", get_privacy)
+    api.put("/users/me/privacy", replace_privacy)
+    api.patch("/users/me/privacy", change_privacy)
     return api

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
+from core_api.accounts.privacy import Audience
 from hub.kernel.wire import END, Uuid, Wire
 
 NO_CONTROLS = rf"^[^\x00-\x08\x0b-\x1f\x7f]*{END}"
@@ -95,3 +96,20 @@ class ProfileChanges(Wire):
 
     display_name: DisplayName | UnsetType = UNSET
     bio: Bio | UnsetType = UNSET
+
+
+class PrivacyChoice(Wire):
+    """Who may see one's presence, and, of those, who may see when one was last there; what is left out is everyone.
+
+    Friends are people who follow each other. A block goes before all of it.
+    """
+
+    presence: Audience = Audience.EVERYONE
+    last_seen: Audience = Audience.EVERYONE
+
+
+class PrivacyChanges(Wire):
+    """The privacy settings to change; what is left out stays."""
+
+    presence: Audience | UnsetType = UNSET
+    last_seen: Audience | UnsetType = UNSET

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from core_api.accounts.model import Account, Session, StaffRole, Status
+from core_api.accounts.privacy import Audience, Privacy
 from core_api.ports import UserBrief
 from hub.kernel.ids import SessionId, UserId
 
@@ -14,6 +15,12 @@ SUSPENDED = "account.suspended"
 
 NEW_BLOCK = "account.blocked"
 """Topic of the outbox: ``{blockerId, blockedId}``, of a new block, which may have been taken back meanwhile."""
+
+RELATION_CHANGED = "account.relation_changed"
+"""Topic of the outbox: ``{userIds}``, two of whom one has followed, unfollowed or unblocked the other."""
+
+PRIVACY_CHANGED = "account.privacy_changed"
+"""Topic of the outbox: ``{userId}``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,12 +141,12 @@ class PeopleStore(Protocol):
     async def follow(self, follower_id: UserId, followee_id: UserId, now: datetime) -> bool:
         """Follow; False, and nothing changed, if either blocks the other. Idempotent.
 
-        Never interleaves with :meth:`block` of the same two.
+        Never interleaves with :meth:`block` of the same two. A new follow comes with RELATION_CHANGED in the outbox.
         """
         ...
 
     async def unfollow(self, follower_id: UserId, followee_id: UserId) -> None:
-        """Stop following. Idempotent."""
+        """Stop following. Idempotent. The end of a follow comes with RELATION_CHANGED in the outbox."""
         ...
 
     async def block(self, blocker_id: UserId, blocked_id: UserId, now: datetime) -> None:
@@ -150,7 +157,10 @@ class PeopleStore(Protocol):
         ...
 
     async def unblock(self, blocker_id: UserId, blocked_id: UserId) -> None:
-        """Take a block back. Follows do not come back. Idempotent."""
+        """Take a block back. Follows do not come back. Idempotent.
+
+        The end of a block comes with RELATION_CHANGED in the outbox.
+        """
         ...
 
     async def blocks(self, blocker_id: str, blocked_id: str) -> bool:
@@ -187,4 +197,21 @@ class PeopleStore(Protocol):
 
     async def exists(self, user_id: str) -> bool:
         """See core_api.ports.Profiles."""
+        ...
+
+
+class PrivacyStore(Protocol):
+    """Privacy settings. ``None`` where there is no such account."""
+
+    async def privacy(self, user_id: UserId) -> Privacy | None:
+        """What the person has chosen."""
+        ...
+
+    async def change_privacy(
+        self, user_id: UserId, *, presence: Audience | None, last_seen: Audience | None, version: int | None
+    ) -> Privacy | None:
+        """Change what is not ``None``, raise the version, and give the new state, with PRIVACY_CHANGED in the outbox.
+
+        ``None``, and nothing changed, also if the settings are not at ``version`` (``None``: any).
+        """
         ...

@@ -7,7 +7,7 @@ import asyncpg
 
 from core_api import outbox
 from core_api.accounts.model import Account
-from core_api.accounts.store import NEW_BLOCK, FollowRow
+from core_api.accounts.store import NEW_BLOCK, RELATION_CHANGED, FollowRow
 from core_api.accounts.store_postgres import ACCOUNT, ACCOUNT_COLUMNS, account_of
 from core_api.ports import UserBrief
 from hub.kernel.ids import UserId
@@ -40,9 +40,11 @@ UNION
 SELECT blocker_id::text FROM account_block WHERE blocked_id = $1 AND blocker_id = ANY($2::uuid[])
 """
 FOLLOW = """
-INSERT INTO account_follow (follower_id, followee_id, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING
+INSERT INTO account_follow (follower_id, followee_id, created_at) VALUES ($1, $2, $3)
+ON CONFLICT DO NOTHING
+RETURNING true
 """
-UNFOLLOW = "DELETE FROM account_follow WHERE follower_id = $1 AND followee_id = $2"
+UNFOLLOW = "DELETE FROM account_follow WHERE follower_id = $1 AND followee_id = $2 RETURNING true"
 BLOCK = """
 INSERT INTO account_block (blocker_id, blocked_id, created_at) VALUES ($1, $2, $3)
 ON CONFLICT DO NOTHING
@@ -52,7 +54,7 @@ UNFOLLOW_BOTH = """
 DELETE FROM account_follow
 WHERE (follower_id = $1 AND followee_id = $2) OR (follower_id = $2 AND followee_id = $1)
 """
-UNBLOCK = "DELETE FROM account_block WHERE blocker_id = $1 AND blocked_id = $2"
+UNBLOCK = "DELETE FROM account_block WHERE blocker_id = $1 AND blocked_id = $2 RETURNING true"
 
 _FOLLOW_PAGE = """
 SELECT u.id::text, u.username, u.display_name, f.number
@@ -108,12 +110,13 @@ class PostgresPeople:
             await connection.execute(LOCK_PAIR, follower_id, followee_id)
             if await connection.fetchval(BLOCKED, follower_id, followee_id):
                 return False
-            await connection.execute(FOLLOW, follower_id, followee_id, now)
+            if await connection.fetchval(FOLLOW, follower_id, followee_id, now):
+                await outbox.append(connection, RELATION_CHANGED, {"userIds": [follower_id, followee_id]})
             return True
 
     async def unfollow(self, follower_id: UserId, followee_id: UserId) -> None:
         """Stop following."""
-        await self._pool.execute(UNFOLLOW, follower_id, followee_id)
+        await self._end(UNFOLLOW, follower_id, followee_id)
 
     async def block(self, blocker_id: UserId, blocked_id: UserId, now: datetime) -> None:
         """Block, and end the follows between the two."""
@@ -125,7 +128,12 @@ class PostgresPeople:
 
     async def unblock(self, blocker_id: UserId, blocked_id: UserId) -> None:
         """Take a block back."""
-        await self._pool.execute(UNBLOCK, blocker_id, blocked_id)
+        await self._end(UNBLOCK, blocker_id, blocked_id)
+
+    async def _end(self, statement: str, one: UserId, other: UserId) -> None:
+        async with self._pool.acquire() as connection, connection.transaction():
+            if await connection.fetchval(statement, one, other):
+                await outbox.append(connection, RELATION_CHANGED, {"userIds": [one, other]})
 
     async def blocks(self, blocker_id: str, blocked_id: str) -> bool:
         """Whether the first blocks the second."""

@@ -1,7 +1,8 @@
 """Accounts and sessions as they go out on the wire."""
 
 from core_api.accounts.model import Account, Session
-from core_api.accounts.schema import SessionInfo, User
+from core_api.accounts.privacy import Privacy
+from core_api.accounts.schema import PrivacyChoice, SessionInfo, User
 from hub.kernel.events import Actor
 
 
@@ -30,3 +31,8 @@ def session_view(session: Session, viewer: Actor) -> SessionInfo:
         last_seen_at=session.refreshed_at,
         current=session.id == viewer.session_id,
     )
+
+
+def privacy_view(privacy: Privacy) -> PrivacyChoice:
+    """Privacy settings, as their owner sees them."""
+    return PrivacyChoice(presence=privacy.presence, last_seen=privacy.last_seen)

@@ -16,6 +16,7 @@ from hub.kernel.events import Actor
 from hub.kernel.ids import RoomName, UserId
 from hub.kernel.pages import Page, PageQuery
 from hub.kernel.ports import Access, Rooms
+from hub.kernel.sight import Sight
 
 Explain = Callable[[BaseException], HubError | None]
 """What an exception means to a client; ``None`` for a bug of ours. Implemented in hub.transport."""
@@ -156,5 +157,6 @@ class Services:
     documents: DocumentChanges
     access: Access
     rooms: Rooms
+    sight: Sight
     presence_room: Callable[[UserId], RoomName]
-    """Where changes of a user's presence are told as others may see them."""
+    """Where changes of a user's presence are told to those who may see everything that others may."""

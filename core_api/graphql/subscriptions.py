@@ -19,6 +19,7 @@ from core_api.graphql.vocabulary import BigInt, auth
 from core_api.ports import POSTS_FEED
 from hub.kernel.errors import NotFound
 from hub.kernel.ids import UserId, user_room
+from hub.kernel.sight import Visibility
 from hub.kernel.wire import Uuid, Wire
 
 PRESENCE_DIFF = "presence:diff"
@@ -88,7 +89,7 @@ class Subscription:
     @auth
     @strawberry.subscription
     async def user_presence_changed(self, info: Info, user_id: strawberry.ID) -> AsyncIterator[PresenceUpdate]:
-        """A person's presence as it changes. Somebody with a block between them and the viewer is never there."""
+        """A person's presence as it changes, as far as the viewer may see it at that moment."""
         context, viewer = info.context, info.context.signed_in.user_id
         watched = UserId(arguments.check(PersonRef, userId=user_id).user_id)
 
@@ -105,12 +106,13 @@ class Subscription:
             sources[context.services.presence_room(watched)] = shown
         async with listening(context.services.rooms, sources, context.settings.backlog) as presences:
             async for meant, seen in presences:
-                if meant or not await _blocked(context, viewer, watched):
+                visibility = Visibility.EVERYTHING if meant else await _sees(context, viewer, watched)
+                if visibility:
                     yield PresenceUpdate(
                         user_id=strawberry.ID(watched),
                         status=seen.status,
                         text=seen.text,
-                        last_seen=seen.last_seen,
+                        last_seen=seen.last_seen if visibility is Visibility.EVERYTHING else None,
                         version=BigInt(seen.version),
                     )
 
@@ -172,6 +174,6 @@ async def _may_read(context: Context, resource: str, resource_id: str) -> bool:
     return True
 
 
-async def _blocked(context: Context, one: UserId, other: UserId) -> bool:
+async def _sees(context: Context, viewer: UserId, user_id: UserId) -> Visibility:
     async with context.turn():
-        return await context.services.access.blocked(one, other)
+        return (await context.services.sight.seen_by(viewer, [user_id]))[user_id]

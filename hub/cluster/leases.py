@@ -1,11 +1,12 @@
 """Node leases: which nodes are alive and how to reach them, agreed on through Redis, and fenced when they lapse."""
 
 import asyncio
+import contextlib
 import logging
 import math
 import time
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, Literal, cast
 
 import msgspec
 from redis.asyncio import Redis
@@ -33,8 +34,10 @@ UNKNOWN_FRESH_S = 0.05
 and so little that made-up session ids cost Redis 20 questions a second at most."""
 LOOK_S = 1.0
 """Longest wait for an address."""
+MISSED_S = 0.1
+"""Wait after a beat that failed, beside the usual one, which a look at the leases may cut short."""
 
-# Time is Redis's own, so that the clocks of the nodes need not agree. Answers whether the lease had lapsed before.
+# Time is Redis's own, so that the clocks of the nodes need not agree. Answers what the lease was before: see Before.
 # The address is written with each beat: a Redis that lost its memory learns it again.
 BEAT = """
 local time = redis.call('TIME')
@@ -46,8 +49,11 @@ for _, gone in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now - 3600000
   redis.call('ZREM', KEYS[1], gone)
   redis.call('HDEL', KEYS[2], gone)
 end
-return (until_ms and tonumber(until_ms) >= now) and 1 or 0
+if not until_ms then return 'unknown' end
+return tonumber(until_ms) >= now and 'held' or 'lapsed'
 """
+Before = Literal[b"held", b"lapsed", b"unknown"]
+"""Unknown: this is the first beat, or Redis has lost its memory. A lease that lapsed is remembered for an hour."""
 # Node and address in turn; the address of a node that has none is empty.
 LIVE = """
 local time = redis.call('TIME')
@@ -82,6 +88,8 @@ class RedisNodes:
         self._seen_at = self._failed_at = -math.inf
         self._trusted_from = 0.0
         self._beating: Running | None = None
+        self._is_missed = asyncio.Event()
+        """Redis does not know of this node, which has beaten: the next beat should not wait."""
         self.lapsed: Callable[[], Coroutine[Any, Any, None]] | None = None
 
     @property
@@ -101,6 +109,7 @@ class RedisNodes:
         """Give the lease back, on shutdown. Others then need not wait for it to run out."""
         if self._beating is not None:  # a beat after this would take the lease again
             self._beating.cancel()
+            self._beating = None
         try:
             await self._redis.zrem(KEY, self._node_id)
             await self._redis.hdel(ADDRESSES, self._node_id)
@@ -132,33 +141,47 @@ class RedisNodes:
         except (RedisError, OSError, RuntimeError) as error:  # uvloop's, for a connection that was lost just now
             raise Unavailable("Redis does not answer.") from error
         seen = {NodeId(node): _address(text) for node, text in zip(answer[::2], answer[1::2], strict=True)}
+        if self._node_id not in seen and self._beating is not None:
+            self._is_missed.set()
+            self._distrust(now)
         if now < self._trusted_from:
-            # Redis was away and all leases ran out together. Until every node has had the time to beat again, a missing
-            # lease says nothing: whom we knew before counts as alive.
             seen = self._seen | seen
         self._seen, self._seen_at = seen, now
         self._by_tag = {tag_of(node): address for node, address in seen.items()}
 
-    async def _take(self) -> bool:
-        """Take the lease, or renew it, and say whether this node still had it."""
+    def _distrust(self, now: float) -> None:
+        """Redis was away, or lost its memory, and all leases ended together.
+
+        Until every node has had the time to beat again, a missing lease says nothing: whom we knew before counts as
+        alive. Else their people, who come back before that, would be declared gone.
+        """
+        self._trusted_from = now + 2 * BEAT_S
+
+    async def _take(self) -> Before:
+        """Take the lease, or renew it, and say what it was before."""
         address = msgspec.json.encode(self.address)
-        return bool(await self._beat(keys=KEYS, args=[self._node_id, LEASE_MS, address]))
+        return cast("Before", await self._beat(keys=KEYS, args=[self._node_id, LEASE_MS, address]))
 
     async def _beat_for_ever(self) -> None:
         last = time.monotonic()
         while True:
-            await asyncio.sleep(BEAT_S)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._is_missed.wait(), BEAT_S)
+            self._is_missed.clear()
             try:
                 async with asyncio.timeout(BEAT_S):
-                    in_time = await self._take()
+                    before = await self._take()
             except Exception as error:  # whatever it is: a node that stops trying would be dead and not know it
                 log.warning("node lease not renewed: %r", error)
+                await asyncio.sleep(MISSED_S)
                 continue
             now = time.monotonic()
-            if now - last > 2 * BEAT_S:
-                self._trusted_from = now + 2 * BEAT_S
+            if now - last > 2 * BEAT_S or before == b"unknown":
+                self._distrust(now)
+            # A Redis that forgot us within the time of our lease has told nobody that we are dead.
+            lapsed = before == b"lapsed" or (before == b"unknown" and (now - last) * 1000 > LEASE_MS)
             last = now
-            if not in_time:
+            if lapsed:
                 log.warning("this node's lease had lapsed; its connections start anew")
                 if self.lapsed is not None:
                     self._tasks.start(self.lapsed(), name="lapsed lease")

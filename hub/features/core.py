@@ -7,6 +7,7 @@ import asyncpg
 from redis.asyncio import Redis
 
 from core_api.accounts.access import AccessRule
+from core_api.accounts.sight import SightRule
 from core_api.accounts.store_postgres_people import PostgresPeople
 from core_api.outbox_relay import OutboxRelay
 from hub.cluster.bus import Bus
@@ -62,6 +63,7 @@ class Core:
     expel: dict[str, Expel]
     """How each kind of resource puts somebody out who may no longer read it; filled by the same."""
     access: AccessRule
+    sight: SightRule
     outbox: OutboxRelay
 
 

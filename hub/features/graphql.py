@@ -41,6 +41,7 @@ def feature(
         documents=documents.changes,
         access=core.access,
         rooms=core.rooms,
+        sight=core.sight,
         presence_room=watch_room,
     )
     identify = partial(rest.actor_of, authenticator=authenticator)

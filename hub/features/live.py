@@ -11,7 +11,7 @@ from collab.log_postgres import PostgresLog
 from collab.routes import documents_api
 from collab.service import DocumentRoles, DocumentService
 from collab.store_postgres import PostgresDocumentStore
-from core_api.accounts.people import Separate
+from core_api.accounts.people import ActOnTwo
 from hub.features import oversight
 from hub.features.core import Core, Feature
 from presence.diffs import Diffs
@@ -37,7 +37,7 @@ from signaling.sweeper import CallSweeper
 class Presence(Feature):
     """Presence, and what ends the view that two people have of each other."""
 
-    separate: Separate
+    separate: ActOnTwo
 
 
 def presence(core: Core) -> Presence:
@@ -49,7 +49,7 @@ def presence(core: Core) -> Presence:
     diffs = Diffs(core.rooms, told, core.tasks, settings.coalesce_s)
     relay = Relay(store, transitions, told, diffs, settings.overdue_s)
     service = PresenceService(store, diffs, core.nodes, core.clock)
-    watching = Watching(service, store, core.rooms, core.access, core.clock)
+    watching = Watching(service, store, core.rooms, core.sight, core.clock)
     typing = TypingIndicator(core.rooms, core.clock, settings, watching.may_see)
     sweeper = Sweeper(store, service, typing, diffs, relay, core.nodes, core.clock, settings)
 
@@ -100,7 +100,7 @@ def documents(core: Core) -> Documents:
 class Calls(Feature):
     """Calls, and what ends the one between two people."""
 
-    separate: Separate
+    separate: ActOnTwo
 
 
 def calls(core: Core) -> Calls:

@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from core_api.accounts.directory import Directory
 from core_api.accounts.directory_postgres import PostgresDirectory
 from core_api.accounts.passwords import Passwords
-from core_api.accounts.people import People, Separate
+from core_api.accounts.people import ActOnTwo, People
+from core_api.accounts.privacy_settings import PrivacySettings
 from core_api.accounts.refresh import RefreshTokens
-from core_api.accounts.routes import accounts_api, people_api
+from core_api.accounts.routes import accounts_api, people_api, privacy_api
 from core_api.accounts.service import Accounts
 from core_api.accounts.signing_key import SigningKey
 from core_api.accounts.staff import suspension_sinks
 from core_api.accounts.store_postgres import PostgresAccounts
+from core_api.accounts.store_postgres_privacy import PostgresPrivacy
 from core_api.accounts.store_postgres_staff import PostgresStaff
 from core_api.accounts.tokens import TokenSigner
 from core_api.content.handlers import content_events
@@ -29,9 +31,14 @@ from core_api.rooms.routes import rooms_api
 from core_api.rooms.service import RoomDirectory
 from core_api.rooms.store_postgres import PostgresRooms
 from hub.features.core import Core, Feature
+from hub.kernel.ids import UserId
 
 
-def accounts(core: Core, key: SigningKey, separate: Separate) -> Feature:
+async def _nobody_looks(*_user_ids: UserId) -> None:
+    pass
+
+
+def accounts(core: Core, key: SigningKey, separate: ActOnTwo) -> Feature:
     """Sign-up to sign-out, and people. ``separate`` ends the view that two people have of each other."""
     settings = core.settings.accounts
     passwords = Passwords(settings)
@@ -49,12 +56,14 @@ def accounts(core: Core, key: SigningKey, separate: Separate) -> Feature:
     core.outbox.add(suspension_sinks(PostgresStaff(core.pool), core.revocations, core.clock, settings))
     people = People(core.people, core.clock, separate=separate)
     core.outbox.add(people.sinks())
+    privacy = PrivacySettings(PostgresPrivacy(core.pool), _nobody_looks)
+    core.outbox.add(privacy.sinks())
     directory = Directory(people, PostgresDirectory(core.pool))
 
     async def close() -> None:
         passwords.close()
 
-    return Feature(apis=[accounts_api(service), people_api(people, directory)], closes=[close])
+    return Feature(apis=[accounts_api(service), people_api(people, directory), privacy_api(privacy)], closes=[close])
 
 
 def rooms(core: Core) -> Feature:

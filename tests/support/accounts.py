@@ -26,7 +26,7 @@ from core_api.accounts.tokens import TokenSigner, TokenVerifier
 from hub.kernel.errors import RateLimited, Unavailable
 from hub.kernel.events import Actor
 from hub.kernel.http import Client
-from hub.kernel.ids import SessionId, UserId
+from hub.kernel.ids import SessionId, UserId, new_uuid
 from hub.storage.postgres import create_pool
 from tests.support.clock import FrozenClock
 
@@ -146,6 +146,17 @@ async def accounts_stack(database_url: str) -> AsyncIterator[AccountsStack]:
         stack.passwords.close()
     finally:
         await pool.close()
+
+
+async def insert_people(pool: asyncpg.Pool, *names: str) -> list[UserId]:
+    """Accounts with these names, whose passwords nobody knows: what tests of stores need of a person."""
+    ids = [UserId(new_uuid()) for _ in names]
+    await pool.executemany(
+        "INSERT INTO account_user (id, email, email_key, username, username_key, password_hash, created_at)"
+        " VALUES ($1, $2, $2, $2, $2, '', now())",
+        list(zip(ids, names, strict=True)),
+    )
+    return ids
 
 
 def user_id_of(signed_in: SignedIn) -> UserId:

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from hub.kernel.errors import Unavailable
-from hub.kernel.events import Actor, Caller
+from hub.kernel.events import Caller
 from hub.kernel.ids import ConnectionId, NodeId, SessionId, UserId
+from hub.kernel.sight import Visibility
 from presence.transitions import EntryId, Overdue
 
 
@@ -52,16 +53,21 @@ class MemoryTransitions:
 
 
 @dataclass
-class BlockList:
-    """Implements hub.kernel.ports.Access: everything is allowed, and some are blocked."""
+class Sights:
+    """Implements hub.kernel.sight.Sight: everybody sees everything, where nothing else is said."""
 
-    blocks: set[frozenset[str]] = field(default_factory=set)
+    limits: dict[tuple[UserId, UserId], Visibility] = field(default_factory=dict)
+    """Of a viewer and whom they look at."""
 
-    async def check(self, actor: Actor | None, action: str, resource: str, resource_id: str) -> None:
-        """Allowed."""
+    def block(self, one: UserId, other: UserId) -> None:
+        for pair in ((one, other), (other, one)):
+            self.limits[pair] = Visibility.NOTHING
 
-    async def blocked(self, one: str, other: str) -> bool:
-        return frozenset((one, other)) in self.blocks
+    async def seen_by(self, viewer: UserId, user_ids: Iterable[UserId]) -> dict[UserId, Visibility]:
+        return {user_id: self._of(viewer, user_id) for user_id in user_ids}
 
-    async def blocked_among(self, one: str, others: Iterable[str]) -> frozenset[str]:
-        return frozenset([other for other in others if await self.blocked(one, other)])
+    async def shown_to(self, user_id: UserId, viewers: Iterable[UserId]) -> dict[UserId, Visibility]:
+        return {viewer: self._of(viewer, user_id) for viewer in viewers}
+
+    def _of(self, viewer: UserId, user_id: UserId) -> Visibility:
+        return self.limits.get((viewer, user_id), Visibility.EVERYTHING)

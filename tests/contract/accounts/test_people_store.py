@@ -6,12 +6,12 @@ import json
 import asyncpg
 import pytest
 
-from core_api.accounts.store import NEW_BLOCK, PeopleStore
+from core_api.accounts.store import NEW_BLOCK, RELATION_CHANGED, PeopleStore
 from core_api.accounts.store_postgres_people import BLOCK, LOCK_PAIR, PostgresPeople
 from core_api.ports import Follows, Profiles, UserBrief
 from hub.kernel.clock import from_ms
 from hub.kernel.ids import UserId, new_uuid
-from tests.support.accounts import until_a_query_waits
+from tests.support.accounts import insert_people, until_a_query_waits
 from tests.support.queries import recorded
 
 NOW = from_ms(1_800_000_000_123)
@@ -32,16 +32,6 @@ def profiles(pool: asyncpg.Pool) -> Profiles:
     return PostgresPeople(pool)
 
 
-async def people(pool: asyncpg.Pool, *names: str) -> list[UserId]:
-    ids = [UserId(new_uuid()) for _ in names]
-    await pool.executemany(
-        "INSERT INTO account_user (id, email, email_key, username, username_key, password_hash, created_at)"
-        " VALUES ($1, $2, $2, $2, $2, '', $3)",
-        [(user_id, name, NOW) for user_id, name in zip(ids, names, strict=True)],
-    )
-    return ids
-
-
 async def names(store: PeopleStore, user_id: UserId, viewer_id: UserId | None = None) -> list[str]:
     return [row.user.username for row in await store.followers(user_id, viewer_id, None, 100)]
 
@@ -49,7 +39,7 @@ async def names(store: PeopleStore, user_id: UserId, viewer_id: UserId | None = 
 async def test_a_profile_changes_where_something_is_given_and_counts_its_versions(
     store: PeopleStore, pool: asyncpg.Pool
 ) -> None:
-    (ada,) = await people(pool, "ada")
+    (ada,) = await insert_people(pool, "ada")
     first = await store.change_profile(ada, display_name="Ada L.", bio=None, version=None)
     second = await store.change_profile(ada, display_name=None, bio="Numbers", version=2)
     assert first is not None
@@ -63,7 +53,7 @@ async def test_a_profile_changes_where_something_is_given_and_counts_its_version
 
 
 async def test_of_many_changes_to_one_version_exactly_one_is_made(store: PeopleStore, pool: asyncpg.Pool) -> None:
-    (ada,) = await people(pool, "ada")
+    (ada,) = await insert_people(pool, "ada")
     changes = (store.change_profile(ada, display_name=str(n), bio=None, version=1) for n in range(6))
     made = [change for change in await asyncio.gather(*changes) if change is not None]
     assert [change.version for change in made] == [2]
@@ -77,7 +67,7 @@ async def test_nobody_is_changed_who_is_not_there(store: PeopleStore) -> None:
 async def test_following_twice_is_following_and_unfollowing_twice_is_not(
     store: PeopleStore, pool: asyncpg.Pool
 ) -> None:
-    ada, bob = await people(pool, "ada", "bob")
+    ada, bob = await insert_people(pool, "ada", "bob")
     assert await store.follow(ada, bob, NOW)
     assert await store.follow(ada, bob, NOW)
     assert await names(store, bob) == ["ada"]
@@ -89,7 +79,7 @@ async def test_following_twice_is_following_and_unfollowing_twice_is_not(
 async def test_a_block_ends_follows_both_ways_and_is_seen_from_both_sides(
     store: PeopleStore, pool: asyncpg.Pool
 ) -> None:
-    ada, bob, eve = await people(pool, "ada", "bob", "eve")
+    ada, bob, eve = await insert_people(pool, "ada", "bob", "eve")
     for one, other in ((ada, bob), (bob, ada), (eve, ada)):
         await store.follow(one, other, NOW)
     await store.block(ada, bob, NOW)
@@ -113,7 +103,7 @@ async def test_a_block_ends_follows_both_ways_and_is_seen_from_both_sides(
 async def test_a_block_is_told_once_by_the_outbox_until_it_is_taken_back(
     store: PeopleStore, pool: asyncpg.Pool
 ) -> None:
-    ada, bob = await people(pool, "ada", "bob")
+    ada, bob = await insert_people(pool, "ada", "bob")
 
     async def told() -> list[str]:
         return [row["payload"] for row in await pool.fetch("SELECT payload FROM outbox WHERE topic = $1", NEW_BLOCK)]
@@ -126,11 +116,35 @@ async def test_a_block_is_told_once_by_the_outbox_until_it_is_taken_back(
     assert len(await told()) == 2
 
 
+async def test_each_follow_and_each_end_of_a_follow_or_block_is_told_once_by_the_outbox(
+    store: PeopleStore, pool: asyncpg.Pool
+) -> None:
+    ada, bob = await insert_people(pool, "ada", "bob")
+
+    async def told() -> int:
+        rows = await pool.fetch("DELETE FROM outbox WHERE topic = $1 RETURNING payload", RELATION_CHANGED)
+        assert all(set(json.loads(row["payload"])["userIds"]) == {ada, bob} for row in rows)
+        return len(rows)
+
+    counts = []
+    for change in (store.unfollow(ada, bob), store.follow(ada, bob, NOW), store.follow(ada, bob, NOW)):
+        await change
+        counts.append(await told())
+    for change in (store.unfollow(ada, bob), store.unfollow(ada, bob), store.unblock(ada, bob)):
+        await change
+        counts.append(await told())
+    await store.block(ada, bob, NOW)
+    for change in (store.unblock(bob, ada), store.unblock(ada, bob), store.unblock(ada, bob)):
+        await change
+        counts.append(await told())
+    assert counts == [0, 1, 0, 1, 0, 0, 0, 1, 0]
+
+
 async def test_of_many_those_with_a_block_are_told_by_one_query(
     store: PeopleStore, pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ada, bob, eve, mallory = await people(pool, "ada", "bob", "eve", "mallory")
-    others = {*await people(pool, *(f"user {number}" for number in range(500))), bob, eve, mallory, new_uuid()}
+    ada, bob, eve, mallory = await insert_people(pool, "ada", "bob", "eve", "mallory")
+    others = {*await insert_people(pool, *(f"user {number}" for number in range(500))), bob, eve, mallory, new_uuid()}
     await store.block(ada, bob, NOW)
     await store.block(bob, ada, NOW)
     await store.block(mallory, ada, NOW)
@@ -145,7 +159,7 @@ async def test_of_many_those_with_a_block_are_told_by_one_query(
 
 
 async def test_no_follow_survives_a_block_that_comes_at_the_same_moment(store: PeopleStore, pool: asyncpg.Pool) -> None:
-    ada, bob = await people(pool, "ada", "bob")
+    ada, bob = await insert_people(pool, "ada", "bob")
     for _ in range(20):
         await asyncio.gather(
             store.follow(ada, bob, NOW),
@@ -159,7 +173,7 @@ async def test_no_follow_survives_a_block_that_comes_at_the_same_moment(store: P
 
 
 async def test_a_follow_waits_for_a_block_that_has_not_committed(store: PeopleStore, pool: asyncpg.Pool) -> None:
-    ada, bob = await people(pool, "ada", "bob")
+    ada, bob = await insert_people(pool, "ada", "bob")
     async with pool.acquire() as connection:
         async with connection.transaction():
             # block(), held open in the middle.
@@ -174,7 +188,7 @@ async def test_a_follow_waits_for_a_block_that_has_not_committed(store: PeopleSt
 async def test_lists_page_from_the_latest_and_hide_who_has_a_block_with_the_viewer(
     store: PeopleStore, pool: asyncpg.Pool
 ) -> None:
-    star, viewer, *fans = await people(pool, "star", "viewer", "a", "b", "c", "d", "e")
+    star, viewer, *fans = await insert_people(pool, "star", "viewer", "a", "b", "c", "d", "e")
     for fan in fans:
         await store.follow(fan, star, NOW)
         await store.follow(star, fan, NOW)
@@ -191,7 +205,7 @@ async def test_lists_page_from_the_latest_and_hide_who_has_a_block_with_the_view
 async def test_a_fan_out_pages_through_every_follower_once_without_those_with_a_block(
     store: PeopleStore, follows: Follows, pool: asyncpg.Pool
 ) -> None:
-    star, *fans = await people(pool, "star", *"abcdefg")
+    star, *fans = await insert_people(pool, "star", *"abcdefg")
     for fan in fans:
         await store.follow(fan, star, NOW)
     # Rows as an older version may have left them: a follow beside a block.
@@ -205,7 +219,7 @@ async def test_a_fan_out_pages_through_every_follower_once_without_those_with_a_
 
 
 async def test_briefs_are_of_those_who_are_there(profiles: Profiles, store: PeopleStore, pool: asyncpg.Pool) -> None:
-    ada, gone = await people(pool, "ada", "gone")
+    ada, gone = await insert_people(pool, "ada", "gone")
     await store.change_profile(ada, display_name="Ada L.", bio=None, version=None)
     await pool.execute("UPDATE account_user SET deleted_at = $1 WHERE id = $2", NOW, gone)
     found = await profiles.briefs([ada, gone, new_uuid(), ada])

@@ -85,6 +85,50 @@ async def test_a_node_whose_lease_ran_out_is_told_so(pair: tuple[Node, Node], re
     await until(lambda: lapsed)
 
 
+async def test_a_redis_that_lost_its_memory_makes_nobody_dead(
+    redis: Redis, tasks: Tasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.cluster.leases.BEAT_S", 30.0)
+    monkeypatch.setattr("hub.cluster.leases.FRESH_S", 0.0)
+    lapsed: list[bool] = []
+
+    async def note() -> None:
+        lapsed.append(True)
+
+    one, two = RedisNodes(redis, NodeId("one"), tasks), RedisNodes(redis, NodeId("two"), tasks)
+    two.lapsed = note
+    for nodes in (one, two):
+        await nodes.start()
+    assert await two.live() == {"one", "two"}
+    await redis.flushall()
+    assert await two.live() == {"one", "two"}  # before either has beaten
+
+    async def has_beaten() -> bool:
+        return await redis.zscore(KEY, "two") is not None
+
+    await until(has_beaten)  # and not in half a minute
+    assert await two.live() == {"one", "two"}
+    assert not lapsed
+
+
+async def test_who_died_with_the_memory_of_redis_is_dead_two_beats_later(
+    redis: Redis, tasks: Tasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.cluster.leases.BEAT_S", 0.1)
+    monkeypatch.setattr("hub.cluster.leases.FRESH_S", 0.0)
+    one, two = RedisNodes(redis, NodeId("one"), tasks), RedisNodes(redis, NodeId("two"), tasks)
+    for nodes in (one, two):
+        await nodes.start()
+    assert await two.live() == {"one", "two"}
+    await one.release()
+    await redis.flushall()
+
+    async def is_alone() -> bool:
+        return await two.live() == {"two"}
+
+    await until(is_alone)
+
+
 async def test_a_lease_that_was_given_back_is_not_taken_again(
     redis: Redis, tasks: Tasks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -151,13 +195,13 @@ async def test_a_beat_that_fails_or_hangs_is_followed_by_the_next(
     nodes, beats = RedisNodes(redis, NodeId("one"), tasks), [0]
     await nodes.start()
 
-    async def beat(**_: object) -> int:
+    async def beat(**_: object) -> bytes:
         beats[0] += 1
         if beats[0] == 1:
             raise RuntimeError("the handler is closed")
         if beats[0] == 2:
             await asyncio.Event().wait()
-        return 1
+        return b"held"
 
     monkeypatch.setattr(nodes, "_beat", beat)
     await until(lambda: beats[0] >= 3)

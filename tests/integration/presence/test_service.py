@@ -26,7 +26,7 @@ from presence.transitions_redis import RedisTransitions
 from presence.typing_indicator import TypingIndicator
 from presence.watching import Watching
 from tests.support.clock import FrozenClock
-from tests.support.presence import BlockList, KnownNodes, caller, some_user
+from tests.support.presence import KnownNodes, Sights, caller, some_user
 from tests.support.rooms import RecordedRooms
 from tests.support.wait import until
 
@@ -38,7 +38,7 @@ class Node:
 
     def __init__(self, redis: Redis, node_id: NodeId, clock: FrozenClock, settings: PresenceSettings) -> None:
         self.rooms = RecordedRooms()
-        self.access = BlockList()
+        self.sight = Sights()
         self.nodes = KnownNodes(node_id, {N1, N2})
         self.tasks = Tasks()
         store = RedisPresenceStore(redis)
@@ -47,7 +47,7 @@ class Node:
         diffs = Diffs(self.rooms, told, self.tasks, settings.coalesce_s)
         relay = Relay(store, transitions, told, diffs, settings.overdue_s)
         self.service = PresenceService(store, diffs, self.nodes, clock)
-        self.watching = Watching(self.service, store, self.rooms, self.access, clock)
+        self.watching = Watching(self.service, store, self.rooms, self.sight, clock)
         typing = TypingIndicator(self.rooms, clock, settings, self.watching.may_see)
         self.sweeper = Sweeper(store, self.service, typing, diffs, relay, self.nodes, clock, settings)
         self.events = presence_events(self.service, self.watching, typing)
@@ -242,7 +242,7 @@ async def test_a_block_that_comes_while_somebody_begins_to_watch_puts_them_out_a
     join = node.rooms.join
 
     async def join_as_they_are_blocked(connection_id: ConnectionId, room: RoomName) -> int:
-        node.access.blocks.add(frozenset((ann.user_id, ben.user_id)))
+        node.sight.block(ann.user_id, ben.user_id)
         return await join(connection_id, room)
 
     monkeypatch.setattr(node.rooms, "join", join_as_they_are_blocked)
@@ -272,7 +272,7 @@ async def test_somebody_blocked_sees_what_a_stranger_to_the_hub_would_be(node: N
     ann, ben, stranger = caller(some_user(), "c1"), caller(some_user(), "c2"), some_user()
     await node.connect(ann)
     await node.connect(ben)
-    node.access.blocks.add(frozenset((ann.user_id, ben.user_id)))
+    node.sight.block(ann.user_id, ben.user_id)
     for event in ("presence:watch", "presence:get"):
         hidden, unknown = (await node.ask(event, ben, {"userIds": [ann.user_id, stranger]}))["users"]
         assert hidden == unknown | {"userId": ann.user_id}

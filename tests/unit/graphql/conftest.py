@@ -107,6 +107,7 @@ def executor(world: World) -> MakeExecutor:
         documents=anything,
         access=anything,
         rooms=world.rooms,
+        sight=anything,
         presence_room=lambda user_id: RoomName(f"presence:{user_id}"),
     )
 

@@ -4,9 +4,12 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
+import msgspec
 import pytest
 
+from hub.kernel.clock import from_ms
 from hub.kernel.ids import UserId, user_room
+from hub.kernel.sight import Visibility
 from hub.kernel.tasks import Tasks
 from presence.diffs import LATE_S, Diffs
 from presence.model import Change, Device, Record, Status
@@ -18,10 +21,11 @@ from tests.support.rooms import RecordedRooms
 from tests.support.wait import until
 
 ANN = UserId("ann")
+LAST_SEEN_MS = 1_800_000_000_000
 
 
 def change(version: int, status: Status = Status.ONLINE, *, shown: bool = True) -> Change:
-    record = Record(ANN, (Device("web", status, 0),), None, version, 0, version, 0)
+    record = Record(ANN, (Device("web", status, 0),), None, version, LAST_SEEN_MS, version, LAST_SEEN_MS)
     return Change(record, own=True, shown=shown, entry=EntryId(3, f"{version}-0"), asked_s=time.monotonic())
 
 
@@ -132,3 +136,16 @@ async def test_a_node_that_was_stopped_leaves_to_others_what_it_had_to_tell(
     await until(lambda: transitions.removed)
     assert transitions.removed == entries(2)
     assert diffs_to(rooms, watch_room(ANN)) == [("online", 2)]
+
+
+async def test_who_may_not_know_when_somebody_was_last_seen_is_told_the_same_without_it(
+    rooms: RecordedRooms, told: Told, tasks: Tasks
+) -> None:
+    diffs = Diffs(rooms, told, tasks, window_s=0)
+    await diffs.announce(change(1, Status.BUSY))
+    [[everything], [less]] = [
+        [user for event in rooms.events_to(room) if isinstance(event, PresenceDiff) for user in event.users]
+        for room in (watch_room(ANN), watch_room(ANN, Visibility.STATUS))
+    ]
+    assert everything.last_seen == from_ms(LAST_SEEN_MS)
+    assert less == msgspec.structs.replace(everything, last_seen=None)

@@ -1,10 +1,12 @@
+from dataclasses import replace
 from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.kernel.ids import UserId
-from presence.model import PARTS, Device, Record, Status, merge, part_of
+from hub.kernel.sight import Visibility
+from presence.model import CLOCKS_AGREE_MS, PARTS, Device, Record, Status, View, merge, part_of
 
 ANN = UserId("ann")
 CHOSEN = [status for status in Status if status is not Status.OFFLINE]
@@ -90,3 +92,49 @@ def test_every_user_has_one_part(user_id: str) -> None:
 
 def test_users_spread_over_all_parts() -> None:
     assert {part_of(UserId(f"user {number}")) for number in range(500)} == set(range(PARTS))
+
+
+times = st.integers(0, 2**43)
+
+
+@given(records, times)
+def test_whoever_may_see_nothing_sees_what_they_would_of_somebody_unknown(record: Record, now_ms: int) -> None:
+    assert record.seen(Visibility.NOTHING, now_ms) == Record(ANN).seen(Visibility.EVERYTHING, now_ms) == View(ANN)
+
+
+@given(records, times, st.sampled_from(Visibility))
+def test_nobody_else_sees_more_than_what_is_shown(record: Record, now_ms: int, visibility: Visibility) -> None:
+    view, shown = record.seen(visibility, now_ms), record.shown()
+    assert view.status in (shown.status, Status.OFFLINE)
+    assert view.status is not Status.INVISIBLE
+    assert set(view.devices) <= set(shown.devices)
+    assert view.text in (shown.text, None)
+    assert view.last_seen_ms in (shown.last_seen_ms, None)
+    assert (view == shown) >= (visibility is Visibility.EVERYTHING)
+
+
+@given(records, times, times)
+def test_nothing_that_changes_with_the_time_of_going_tells_it_to_whoever_may_not_know(
+    record: Record, went_ms: int, later_ms: int
+) -> None:
+    gone = replace(record, devices=(), shown_version=went_ms + 1, shown_last_seen_ms=went_ms)
+    earlier = replace(gone, shown_version=went_ms // 2 + 1, shown_last_seen_ms=went_ms // 2)
+    now_ms = went_ms + 1 + CLOCKS_AGREE_MS + later_ms
+    assert gone.seen(Visibility.STATUS, now_ms) == earlier.seen(Visibility.STATUS, now_ms)
+
+
+@given(records, times, times)
+def test_what_is_seen_without_last_seen_is_newer_than_what_was_and_older_than_what_comes(
+    record: Record, now_ms: int, passed_ms: int
+) -> None:
+    was = replace(record, shown_version=min(record.shown_version, now_ms + CLOCKS_AGREE_MS))
+    seen = was.seen(Visibility.STATUS, now_ms)
+    # As the store gives it: the time by the clock of some node, but above the version before.
+    next_version = max(was.shown_version + 1, now_ms + passed_ms - CLOCKS_AGREE_MS + 1)
+    assert was.shown_version <= seen.version < next_version
+    assert seen.last_seen_ms is None
+
+
+def test_somebody_who_was_never_seen_has_no_version_for_anybody() -> None:
+    hidden = Record(ANN, (Device("web", Status.INVISIBLE, 5),), None, version=7, last_seen_ms=5)
+    assert hidden.seen(Visibility.STATUS, 10**9) == hidden.seen(Visibility.EVERYTHING, 10**9) == View(ANN)

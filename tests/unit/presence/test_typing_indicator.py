@@ -13,7 +13,7 @@ from presence.schema import Typing, TypingUpdate
 from presence.settings import PresenceSettings
 from presence.typing_indicator import TypingIndicator
 from tests.support.clock import FrozenClock
-from tests.support.presence import BlockList, caller
+from tests.support.presence import caller
 from tests.support.rooms import RecordedRooms
 
 ROOM = RoomName("room:42")
@@ -31,12 +31,12 @@ class Scene:
     clock: FrozenClock = field(default_factory=FrozenClock)
 
     def __post_init__(self) -> None:
-        self.access = BlockList()
+        self.unseen: set[tuple[UserId, UserId]] = set()
         self.typing = TypingIndicator(self.rooms, self.clock, PresenceSettings(), self.may_see)
         self.rooms.members[ROOM] = {ANN.connection_id, ANN_TOO.connection_id, BEN.connection_id}
 
     async def may_see(self, viewer: UserId, user_id: UserId) -> bool:
-        return not await self.access.blocked(viewer, user_id)
+        return (viewer, user_id) not in self.unseen
 
     def told(self, room: RoomName = ROOM) -> list[tuple[str, bool]]:
         """Who types, as the room was told."""
@@ -259,7 +259,7 @@ async def test_typing_to_a_person_is_throttled_and_ends_by_itself_and_with_the_c
 
 
 async def test_a_block_shows_nothing_and_answers_the_same(direct: Scene) -> None:
-    direct.access.blocks.add(frozenset((ANN.user_id, BEN.user_id)))
+    direct.unseen.add((BEN.user_id, ANN.user_id))
     await start(direct, ANN, TO_BEN)
     direct.typing.stop(ANN, TO_BEN)
     assert direct.told(BENS) == []
@@ -267,7 +267,7 @@ async def test_a_block_shows_nothing_and_answers_the_same(direct: Scene) -> None
 
 async def test_a_block_ends_what_is_being_typed_at_the_next_renewal(direct: Scene) -> None:
     await start(direct, ANN, TO_BEN)
-    direct.access.blocks.add(frozenset((ANN.user_id, BEN.user_id)))
+    direct.unseen.add((BEN.user_id, ANN.user_id))
     for _ in range(3):
         direct.clock.advance(2)
         await start(direct, ANN, TO_BEN)
