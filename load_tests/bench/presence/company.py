@@ -142,8 +142,10 @@ async def running_company(
         await company.watch()
         yield company
         journal.is_over = True
-        for one in (*company.devices, *company.watchers):
-            one.stop()
+        for device in company.devices:
+            device.stop()
+        for watcher in company.watchers:
+            watcher.stop()
 
 
 def _company(backends: Backends, cluster: Nodes, journal: Journal, scene: Scene, people: int) -> Company:
