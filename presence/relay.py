@@ -2,6 +2,7 @@
 
 import logging
 
+from hub.kernel.clock import Clock
 from hub.kernel.ids import UserId
 from presence.diffs import Diffs
 from presence.store import PresenceStore
@@ -17,12 +18,19 @@ class Relay:
     """
 
     def __init__(
-        self, store: PresenceStore, transitions: Transitions, told: Told, diffs: Diffs, overdue_s: float
+        self,
+        store: PresenceStore,
+        transitions: Transitions,
+        told: Told,
+        diffs: Diffs,
+        clock: Clock,
+        overdue_s: float,
     ) -> None:
         self._store = store
         self._transitions = transitions
         self._told = told
         self._diffs = diffs
+        self._clock = clock
         self._overdue_s = overdue_s
         self.relayed = 0
         """Transitions that this node took over, since its start."""
@@ -34,7 +42,7 @@ class Relay:
             return
         # Not before the streams: what they had of a view that this read shows is of that view, or of an earlier one.
         users = list({UserId(one.fields["user"]) for one in overdue})
-        records = {record.user_id: record for record in await self._store.read(users)}
+        records = {record.user_id: record for record in await self._store.read(users, self._clock.now_ms())}
         for one in overdue:
             record = records[UserId(one.fields["user"])]
             await self._diffs.send(

@@ -9,6 +9,7 @@ from hub.kernel.ids import NodeId
 from hub.kernel.ports import Nodes
 from hub.kernel.tasks import Running, Tasks
 from presence.diffs import Diffs
+from presence.idleness import Idleness
 from presence.model import PARTS
 from presence.relay import Relay
 from presence.service import PresenceService
@@ -26,6 +27,7 @@ class Sweeper:
         self,
         store: PresenceStore,
         service: PresenceService,
+        idleness: Idleness,
         typing: TypingIndicator,
         diffs: Diffs,
         relay: Relay,
@@ -35,13 +37,13 @@ class Sweeper:
     ) -> None:
         self._store = store
         self._service = service
+        self._idleness = idleness
         self._typing = typing
         self._diffs = diffs
         self._relay = relay
         self._nodes = nodes
         self._clock = clock
         self._sweep_s = settings.sweep_s
-        self._hold_ms = round(settings.hold_s * 1000)
         self._missing: frozenset[NodeId] = frozenset()
         self._next_part = 0
 
@@ -57,11 +59,11 @@ class Sweeper:
         await self._relay.relay()
         # One part a sweep: all of them in 8 s, and 10 000 connections are not compared in one turn of the loop.
         await self._service.reconcile(self._next_part)
+        await self._idleness.sweep(self._next_part)
         self._next_part = (self._next_part + 1) % PARTS
 
     async def _expire(self) -> None:
-        now_ms = self._clock.now_ms()
-        async for change in self._store.expire(now_ms - self._hold_ms, now_ms):
+        async for change in self._store.expire(self._clock.now_ms()):
             await self._diffs.announce(change)
 
     async def _bury(self) -> None:

@@ -104,7 +104,7 @@ class Watching:
         """What the viewer sees. Nobody is looked up who is not to be seen: how long it takes must not tell either."""
         now_ms = self._clock.now_ms()
         visible = [user_id for user_id in user_ids if user_id == viewer or seen[user_id]]
-        records = {record.user_id: record for record in await self._store.read(visible)}
+        records = {record.user_id: record for record in await self._store.read(visible, now_ms)}
         views = [
             records[viewer].own()
             if user_id == viewer

@@ -5,6 +5,7 @@ from presence.admin import Oversight, presence_admin_api
 from presence.history import Recorder
 from presence.history_postgres import PostgresHistory
 from presence.history_redis import RecordedTransitions, RedisHistoryQueue
+from presence.inspection_redis import RedisInspector
 from presence.store_redis import HISTORY, TRANSITIONS
 from presence.transitions import Transitions
 from presence.transitions_redis import RedisTransitions
@@ -27,4 +28,6 @@ def feature(core: Core) -> Feature:
     async def start() -> None:
         recorder.start(core.tasks)
 
-    return Feature(apis=[presence_admin_api(Oversight(store, days))], starts=[start])
+    return Feature(
+        apis=[presence_admin_api(Oversight(RedisInspector(core.redis), store, core.clock, days))], starts=[start]
+    )

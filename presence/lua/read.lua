@@ -1,6 +1,5 @@
--- The hashes of KEYS, users of one part, as one MessagePack string: redis-py parses 500 hashes field by field in 70 ms, in
--- which nothing else runs, and these in a seventh of that.
+-- The states of KEYS, users of one part, as one MessagePack array with nil for who has none: put together, not looked at.
 
-local hashes = {}
-for i, key in ipairs(KEYS) do hashes[i] = redis.call('HGETALL', key) end
-return cmsgpack.pack(hashes)
+local states = redis.call('MGET', unpack(KEYS))
+for i = 1, #KEYS do states[i] = states[i] or '\192' end
+return '\220' .. string.char(math.floor(#KEYS / 256), #KEYS % 256) .. table.concat(states)

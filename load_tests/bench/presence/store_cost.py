@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
+from hub.kernel.clock import SystemClock
 from hub.kernel.ids import UserId
 from presence.store_redis import RedisPresenceStore
 
@@ -28,12 +29,12 @@ class StoreCost:
 async def measure_store(redis_url: str, users: Sequence[UserId], at_once: int) -> StoreCost:
     """Measure on a cluster where these users are online, and nobody else."""
     async with Redis.from_url(redis_url) as redis:
-        store = RedisPresenceStore(redis)
+        store, clock = RedisPresenceStore(redis), SystemClock()
         asked = users[:at_once]
         times: list[float] = []
         for _ in range(READS):
             began = time.perf_counter()
-            await store.read(asked)
+            await store.read(asked, clock.now_ms())
             times.append((time.perf_counter() - began) * 1000)
         return StoreCost(sorted(times), len(users), await _bytes(redis) / len(users))
 

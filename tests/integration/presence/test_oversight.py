@@ -37,9 +37,49 @@ async def admin(rest: Rest, database_url: str) -> Person:
     return person
 
 
+async def presence(rest: Rest, admin: Person, of: str) -> dict[str, Any]:
+    answer: dict[str, Any] = (await rest.get(f"/admin/users/{of}/presence", admin)).expect(200)
+    return answer
+
+
 async def past(rest: Rest, admin: Person, of: Person, **query: str) -> dict[str, Any]:
     answer: dict[str, Any] = (await rest.get(f"/admin/users/{of.id}/presence/history", admin, params=query)).expect(200)
     return answer
+
+
+@pytest.mark.parametrize("hub", [{}], indirect=True)
+async def test_the_truth_of_a_user_has_every_connection_live_or_held(
+    hub: RunningHub, rest: Rest, admin: Person
+) -> None:
+    ann = await rest.sign_up("ann")
+    async with (
+        socket_client(hub.url, ann.token, device="phone") as phone,
+        socket_client(hub.url, ann.token, device="laptop"),
+        socket_client(hub.url, ann.token, device="laptop") as second,
+    ):
+        await phone.ok("presence:update", {"status": "invisible", "text": "away with the fairies"})
+        seen = await presence(rest, admin, ann.id)
+        assert (seen["status"], seen["shownStatus"], seen["text"]) == ("invisible", "offline", "away with the fairies")
+        laptop, phone_seen = seen["devices"]
+        assert (laptop["device"], laptop["chosen"], len(laptop["connections"])) == ("laptop", "online", 2)
+        assert (phone_seen["device"], phone_seen["status"]) == ("phone", "invisible")
+        everything = [one for device in seen["devices"] for one in device["connections"]]
+        assert {one["nodeId"] for one in everything} == {hub.hub.node_id}
+        assert {(one["state"], one["lostAt"]) for one in everything} == {("live", None)}
+
+        await second.io.disconnect()
+
+        async def held() -> list[dict[str, Any]]:
+            laptop, _ = (await presence(rest, admin, ann.id))["devices"]
+            return [one for one in laptop["connections"] if one["state"] == "held"]
+
+        [lost] = await until(held)
+        assert lost["lostAt"] >= lost["since"]
+
+
+async def test_somebody_unknown_looks_like_somebody_who_never_came(rest: Rest, admin: Person) -> None:
+    seen = await presence(rest, admin, "00000000-0000-7000-8000-000000000000")
+    assert (seen["status"], seen["devices"], seen["lastSeen"], seen["version"]) == ("offline", [], None, 0)
 
 
 async def test_every_change_of_a_user_is_in_the_history_invisible_included(
@@ -65,9 +105,10 @@ async def test_every_change_of_a_user_is_in_the_history_invisible_included(
     assert (await past(rest, admin, ben))["data"] == []
 
 
-async def test_the_history_is_for_admins_alone(rest: Rest, admin: Person) -> None:
+@pytest.mark.parametrize("path", ["presence", "presence/history"])
+async def test_it_is_for_admins_alone(rest: Rest, path: str) -> None:
     ann = await rest.sign_up("ann")
-    answer = await rest.get(f"/admin/users/{ann.id}/presence/history", ann)
+    answer = await rest.get(f"/admin/users/{ann.id}/{path}", ann)
     assert answer.expect(403)["code"] == "forbidden"
 
 
