@@ -72,6 +72,17 @@ class Verdict:
         return Counter(one.wrong for one in self.findings)
 
 
+def merged(verdicts: Iterable[Verdict]) -> Verdict:
+    """One for all of these."""
+    all_ = Verdict()
+    for verdict in verdicts:
+        all_.findings += verdict.findings
+        all_.counts += verdict.counts
+        for why, times in verdict.gone_ms.items():
+            all_.gone_ms[why] += times
+    return all_
+
+
 @dataclass(frozen=True, slots=True)
 class _View:
     """What one watcher keeps of one person, in one span."""

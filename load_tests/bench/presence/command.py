@@ -18,7 +18,7 @@ from hub.version import __version__
 from load_tests.bench.cluster.backends import Backends, running_backends
 from load_tests.bench.errors import CannotMeasure
 from load_tests.bench.machine import machine
-from load_tests.bench.presence.checker import Verdict, check
+from load_tests.bench.presence.checker import Verdict, check, merged
 from load_tests.bench.presence.company import SECOND_DEVICE, running_company, watchers_needed
 from load_tests.bench.presence.history import AnyRecord, write_history
 from load_tests.bench.presence.pace import SPEAKERS, measure_pace
@@ -37,7 +37,7 @@ OTHER_FILES = 1_000
 """Open files of a process, beside one for each connection: of this one, and of a node that has all of them."""
 COALESCE_MS = 200.0
 LOGS = ("nodes", "nodes that do not coalesce")
-"""Folders with the logs of the nodes."""
+"""What its history and the folder with its logs are called, for each cluster of a run."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -94,19 +94,21 @@ async def _run(arguments: argparse.Namespace) -> int:
         for name in LOGS:
             (folder / name).mkdir()
         async with running_backends(folder, people=wanted, rooms=1) as backends:
-            history = await _stages(folder, backends, arguments, rows)
+            histories = [await _stages(folder, backends, arguments, rows)]
             if "pace" in arguments.stages:
-                history += await _pace_without_coalescing(folder, backends, arguments, rows)
-        write_history(history, folder / "history.jsonl")
-        verdict = await asyncio.to_thread(check, history)
+                histories.append(await _pace_without_coalescing(folder, backends, arguments, rows))
+        verdicts = [await asyncio.to_thread(check, history) for history in histories]
+        verdict = merged(verdicts)
+        for name, history in zip(LOGS, histories, strict=False):
+            write_history(history, folder / f"{name}.jsonl")
         tracebacks = [
             line for log in folder.rglob("*.log") for line in log.read_text().splitlines() if "Traceback" in line
         ]
-        rows = [*verdict_rows(verdict), *flap_row(history), *rows]
+        rows = [*verdict_rows(verdict), *flap_row(histories[0]), *rows]
         print(table(rows))
         good = not verdict.findings and not tracebacks and all(row.passes_gate for row in rows)
-        if verdict.findings:
-            _show(history, verdict)
+        for history, one in zip(histories, verdicts, strict=True):
+            _show(history, one)
         if not good:
             _keep(folder, arguments)
         if arguments.json is not None:

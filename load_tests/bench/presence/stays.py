@@ -26,8 +26,10 @@ class Promise:
     """How long those of a node that dies certainly count: a lease of 6 s, less the 2 s since its last beat."""
     offline_ms: float = 8_000.0
     """From the loss, or the node's death, until watchers are told."""
+    moving_hold_ms: float = 15_000.0
+    """How long who is sent away by a node that drains certainly counts."""
     moving_ms: float = 25_000.0
-    """The same for who was sent away by a draining node and did not come back."""
+    """From then until watchers are told, if they did not come back."""
     told_ms: float = 1_500.0
     """From a connection that stands to watchers who are told so. As long, what was decided before may come later."""
     outage_ms: float = 15_000.0
@@ -116,7 +118,13 @@ def late_by_outage(at: float, within: float, away: Iterable[Outage], promise: Pr
 
 def held_until(stay: Stay, promise: Promise) -> float:
     """Until when a connection that was seen counts for sure, if Redis does not forget it."""
-    return stay.end + (promise.lease_ms if stay.why in ("node killed", "node stopped") else promise.hold_ms)
+    match stay.why:
+        case "node killed" | "node stopped":
+            return stay.end + promise.lease_ms
+        case "sent away":
+            return stay.end + promise.moving_hold_ms
+        case _:
+            return stay.end + promise.hold_ms
 
 
 def _certain(stay: Stay, promise: Promise, away: Iterable[Outage]) -> Times:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from load_tests.bench.presence.checker import Wrong, check
+from load_tests.bench.presence.checker import Wrong, check, merged
 from load_tests.bench.presence.history import (
     AnyRecord,
     Coming,
@@ -197,6 +197,14 @@ def test_the_lease_of_a_killed_node_is_the_hold_of_its_people() -> None:
     }
 
 
+def test_who_is_sent_away_is_held_for_longer() -> None:
+    drained = [*BEGINNING, gone(20_000.0, "sent away")]
+    assert wrongs([*drained, *back(33_000.0, node="n2"), end(70_000.0)]) == set()
+    assert wrongs([*drained, seen(27_000.0, 11), end(70_000.0)]) == {Wrong.FALSE}
+    assert wrongs([*drained, seen(40_000.0, 11), end(70_000.0)]) == set()
+    assert wrongs([*drained, end(70_000.0)]) == {Wrong.MISSING, Wrong.UNTRUE}
+
+
 def test_the_people_of_another_node_are_there_when_one_is_killed() -> None:
     history = [*BEGINNING, Fault(20_000.0, "kill node", "n3"), seen(26_000.0, 11), end(60_000.0)]
     assert wrongs(history) == {Wrong.FALSE, Wrong.UNTRUE}
@@ -283,6 +291,14 @@ def test_an_acknowledged_status_is_shown_when_all_is_still() -> None:
 def test_how_long_it_took_is_counted_from_the_death_of_the_node() -> None:
     history = [*BEGINNING, Fault(20_000.0, "kill node", "n1"), gone(20_400.0), seen(26_000.0, 11), end(60_000.0)]
     assert check(history).gone_ms == {"node killed": [6_000.0]}
+
+
+def test_verdicts_of_several_clusters_are_one() -> None:
+    history = [*BEGINNING, Fault(20_000.0, "kill node", "n1"), gone(20_400.0), seen(26_000.0, 11), end(60_000.0)]
+    both = merged([check(history), check([*BEGINNING, seen(20_000.0, 11), end(60_000.0)])])
+    assert both.wrong == {Wrong.FALSE: 1, Wrong.UNTRUE: 1}
+    assert both.gone_ms["node killed"] == [6_000.0]
+    assert both.counts["states asked for"] == 2
 
 
 def test_a_finding_says_when_and_where_in_the_history() -> None:
