@@ -1,7 +1,7 @@
 """The rules of presence, without I/O: what a user's devices add up to, and what others may see of it."""
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from operator import attrgetter
@@ -84,6 +84,10 @@ class Device(msgspec.Struct, frozen=True, array_like=True):
         return Status.AWAY if self.idle and self.chosen is Status.ONLINE else self.chosen
 
 
+MAX_DEVICES = 20
+"""A view names so many devices: a user may have a thousand connections, and every change goes to all who watch."""
+
+
 def merge(devices: Iterable[Device]) -> Status:
     """The one status of a user: the strongest of any device; offline without devices."""
     return max((device.status for device in devices), default=Status.OFFLINE)
@@ -132,22 +136,25 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
 
     def own(self) -> View:
         """What the user's own devices see: the truth."""
-        return View(
-            user_id=self.user_id,
-            status=merge(self.devices),
-            text=self.text or None,
-            text_until_ms=self.text_until_ms or None,
-            last_seen_ms=self.last_seen_ms or None,
-            devices=tuple(sorted(self.devices, key=_NAME_AND_KIND)),
-            version=self.version,
-        )
+        return self._view(merge(self.devices), self.last_seen_ms, self.version)
 
     def shown(self) -> View:
         """What others see. Somebody invisible looks exactly like somebody who went offline at that moment."""
-        own = replace(self.own(), version=self.shown_version, last_seen_ms=self.shown_last_seen_ms or None)
-        if own.status in (Status.INVISIBLE, Status.OFFLINE):
-            return View(self.user_id, last_seen_ms=own.last_seen_ms, version=own.version)
-        return own
+        status = merge(self.devices)
+        if status in (Status.INVISIBLE, Status.OFFLINE):
+            return View(self.user_id, last_seen_ms=self.shown_last_seen_ms or None, version=self.shown_version)
+        return self._view(status, self.shown_last_seen_ms, self.shown_version)
+
+    def _view(self, status: Status, last_seen_ms: int, version: int) -> View:
+        return View(
+            user_id=self.user_id,
+            status=status,
+            text=self.text or None,
+            text_until_ms=self.text_until_ms or None,
+            last_seen_ms=last_seen_ms or None,
+            devices=_named(self.devices),
+            version=version,
+        )
 
     def seen(self, visibility: Visibility, now_ms: int) -> View:
         """What somebody else sees who looks now. Nothing is the same as of somebody who was never there.
@@ -165,7 +172,25 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
         return shown.without_last_seen()
 
 
+def _named(devices: Sequence[Device]) -> tuple[Device, ...]:
+    """Those that a view names, in its order: those used last, if there are too many."""
+    if len(devices) > MAX_DEVICES:
+        devices = sorted(devices, key=_ACTIVE, reverse=True)[:MAX_DEVICES]
+    return tuple(sorted(devices, key=_NAME_AND_KIND))
+
+
 _NAME_AND_KIND = attrgetter("name", "kind")
+_ACTIVE = attrgetter("active_ms", "name", "kind")
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """How much there is on all nodes."""
+
+    online: int
+    """Users with a connection, live or held."""
+    held: int
+    """Connections that were lost and still count."""
 
 
 @dataclass(frozen=True, slots=True)

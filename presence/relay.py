@@ -5,6 +5,7 @@ import logging
 from hub.kernel.clock import Clock
 from hub.kernel.ids import UserId
 from presence.diffs import Diffs
+from presence.metrics import METRICS
 from presence.store import PresenceStore
 from presence.transitions import Overdue, Told, Transitions
 
@@ -32,8 +33,6 @@ class Relay:
         self._diffs = diffs
         self._clock = clock
         self._overdue_s = overdue_s
-        self.relayed = 0
-        """Transitions that this node took over, since its start."""
 
     async def relay(self) -> None:
         """Tell of what is overdue. Raises Unavailable if Redis does not answer; then the next call goes on with it."""
@@ -41,20 +40,21 @@ class Relay:
         if not overdue:
             return
         # Not before the streams: what they had of a view that this read shows is of that view, or of an earlier one.
-        users = list({UserId(one.fields["user"]) for one in overdue})
+        users = list({_user(one) for one in overdue})
         records = {record.user_id: record for record in await self._store.read(users, self._clock.now_ms())}
         for one in overdue:
-            record = records[UserId(one.fields["user"])]
-            await self._diffs.send(
-                record,
-                own=_says(one, "version", record.version),
-                shown=_says(one, "shown", record.shown_version),
-                age_s=one.age_s,
-            )
-        self.relayed += len(overdue)
+            record = records[_user(one)]
+            own, shown = _says(one, "version", record.version), _says(one, "shown", record.shown_version)
+            await self._diffs.send(record, own=own, shown=shown, age_s=one.age_s)
+        METRICS.relayed += len(overdue)
         log.info("%d transitions were told for nodes that did not", len(overdue))
         self._told.add(one.entry for one in overdue)
 
 
+def _user(one: Overdue) -> UserId:
+    return UserId(one.fields.get("user", ""))
+
+
 def _says(one: Overdue, field: str, version: int) -> bool:
-    return int(one.fields[field]) == version
+    """Whether the transition led to this version. One that another version of the hub wrote down may not say."""
+    return one.fields.get(field) == str(version)

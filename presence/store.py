@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Protocol
 
 from hub.kernel.ids import ConnectionId, NodeId, UserId
-from presence.model import Change, Connection, Record
+from presence.model import Change, Connection, Record, Totals
 
 
 class PresenceStore(Protocol):
@@ -67,4 +67,8 @@ class PresenceStore(Protocol):
 
     async def registered(self, node_id: NodeId, part: int) -> dict[ConnectionId, UserId]:
         """The connections, not the held ones, registered for a node and one part of the users."""
+        ...
+
+    async def totals(self) -> Totals:
+        """How many there are, each part at a moment of its own."""
         ...

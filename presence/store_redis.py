@@ -11,11 +11,11 @@ from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
 
 from hub.kernel.ids import ConnectionId, NodeId, UserId
-from presence.model import PARTS, Change, Connection, Record, part_of
+from presence.model import PARTS, Change, Connection, Record, Totals, part_of
 from presence.redis_calls import answer, called, pipelined
 from presence.transitions import EntryId
 
-PACKED_RECORDS = msgpack.Decoder(list[Record | None])
+PACKED_RECORD = msgpack.Decoder(Record)
 PACKED_CHANGE = msgpack.Decoder(tuple[bool, bool, str, Record])
 
 LUA = Path(__file__).with_name("lua")
@@ -47,7 +47,6 @@ class RedisPresenceStore:
         self._expire = function("expire")
         self._end_text = function("end_text")
         self._bury = function("bury")
-        self._read = redis.register_script((LUA / "read.lua").read_text())
 
     async def connect(self, connection: Connection, now_ms: int) -> Change:
         """See PresenceStore."""
@@ -86,18 +85,18 @@ class RedisPresenceStore:
 
     async def read(self, user_ids: Sequence[UserId], now_ms: int) -> list[Record]:
         """See PresenceStore."""
-        if not user_ids:
-            return []
         by_part: dict[int, list[UserId]] = {}
-        for user_id in set(user_ids):
+        for user_id in dict.fromkeys(user_ids):
             by_part.setdefault(part_of(user_id), []).append(user_id)
-        replies = await self._call(self._read, [(list(map(_user_key, part)), []) for part in by_part.values()])
+        # One command a part: it takes a fifth of the time that a command for each user would.
+        commands = [("MGET", *(STATE_KEYS[part] + user_id for user_id in users)) for part, users in by_part.items()]
+        replies = await self._pipeline(commands) if commands else []
         records = {
-            record.user_id: record for reply in replies for record in PACKED_RECORDS.decode(reply) if record is not None
+            user_id: Record(user_id) if state is None else PACKED_RECORD.decode(state).at(now_ms)
+            for users, states in zip(by_part.values(), replies, strict=True)
+            for user_id, state in zip(users, states, strict=True)
         }
-        return [
-            Record(user_id) if (record := records.get(user_id)) is None else record.at(now_ms) for user_id in user_ids
-        ]
+        return [records[user_id] for user_id in user_ids]
 
     async def expire(self, now_ms: int) -> AsyncIterator[Change]:
         """See PresenceStore."""
@@ -138,6 +137,13 @@ class RedisPresenceStore:
         [members] = await self._pipeline([("SMEMBERS", _node_key(part, node_id))])
         return {connection_id: user_id for user_id, connection_id in map(_user_and_connection, members)}
 
+    async def totals(self) -> Totals:
+        """See PresenceStore."""
+        online = [("GET", _part_key(part, "online")) for part in range(PARTS)]
+        held = [("ZCARD", _part_key(part, "held")) for part in range(PARTS)]
+        counts = [int(count or 0) for count in await self._pipeline([*online, *held])]
+        return Totals(online=sum(counts[:PARTS]), held=sum(counts[PARTS:]))
+
     async def _transitions(self, function: AsyncScript, calls: Sequence[Call]) -> AsyncIterator[Change]:
         """The transitions that these calls made."""
         for start in range(0, len(calls), BATCH):
@@ -167,10 +173,6 @@ HISTORY = [_part_key(part, "history") for part in range(PARTS)]
 """The same for those that were told, see presence.history_redis."""
 
 
-def _user_key(user_id: UserId) -> str:
-    return STATE_KEYS[part_of(user_id)] + user_id
-
-
 def _node_key(part: int, node_id: NodeId) -> str:
     return _part_key(part, f"node:{node_id}")
 
@@ -178,7 +180,7 @@ def _node_key(part: int, node_id: NodeId) -> str:
 def _keys(user_id: UserId, node_id: NodeId | None = None) -> list[str]:
     """KEYS of lua/user.lua; the last two only where a node is concerned."""
     part = part_of(user_id)
-    keys = [_user_key(user_id), *(_part_key(part, name) for name in ("held", "texts", "transitions", "online"))]
+    keys = [STATE_KEYS[part] + user_id, *(_part_key(part, name) for name in ("held", "texts", "transitions", "online"))]
     return keys if node_id is None else [*keys, _part_key(part, "nodes"), _node_key(part, node_id)]
 
 

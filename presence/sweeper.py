@@ -2,14 +2,17 @@
 
 import asyncio
 import logging
+import time
 
 from hub.kernel.clock import Clock
 from hub.kernel.errors import Unavailable
 from hub.kernel.ids import NodeId
 from hub.kernel.ports import Nodes
 from hub.kernel.tasks import Running, Tasks
+from presence.connections_here import ConnectionsHere
 from presence.diffs import Diffs
 from presence.idleness import Idleness
+from presence.metrics import METRICS
 from presence.model import PARTS
 from presence.relay import Relay
 from presence.service import PresenceService
@@ -19,6 +22,9 @@ from presence.typing_indicator import TypingIndicator
 
 log = logging.getLogger(__name__)
 
+STOPPED_S = 4.0
+"""Between two sweeps, of which there are two a second. A lease is longer, and is looked at twice in this time."""
+
 
 class Sweeper:
     """Sweeps on every node. Whichever comes first makes a transition, and tells of it; the store sees to that."""
@@ -26,6 +32,7 @@ class Sweeper:
     def __init__(
         self,
         store: PresenceStore,
+        here: ConnectionsHere,
         service: PresenceService,
         idleness: Idleness,
         typing: TypingIndicator,
@@ -36,6 +43,7 @@ class Sweeper:
         settings: PresenceSettings,
     ) -> None:
         self._store = store
+        self._here = here
         self._service = service
         self._idleness = idleness
         self._typing = typing
@@ -46,6 +54,8 @@ class Sweeper:
         self._sweep_s = settings.sweep_s
         self._missing: frozenset[NodeId] = frozenset()
         self._next_part = 0
+        self._last_s = time.monotonic()
+        self._trusted_from_s = 0.0
 
     def start(self, tasks: Tasks) -> Running:
         """Sweep until cancelled, whatever happens to Redis."""
@@ -57,10 +67,29 @@ class Sweeper:
         await self._expire()
         await self._bury()
         await self._relay.relay()
+        if self._was_stopped():
+            return
         # One part a sweep: all of them in 8 s, and 10 000 connections are not compared in one turn of the loop.
         await self._service.reconcile(self._next_part)
         await self._idleness.sweep(self._next_part)
         self._next_part = (self._next_part + 1) % PARTS
+        if self._next_part == 0:
+            await self._count()
+
+    def _was_stopped(self) -> bool:
+        """Whether this process stood still, so that others may have buried it and its clients are elsewhere.
+
+        What it has is not registered again before it has found out, and has closed what is void.
+        """
+        last_s, self._last_s = self._last_s, time.monotonic()
+        if self._last_s - last_s > STOPPED_S:
+            self._trusted_from_s = self._last_s + STOPPED_S
+        return self._last_s < self._trusted_from_s
+
+    async def _count(self) -> None:
+        METRICS.connections, METRICS.users = len(self._here), self._here.users()
+        totals = await self._store.totals()
+        METRICS.online, METRICS.held = totals.online, totals.held
 
     async def _expire(self) -> None:
         async for change in self._store.expire(self._clock.now_ms()):
@@ -71,6 +100,7 @@ class Sweeper:
         before, self._missing = self._missing, frozenset()
         missing = await self._store.nodes() - await self._nodes.live()
         for node_id in missing & before:
+            METRICS.buried += 1
             log.info("node %s is dead; its users go offline", node_id)
             async for change in self._store.bury(node_id, self._clock.now_ms()):
                 await self._diffs.announce(change)

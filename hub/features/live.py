@@ -49,13 +49,13 @@ def presence(core: Core) -> Presence:
     transitions = oversight.transitions(core)
     told = Told(transitions, core.rooms, core.tasks)
     diffs = Diffs(core.rooms, told, core.tasks, settings.coalesce_s)
-    relay = Relay(store, transitions, told, diffs, core.clock, settings.overdue_s)
+    relay = Relay(store, transitions, told, diffs, core.clock, settings.overdue_s + settings.coalesce_s)
     here = ConnectionsHere(core.sockets, core.clock)
     service = PresenceService(here, store, diffs, core.nodes, core.clock, settings)
     idleness = Idleness(here, store, diffs, core.clock, settings.away_s)
     watching = Watching(service, store, core.rooms, core.sight, core.clock)
     typing = TypingIndicator(core.rooms, core.clock, settings, watching.may_see)
-    sweeper = Sweeper(store, service, idleness, typing, diffs, relay, core.nodes, core.clock, settings)
+    sweeper = Sweeper(store, here, service, idleness, typing, diffs, relay, core.nodes, core.clock, settings)
 
     async def start() -> None:
         sweeper.start(core.tasks)

@@ -6,8 +6,8 @@
 --          6 nodes with connections in this part (SET)      7 such connections of one node (SET)
 -- ARGV     1 now   2 user   3 connection   4 node   then what each function says
 --
--- The state is one MessagePack array, so that many are read without looking into them. Its numbered fields, and those of
--- its devices and of their connections:
+-- The state is one MessagePack array, which one GET reads. Its numbered fields, and those of its devices and of their
+-- connections, of which readers need nothing:
 
 local VERSION, SEEN, SHOWN_VERSION, SHOWN_SEEN, TEXT, TEXT_UNTIL, DEVICES = 2, 3, 4, 5, 6, 7, 8 -- 1 is the user
 local NAME, KIND, CHOSEN, SINCE, ACTIVE, IDLE, CONNECTIONS = 1, 2, 3, 4, 5, 6, 7

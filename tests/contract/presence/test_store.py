@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 
 from hub.kernel.errors import Unavailable
 from hub.kernel.ids import ConnectionId, NodeId, UserId
-from presence.model import PARTS, Change, Connection, Record, Status, View, part_of
+from presence.model import PARTS, Change, Connection, Record, Status, Totals, View, part_of
 from presence.store_redis import RedisPresenceStore
 from tests.support.presence import some_user
 
@@ -415,6 +415,7 @@ async def test_without_redis_every_method_says_unavailable() -> None:
             all_of(store.notice([one], T0)),
             all_of(store.bury(N1, T0)),
             store.nodes(),
+            store.totals(),
             store.registered(N1, 0),
         ):
             with pytest.raises(Unavailable):
@@ -583,3 +584,21 @@ async def test_each_connection_has_the_hold_that_its_node_gave_it(store: RedisPr
     assert await all_of(store.expire(T0 + 3 * HOLD_MS - 1)) == []
     [second] = await all_of(store.expire(T0 + 3 * HOLD_MS))
     assert (second.record.shown().status, second.record.last_seen_ms) == (Status.OFFLINE, T0)
+
+
+# ---------------------------------------------------------------- totals
+
+
+async def test_totals_count_who_is_there_on_any_node_and_what_is_held(
+    store: RedisPresenceStore, rival: RedisPresenceStore
+) -> None:
+    users = [some_user() for _ in range(40)]
+    for user_id in users:
+        await store.connect(connection(user_id, f"1 {user_id}", "web"), T0)
+        await rival.connect(connection(user_id, f"2 {user_id}", "phone", N2), T0)
+    assert await store.totals() == Totals(online=40, held=0)
+    await store.hold([connection(user_id, f"1 {user_id}") for user_id in users[:30]], T0, HOLD_MS)
+    assert await store.totals() == Totals(online=40, held=30)
+    assert len(await all_of(rival.bury(N2, T0))) == 40
+    assert len(await all_of(store.expire(T0 + HOLD_MS))) == 30
+    assert await store.totals() == Totals(online=10, held=0)

@@ -18,6 +18,7 @@ from presence.connections_here import ConnectionsHere
 from presence.diffs import Diffs
 from presence.handlers import presence_events
 from presence.idleness import Idleness
+from presence.metrics import METRICS
 from presence.model import PARTS
 from presence.relay import Relay
 from presence.routes import presence_api
@@ -25,7 +26,7 @@ from presence.schema import Presence, PresenceDiff, PresenceQuery, Users
 from presence.service import PresenceService
 from presence.settings import PresenceSettings
 from presence.store_redis import TRANSITIONS, RedisPresenceStore
-from presence.sweeper import Sweeper
+from presence.sweeper import STOPPED_S, Sweeper
 from presence.transitions import Told
 from presence.transitions_redis import RedisTransitions
 from presence.typing_indicator import TypingIndicator
@@ -57,7 +58,7 @@ class Node:
         idleness = Idleness(here, store, diffs, clock, settings.away_s)
         self.watching = Watching(self.service, store, self.rooms, self.sight, clock)
         typing = TypingIndicator(self.rooms, clock, settings, self.watching.may_see)
-        self.sweeper = Sweeper(store, self.service, idleness, typing, diffs, relay, self.nodes, clock, settings)
+        self.sweeper = Sweeper(store, here, self.service, idleness, typing, diffs, relay, self.nodes, clock, settings)
         self.events = presence_events(self.service, idleness, self.watching, typing)
 
     async def connect(self, who: Caller) -> None:
@@ -251,6 +252,123 @@ async def test_a_text_that_ended_does_not_come_back_when_redis_lost_its_memory(
     await node.reconcile()
     [again] = (await node.watching.get(ann, Users(user_ids=[ann.user_id]))).users
     assert (again.text, again.status) == (UNSET, "busy")
+
+
+# ---------------------------------------------------------------- stopped and buried
+
+
+async def test_a_connection_that_went_while_its_node_was_stopped_is_not_registered_again(
+    node: Node, other: Node, clock: FrozenClock
+) -> None:
+    stays, went = caller(some_user(), "c1"), caller(some_user(), "c2")
+    await other.connect(stays)
+    await other.connect(went)
+    node.nodes.alive.remove(N2)
+    for _ in range(2):
+        await node.sweeper.sweep()
+    other.signs.at_s[went.connection_id] = None  # its hook waits behind thousands
+    await sweep_all_parts(other)
+    assert node.told(watchers(went.user_id)) == ["offline"]
+    assert other.told(watchers(went.user_id)) == ["online"]
+    assert other.told(watchers(stays.user_id)) == ["online", "online"]
+
+
+async def test_a_node_that_was_stopped_registers_nothing_before_it_can_know_that_it_was_buried(
+    node: Node, other: Node
+) -> None:
+    ann = caller(some_user(), "c1")
+    await other.connect(ann)
+    node.nodes.alive.remove(N2)
+    for _ in range(2):
+        await node.sweeper.sweep()
+    other.sweeper._last_s -= 60
+    await sweep_all_parts(other)
+    assert other.told(watchers(ann.user_id)) == ["online"]
+    other.sweeper._trusted_from_s -= STOPPED_S
+    await sweep_all_parts(other)
+    assert other.told(watchers(ann.user_id)) == ["online", "online"]
+
+
+# ---------------------------------------------------------------- Redis starts anew
+
+
+async def test_nobody_is_told_offline_because_redis_lost_everything(
+    node: Node, other: Node, redis: Redis, clock: FrozenClock
+) -> None:
+    people = [(where, caller(some_user(), f"c{number}")) for number in range(20) for where in (node, other)]
+    for where, person in people:
+        await where.connect(person)
+    before = {person.user_id: last_version(where, person.user_id) for where, person in people}
+    await redis.flushall()
+    clock.advance(1)
+    for _ in range(PARTS + 2):
+        await asyncio.gather(node.sweeper.sweep(), other.sweeper.sweep())
+    for where, person in people:
+        assert where.told(watchers(person.user_id)) == ["online", "online"]
+        assert last_version(where, person.user_id) > before[person.user_id]
+        assert await status(node, person.user_id) == "online"
+
+
+async def test_an_old_state_of_redis_is_mended_and_nobody_who_is_there_is_told_offline(
+    node: Node, other: Node, redis: Redis, clock: FrozenClock
+) -> None:
+    stays, leaves, comes = (caller(some_user(), f"c{number}") for number in range(3))
+    await node.connect(stays)
+    await node.connect(leaves)
+    old = {key: await redis.dump(key) async for key in redis.scan_iter("*")}
+    clock.advance(1)
+    await node.connect(comes)
+    await node.disconnect(leaves)
+    clock.advance(5)
+    await sweep_all_parts(node)
+    assert node.told(watchers(leaves.user_id)) == ["online", "offline"]
+    versions = {who.user_id: last_version(node, who.user_id) for who in (leaves, comes)}
+    await redis.flushall()
+    for key, value in old.items():
+        await redis.restore(key, 0, value or b"")
+    for _ in range(PARTS):
+        await asyncio.gather(node.sweeper.sweep(), other.sweeper.sweep())
+    clock.advance(5)
+    await asyncio.gather(node.sweeper.sweep(), other.sweeper.sweep())
+    told = {who: [*node.told(room), *other.told(room)] for who in (stays, leaves, comes) for room in [room_of(who)]}
+    assert told[stays] == ["online"]
+    assert told[comes] == ["online", "online"]
+    # Whoever looked in between saw them online, so it is said once more.
+    assert sorted(told[leaves]) == ["offline", "offline", "online"]
+    assert last_version(node, comes.user_id) > versions[comes.user_id]
+    [now] = (await node.ask("presence:get", stays, {"userIds": [leaves.user_id]}))["users"]
+    assert (now["status"], now["version"] > versions[leaves.user_id]) == ("offline", True)
+
+
+def room_of(who: Caller) -> RoomName:
+    return watchers(who.user_id)
+
+
+def last_version(node: Node, user_id: UserId) -> int:
+    """The version that watchers were told last by this node."""
+    return node.users_told(watchers(user_id))[-1].version
+
+
+# ---------------------------------------------------------------- metrics
+
+
+async def test_metrics_say_who_is_here_and_how_many_there_are(node: Node, other: Node) -> None:
+    ann, bob = some_user(), some_user()
+    await node.connect(caller(ann, "c1", "web"))
+    await node.connect(caller(ann, "c2", "phone"))
+    await other.connect(caller(bob, "c3"))
+    lost = caller(bob, "c4", "phone")
+    await other.connect(lost)
+    await other.disconnect(lost)
+    await sweep_all_parts(node)
+    samples = {sample.name: sample.value for metric in METRICS.collect() for sample in metric.samples}
+    of_presence = [samples[f"hub_presence_{name}"] for name in ("connections", "users", "online", "held")]
+    assert of_presence == [2, 1, 2, 1]
+    buried = samples["hub_presence_buried_total"]
+    node.nodes.alive.remove(N2)
+    await sweep_all_parts(node)
+    samples = {sample.name: sample.value for metric in METRICS.collect() for sample in metric.samples}
+    assert samples["hub_presence_buried_total"] == buried + 1
 
 
 # ---------------------------------------------------------------- idle
