@@ -1,7 +1,7 @@
 """The rules of presence, without I/O: what a user's devices add up to, and what others may see of it."""
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from operator import attrgetter
@@ -84,6 +84,10 @@ class Device(msgspec.Struct, frozen=True, array_like=True):
         return Status.AWAY if self.idle and self.chosen is Status.ONLINE else self.chosen
 
 
+MAX_DEVICES = 20
+"""A view names so many devices: a user may have a thousand connections, and every change goes to all who watch."""
+
+
 def merge(devices: Iterable[Device]) -> Status:
     """The one status of a user: the strongest of any device; offline without devices."""
     return max((device.status for device in devices), default=Status.OFFLINE)
@@ -152,7 +156,7 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
             text=self.text or None,
             text_until_ms=self.text_until_ms or None,
             last_seen_ms=last_seen_ms or None,
-            devices=tuple(sorted(self.devices, key=_NAME_AND_KIND)),
+            devices=_named(self.devices),
             version=version,
         )
 
@@ -184,7 +188,15 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
         return replace(self.seen(visibility, now_ms), version=max(self.shown_version, above, least) + 1)
 
 
+def _named(devices: Sequence[Device]) -> tuple[Device, ...]:
+    """Those that a view names, in its order: those used last, if there are too many."""
+    if len(devices) > MAX_DEVICES:
+        devices = sorted(devices, key=_ACTIVE, reverse=True)[:MAX_DEVICES]
+    return tuple(sorted(devices, key=_NAME_AND_KIND))
+
+
 _NAME_AND_KIND = attrgetter("name", "kind")
+_ACTIVE = attrgetter("active_ms", "name", "kind")
 
 
 @dataclass(frozen=True, slots=True)

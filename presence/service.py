@@ -114,8 +114,8 @@ class PresenceService:
         registered = await self._store.registered(self._nodes.node_id, part)
         unknown = [here for here in self._here.of_part(part) if here.connection.connection_id not in registered]
         for here in unknown:
-            # It may have gone while the one before was registered.
-            if self._here.has(part, here.connection.connection_id):
+            # It may have gone while the one before was registered, or while this node was stopped and others buried it.
+            if self._here.is_open(here):
                 connection = self._here.registration(here)
                 await self._diffs.announce(await self._store.connect(connection, self._clock.now_ms()))
         gone = [

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 
 from hub.kernel.clock import Clock
 from hub.kernel.errors import Unavailable
@@ -20,6 +21,9 @@ from presence.store import PresenceStore
 from presence.typing_indicator import TypingIndicator
 
 log = logging.getLogger(__name__)
+
+STOPPED_S = 4.0
+"""Between two sweeps, of which there are two a second. A lease is longer, and is looked at twice in this time."""
 
 
 class Sweeper:
@@ -50,6 +54,8 @@ class Sweeper:
         self._sweep_s = settings.sweep_s
         self._missing: frozenset[NodeId] = frozenset()
         self._next_part = 0
+        self._last_s = time.monotonic()
+        self._trusted_from_s = 0.0
 
     def start(self, tasks: Tasks) -> Running:
         """Sweep until cancelled, whatever happens to Redis."""
@@ -61,12 +67,24 @@ class Sweeper:
         await self._expire()
         await self._bury()
         await self._relay.relay()
+        if self._was_stopped():
+            return
         # One part a sweep: all of them in 8 s, and 10 000 connections are not compared in one turn of the loop.
         await self._service.reconcile(self._next_part)
         await self._idleness.sweep(self._next_part)
         self._next_part = (self._next_part + 1) % PARTS
         if self._next_part == 0:
             await self._count()
+
+    def _was_stopped(self) -> bool:
+        """Whether this process stood still, so that others may have buried it and its clients are elsewhere.
+
+        What it has is not registered again before it has found out, and has closed what is void.
+        """
+        last_s, self._last_s = self._last_s, time.monotonic()
+        if self._last_s - last_s > STOPPED_S:
+            self._trusted_from_s = self._last_s + STOPPED_S
+        return self._last_s < self._trusted_from_s
 
     async def _count(self) -> None:
         METRICS.connections, METRICS.users = len(self._here), self._here.users()

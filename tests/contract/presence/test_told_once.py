@@ -210,3 +210,18 @@ async def test_the_offline_of_a_node_that_dies_while_it_buries_another_is_told_b
     await until(relayed)
     for witness in witnesses:
         assert await witness.told() == ([("online", T0), ("offline", T0 + 7000)],) * 2
+
+
+async def test_an_entry_that_no_version_of_the_hub_understands_holds_up_nothing(
+    nodes: list[Node], redis: Redis
+) -> None:
+    one, two, three = nodes
+    ann = some_user()
+    witness = await Witness(three, ann).begin()
+    await redis.xadd(TRANSITIONS[part_of(ann)], {"from": "the future"})
+    await redis.xadd(TRANSITIONS[part_of(ann)], {"user": ann, "version": "soon"})
+    await one.store.connect(connection(ann), T0)
+    await overdue(two, 3)
+    await two.relay.relay()
+    await nothing_is_left(redis, ann)
+    assert await witness.told() == ([("online", T0)], [("online", T0)])

@@ -26,7 +26,7 @@ from presence.schema import Presence, PresenceDiff, PresenceQuery, Users
 from presence.service import PresenceService
 from presence.settings import PresenceSettings
 from presence.store_redis import TRANSITIONS, RedisPresenceStore
-from presence.sweeper import Sweeper
+from presence.sweeper import STOPPED_S, Sweeper
 from presence.transitions import Told
 from presence.transitions_redis import RedisTransitions
 from presence.typing_indicator import TypingIndicator
@@ -254,6 +254,41 @@ async def test_a_text_that_ended_does_not_come_back_when_redis_lost_its_memory(
     await node.reconcile()
     [again] = (await node.watching.get(ann, Users(user_ids=[ann.user_id]))).users
     assert (again.text, again.status) == (UNSET, "busy")
+
+
+# ---------------------------------------------------------------- stopped and buried
+
+
+async def test_a_connection_that_went_while_its_node_was_stopped_is_not_registered_again(
+    node: Node, other: Node, clock: FrozenClock
+) -> None:
+    stays, went = caller(some_user(), "c1"), caller(some_user(), "c2")
+    await other.connect(stays)
+    await other.connect(went)
+    node.nodes.alive.remove(N2)
+    for _ in range(2):
+        await node.sweeper.sweep()
+    other.signs.at_s[went.connection_id] = None  # its hook waits behind thousands
+    await sweep_all_parts(other)
+    assert node.told(watchers(went.user_id)) == ["offline"]
+    assert other.told(watchers(went.user_id)) == ["online"]
+    assert other.told(watchers(stays.user_id)) == ["online", "online"]
+
+
+async def test_a_node_that_was_stopped_registers_nothing_before_it_can_know_that_it_was_buried(
+    node: Node, other: Node
+) -> None:
+    ann = caller(some_user(), "c1")
+    await other.connect(ann)
+    node.nodes.alive.remove(N2)
+    for _ in range(2):
+        await node.sweeper.sweep()
+    other.sweeper._last_s -= 60
+    await sweep_all_parts(other)
+    assert other.told(watchers(ann.user_id)) == ["online"]
+    other.sweeper._trusted_from_s -= STOPPED_S
+    await sweep_all_parts(other)
+    assert other.told(watchers(ann.user_id)) == ["online", "online"]
 
 
 # ---------------------------------------------------------------- Redis starts anew
