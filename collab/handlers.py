@@ -41,7 +41,8 @@ def collab_events(service: LiveDocuments) -> EventRouter:
     router = EventRouter(restores={"doc": service.restore})
     router.on("collab:join", JoinDocument, join, bare="documentId", order=by_document, limit=JOINS)
     router.on("collab:change", ChangeDocument, change, order=by_document, limit=CHANGES)
-    router.on("collab:awareness", AnnounceAwareness, announce, order=by_document, limit=AWARENESS)
+    # y-protocols renews what it says every 15 s, whoever looks at it.
+    router.on("collab:awareness", AnnounceAwareness, announce, order=by_document, limit=AWARENESS, automatic=True)
     router.on("collab:leave", LeaveDocument, leave, bare="documentId", order=by_document, limit=JOINS)
     router.disconnected.append(service.disconnected)
     return router

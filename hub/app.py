@@ -129,6 +129,7 @@ def build(
         health=health,
         tasks=core.tasks,
         starts=[step for feature in features for step in feature.starts] + [background],
+        drains=[step for feature in features for step in feature.drains],
         closes=[step for feature in features for step in feature.closes],
     )
 

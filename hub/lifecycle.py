@@ -57,6 +57,8 @@ class Hub:
     tasks: Tasks
     starts: Sequence[Step]
     """What features do once the cluster is joined, in this order."""
+    drains: Sequence[Step]
+    """What features do when clients are about to be sent elsewhere. These steps must not fail."""
     closes: Sequence[Step]
     """What features do after the last connection is gone, in this order."""
 
@@ -80,6 +82,8 @@ class Hub:
         """
         self.health.draining = True
         self.forwarder.leave()
+        for step in self.drains:
+            await step()
         if not await self.sockets.drain(Draining(reconnect_after_ms=RECONNECT_AFTER_MS)):
             log.warning("events were still under way; their clients repeat them")
         await self.sockets.cut_all()  # who was being let in

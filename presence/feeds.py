@@ -111,7 +111,7 @@ class PresenceFeeds:
 
     async def _tell(self, feed: _Feed) -> None:
         now_ms = self._clock.now_ms()
-        [record] = await self._store.read([feed.user_id])
+        [record] = await self._store.read([feed.user_id], now_ms)
         view = record.seen_anew(feed.visibility, now_ms, above=feed.version)
         if view.version:
             feed.version = view.version

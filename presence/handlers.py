@@ -2,7 +2,8 @@
 
 from hub.kernel.events import EventRouter
 from hub.kernel.limits import Limit
-from presence.schema import Typing, UpdatePresence, Users, Watch
+from presence.idleness import Idleness
+from presence.schema import SetActive, Typing, UpdatePresence, Users, Watch
 from presence.service import PresenceService
 from presence.typing_indicator import TypingIndicator
 from presence.watching import Watching
@@ -13,7 +14,9 @@ TYPING = Limit(per_minute=1200, burst=200)
 """Some clients send one with each key: a fast typist presses ten a second, and a start may have its stop."""
 
 
-def presence_events(service: PresenceService, watching: Watching, typing: TypingIndicator) -> EventRouter:
+def presence_events(
+    service: PresenceService, idleness: Idleness, watching: Watching, typing: TypingIndicator
+) -> EventRouter:
     """What clients may ask of presence, and what it does when a connection comes and goes."""
     router = EventRouter(
         connected=[service.connected],
@@ -23,9 +26,13 @@ def presence_events(service: PresenceService, watching: Watching, typing: Typing
     )
     by_update = "presence:update"
     router.on(by_update, UpdatePresence, service.update, bare="status", order=lambda _: by_update, limit=UPDATES)
-    router.on("presence:watch", Watch, watching.watch, order=lambda _: "presence:watch")
-    router.on("presence:unwatch", Watch, watching.unwatch, order=lambda _: "presence:watch")
-    router.on("presence:get", Users, watching.get)
+    router.on(
+        "presence:active", SetActive, idleness.set_active, order=lambda _: by_update, limit=UPDATES, automatic=True
+    )
+    by_watch = "presence:watch"
+    router.on(by_watch, Watch, watching.watch, order=lambda _: by_watch, automatic=True)
+    router.on("presence:unwatch", Watch, watching.unwatch, order=lambda _: by_watch, automatic=True)
+    router.on("presence:get", Users, watching.get, automatic=True)
     router.on("typing:start", Typing, typing.start, order=lambda typed: typed.room, limit=TYPING)
-    router.on("typing:stop", Typing, typing.stop, order=lambda typed: typed.room, limit=TYPING)
+    router.on("typing:stop", Typing, typing.stop, order=lambda typed: typed.room, limit=TYPING, automatic=True)
     return router

@@ -4,7 +4,11 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
+from operator import attrgetter
 
+import msgspec
+
+from hub.kernel.events import DeviceKind
 from hub.kernel.ids import ConnectionId, NodeId, UserId
 from hub.kernel.sight import Visibility
 from presence.transitions import EntryId
@@ -47,20 +51,37 @@ class Connection:
     user_id: UserId
     node_id: NodeId
     device: str
+    kind: DeviceKind = "other"
     status: Status = Status.ONLINE
     """What it chose last. The status belongs to the device: a second tab shares it."""
     text: str | None = None
     """The status text it chose last; ``""`` removed it, ``None`` never said."""
+    text_until_ms: int = 0
+    """When that text is over; 0: never."""
+    idle: bool | None = None
+    """Whether nobody has used it for long. ``None`` is not known: whether it is as its device is."""
+    active_ms: int = 0
+    """When somebody last did something over it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Device:
-    """A device with at least one connection, live or held."""
+class Device(msgspec.Struct, frozen=True, array_like=True):
+    """A device with at least one connection, live or held. The same name on another kind is another device."""
 
     name: str
-    status: Status
+    kind: DeviceKind
+    chosen: Status
     since_ms: int
-    """When it took on this status."""
+    """When it took on its status."""
+    active_ms: int = 0
+    """When somebody last did something on it, as far as its nodes have said: to some minutes while it is in use.
+    0: not to be known."""
+    idle: bool = False
+    """Whether all its connections are."""
+
+    @property
+    def status(self) -> Status:
+        """What it shows. Idleness turns online into away, and says nothing of what was chosen with intent."""
+        return Status.AWAY if self.idle and self.chosen is Status.ONLINE else self.chosen
 
 
 def merge(devices: Iterable[Device]) -> Status:
@@ -75,6 +96,7 @@ class View:
     user_id: UserId
     status: Status = Status.OFFLINE
     text: str | None = None
+    text_until_ms: int | None = None
     last_seen_ms: int | None = None
     """While there: the latest change. While offline: when the last connection was lost. ``None``: never seen."""
     devices: tuple[Device, ...] = ()
@@ -83,39 +105,56 @@ class View:
 
     def without_last_seen(self) -> "View":
         """The same for somebody who may not know when the user was last there, at the moment of a change."""
-        return replace(self, last_seen_ms=None)
+        devices = tuple(msgspec.structs.replace(device, active_ms=0) for device in self.devices)
+        return replace(self, last_seen_ms=None, devices=devices)
 
     def at_least(self, version: int) -> "View":
         """The same for somebody who was told this version of it already. Who was never seen stays so."""
         return replace(self, version=max(self.version, version)) if self.version else self
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """What is stored of a user.
+class Record(msgspec.Struct, frozen=True, array_like=True):
+    """What is stored of a user, in this order. 0 is never, and an empty text none.
 
     The view of others has its own version and last-seen: if they rose while the user is invisible, they would tell.
     """
 
     user_id: UserId
-    devices: tuple[Device, ...] = ()
-    text: str | None = None
     version: int = 0
-    last_seen_ms: int | None = None
+    last_seen_ms: int = 0
     shown_version: int = 0
-    shown_last_seen_ms: int | None = None
+    shown_last_seen_ms: int = 0
+    text: str = ""
+    text_until_ms: int = 0
+    devices: tuple[Device, ...] = ()
+
+    def at(self, now_ms: int) -> "Record":
+        """As it is at that moment: without a text that is over, though nobody may have taken it away yet."""
+        if 0 < self.text_until_ms <= now_ms:
+            return msgspec.structs.replace(self, text="", text_until_ms=0)
+        return self
 
     def own(self) -> View:
         """What the user's own devices see: the truth."""
-        devices = tuple(sorted(self.devices, key=lambda device: device.name))
-        return View(self.user_id, merge(devices), self.text, self.last_seen_ms, devices, self.version)
+        return self._view(merge(self.devices), self.last_seen_ms, self.version)
 
     def shown(self) -> View:
         """What others see. Somebody invisible looks exactly like somebody who went offline at that moment."""
-        own = replace(self.own(), version=self.shown_version, last_seen_ms=self.shown_last_seen_ms)
-        if own.status in (Status.INVISIBLE, Status.OFFLINE):
-            return View(self.user_id, last_seen_ms=own.last_seen_ms, version=own.version)
-        return own
+        status = merge(self.devices)
+        if status in (Status.INVISIBLE, Status.OFFLINE):
+            return View(self.user_id, last_seen_ms=self.shown_last_seen_ms or None, version=self.shown_version)
+        return self._view(status, self.shown_last_seen_ms, self.shown_version)
+
+    def _view(self, status: Status, last_seen_ms: int, version: int) -> View:
+        return View(
+            user_id=self.user_id,
+            status=status,
+            text=self.text or None,
+            text_until_ms=self.text_until_ms or None,
+            last_seen_ms=last_seen_ms or None,
+            devices=tuple(sorted(self.devices, key=_NAME_AND_KIND)),
+            version=version,
+        )
 
     def seen(self, visibility: Visibility, now_ms: int) -> View:
         """What somebody else sees who looks now. Nothing is the same as of somebody who was never there.
@@ -143,6 +182,19 @@ class Record:
         # Of who sees nothing it must not say, by what it is, whether the user has done something lately.
         least = now_ms if visibility is Visibility.NOTHING else now_ms - CLOCKS_AGREE_MS
         return replace(self.seen(visibility, now_ms), version=max(self.shown_version, above, least) + 1)
+
+
+_NAME_AND_KIND = attrgetter("name", "kind")
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """How much there is on all nodes."""
+
+    online: int
+    """Users with a connection, live or held."""
+    held: int
+    """Connections that were lost and still count."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,10 @@
 
 import logging
 
+from hub.kernel.clock import Clock
 from hub.kernel.ids import UserId
 from presence.diffs import Diffs
+from presence.metrics import METRICS
 from presence.store import PresenceStore
 from presence.transitions import Overdue, Told, Transitions
 
@@ -17,15 +19,20 @@ class Relay:
     """
 
     def __init__(
-        self, store: PresenceStore, transitions: Transitions, told: Told, diffs: Diffs, overdue_s: float
+        self,
+        store: PresenceStore,
+        transitions: Transitions,
+        told: Told,
+        diffs: Diffs,
+        clock: Clock,
+        overdue_s: float,
     ) -> None:
         self._store = store
         self._transitions = transitions
         self._told = told
         self._diffs = diffs
+        self._clock = clock
         self._overdue_s = overdue_s
-        self.relayed = 0
-        """Transitions that this node took over, since its start."""
 
     async def relay(self) -> None:
         """Tell of what is overdue. Raises Unavailable if Redis does not answer; then the next call goes on with it."""
@@ -34,7 +41,7 @@ class Relay:
             return
         # Not before the streams: what they had of a view that this read shows is of that view, or of an earlier one.
         users = list({UserId(one.fields["user"]) for one in overdue})
-        records = {record.user_id: record for record in await self._store.read(users)}
+        records = {record.user_id: record for record in await self._store.read(users, self._clock.now_ms())}
         for one in overdue:
             record = records[UserId(one.fields["user"])]
             await self._diffs.send(
@@ -43,7 +50,7 @@ class Relay:
                 shown=_says(one, "shown", record.shown_version),
                 age_s=one.age_s,
             )
-        self.relayed += len(overdue)
+        METRICS.relayed += len(overdue)
         log.info("%d transitions were told for nodes that did not", len(overdue))
         self._told.add(one.entry for one in overdue)
 

@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
+from hub.kernel.events import DeviceKind
 from hub.kernel.pages import Limit
 from hub.kernel.sight import Circle
 from hub.kernel.wire import END, Latest, ServerEvent, Uuid, Wire
@@ -24,7 +25,16 @@ class UpdatePresence(Wire):
 
     status: ChosenStatus
     text: Annotated[str, Meta(max_length=140, description="absent: as it was; empty: none")] | None = None
+    text_expires_at: (
+        Annotated[datetime, Meta(tz=True, description="when the text given here is over; absent: never")] | None
+    ) = None
     device: Annotated[str, Meta(min_length=1, max_length=64, description="a new name for this device")] | None = None
+
+
+class SetActive(Wire):
+    """Client event ``presence:active``: whether somebody is there, as a page's visibility or an idle detector tells."""
+
+    active: bool
 
 
 class Users(Wire):
@@ -53,8 +63,16 @@ class DevicePresence(Wire):
     """One device of a user."""
 
     device: str
+    kind: DeviceKind
     status: ShownStatus
     since: datetime
+    last_active: (
+        Annotated[
+            datetime,
+            Meta(description="exact to some minutes while the device is in use; absent for who may not see lastSeen"),
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 class Presence(Wire):
@@ -70,6 +88,7 @@ class Presence(Wire):
     devices: list[DevicePresence]
     version: int
     text: str | UnsetType = UNSET
+    text_expires_at: datetime | UnsetType = UNSET
 
 
 class Presences(Wire):

@@ -1,16 +1,18 @@
 """The connections of this node: when they come and go, and what their users say of themselves."""
 
 import logging
+from collections.abc import Iterable
 from dataclasses import replace
 
-from hub.kernel.clock import Clock
-from hub.kernel.errors import Unavailable
+from hub.kernel.clock import Clock, to_ms
+from hub.kernel.errors import InvalidPayload, Unavailable
 from hub.kernel.events import Caller
-from hub.kernel.ids import ConnectionId
 from hub.kernel.ports import Nodes
+from presence.connections_here import ConnectionsHere
 from presence.diffs import Diffs
-from presence.model import PARTS, Connection, part_of
+from presence.model import Connection, Record
 from presence.schema import Presence, UpdatePresence
+from presence.settings import PresenceSettings
 from presence.store import PresenceStore
 from presence.views import STATUSES, presence
 
@@ -24,58 +26,84 @@ class PresenceService:
     brings the store into step later, and also after Redis lost its memory or declared this node dead by mistake.
     """
 
-    def __init__(self, store: PresenceStore, diffs: Diffs, nodes: Nodes, clock: Clock) -> None:
+    def __init__(
+        self,
+        here: ConnectionsHere,
+        store: PresenceStore,
+        diffs: Diffs,
+        nodes: Nodes,
+        clock: Clock,
+        settings: PresenceSettings,
+    ) -> None:
+        self._here = here
         self._store = store
         self._diffs = diffs
         self._nodes = nodes
         self._clock = clock
-        self._parts: list[dict[ConnectionId, Connection]] = [{} for _ in range(PARTS)]
+        self._hold_ms = round(settings.hold_s * 1000)
+        self._moving_hold_ms = round(settings.moving_hold_s * 1000)
         self._closed = False
 
     async def connected(self, caller: Caller) -> None:
         """A connection came: its user is there, on its device. Idempotent."""
         if self._closed:
             return
-        connection = Connection(caller.connection_id, caller.user_id, self._nodes.node_id, caller.device)
-        self._here(caller)[caller.connection_id] = connection
+        connection = Connection(
+            caller.connection_id, caller.user_id, self._nodes.node_id, caller.device, caller.device_kind
+        )
+        here = self._here.add(connection)
         try:
             change = await self._store.connect(connection, self._clock.now_ms())
         except Unavailable:
             log.warning("connection %s is not in presence yet", caller.connection_id)
-        else:
-            await self._diffs.announce(change)
+            return
+        if _is_idle(change.record, connection):
+            here.idle_at_s = self._here.active_s(here)
+        await self._diffs.announce(change)
 
     def is_here(self, caller: Caller) -> bool:
         """Whether the connection of a caller has come and not gone."""
-        return caller.connection_id in self._here(caller)
+        return self._here.get(caller) is not None
 
     async def disconnected(self, caller: Caller) -> None:
         """A connection was lost: it counts for the hold, unless its device comes back. Idempotent, never raises."""
-        connection = self._here(caller).pop(caller.connection_id, None)
-        if connection is None:
+        here = self._here.pop(caller)
+        if here is None:
             return
         try:
-            await self._store.hold([connection], self._clock.now_ms())
+            await self._hold([here.connection])
         except Unavailable:
             log.warning("connection %s is still in presence", caller.connection_id)
 
     async def update(self, caller: Caller, payload: UpdatePresence) -> Presence:
-        """Set the status of the caller's device, on all its connections, and the user's text. Returns own presence."""
-        here = self._here(caller)
-        known = here.get(caller.connection_id)
-        if known is None:
+        """Set the status of the caller's device, on all its connections, and the user's text. Returns own presence.
+
+        Raises InvalidPayload for a text that is over already, or an end without a text.
+        """
+        here = self._here.get(caller)
+        if here is None:
             raise Unavailable("This connection is closing. Try again on the next.")
-        connection = replace(
-            known,
-            status=STATUSES[payload.status],
-            text=known.text if payload.text is None else payload.text,
-            device=payload.device or known.device,
-        )
+        until_ms = self._end_of_text(payload)
+        known = here.connection
+        connection = replace(known, status=STATUSES[payload.status], device=payload.device or known.device)
+        if payload.text is not None:
+            connection = replace(connection, text=payload.text, text_until_ms=until_ms)
         # Before the store is asked: afterwards the connection may be gone, and would come back here for ever.
-        here[caller.connection_id] = connection
+        here.connection = connection
         change = await self._store.update(replace(connection, text=payload.text), self._clock.now_ms())
+        here.idle_at_s = None
         await self._diffs.announce(change)
         return presence(change.record.own())
+
+    def _end_of_text(self, payload: UpdatePresence) -> int:
+        if payload.text_expires_at is None:
+            return 0
+        until_ms = to_ms(payload.text_expires_at)
+        if not payload.text:
+            raise _does_not_fit("An end without a text: give both.")
+        if until_ms <= self._clock.now_ms():
+            raise _does_not_fit("This moment has passed.")
+        return until_ms
 
     async def reconcile(self, part: int) -> None:
         """Bring one part of the store into step with this node's connections.
@@ -84,32 +112,48 @@ class PresenceService:
         came or the other went, lost its memory, or this node was paused so long that others buried it.
         """
         registered = await self._store.registered(self._nodes.node_id, part)
-        here = self._parts[part]
-        now_ms = self._clock.now_ms()
-        for connection in [connection for id_, connection in here.items() if id_ not in registered]:
-            if connection.connection_id in here:  # it may have gone while the one before was registered
-                await self._diffs.announce(await self._store.connect(connection, now_ms))
+        unknown = [here for here in self._here.of_part(part) if here.connection.connection_id not in registered]
+        for here in unknown:
+            # It may have gone while the one before was registered.
+            if self._here.has(part, here.connection.connection_id):
+                connection = self._here.registration(here)
+                await self._diffs.announce(await self._store.connect(connection, self._clock.now_ms()))
         gone = [
             Connection(connection_id, user_id, self._nodes.node_id, device="")
             for connection_id, user_id in registered.items()
-            if connection_id not in here
+            if not self._here.has(part, connection_id)
         ]
-        await self._store.hold(gone, now_ms)
+        await self._hold(gone)
+
+    async def drain(self) -> None:
+        """Clients are sent elsewhere from now on: who is lost has time to get there, and nobody sees them go."""
+        self._hold_ms = self._moving_hold_ms
 
     async def close(self) -> None:
-        """Leave all connections to the hold: a drained node's clients are elsewhere before anybody sees them go.
+        """Leave all connections to the hold, as after :meth:`drain`.
 
         Call it before the node gives back its lease, or others bury its connections at once. Never raises.
         """
         self._closed = True
-        connections = [connection for part in self._parts for connection in part.values()]
-        for part in self._parts:
-            part.clear()
+        await self.drain()
+        connections = [here.connection for here in self._here]
+        self._here.clear()
         try:
-            await self._store.hold(connections, self._clock.now_ms())
+            await self._hold(connections)
         except Unavailable:
             log.warning("%d connections could not be held; they go offline with the lease", len(connections))
         await self._diffs.flush()
 
-    def _here(self, caller: Caller) -> dict[ConnectionId, Connection]:
-        return self._parts[part_of(caller.user_id)]
+    async def _hold(self, connections: Iterable[Connection]) -> None:
+        await self._store.hold(connections, self._clock.now_ms(), self._hold_ms)
+
+
+def _is_idle(record: Record, connection: Connection) -> bool:
+    """Whether the device of a connection is idle, and so the connection with it."""
+    return any(
+        device.idle for device in record.devices if (device.name, device.kind) == (connection.device, connection.kind)
+    )
+
+
+def _does_not_fit(message: str) -> InvalidPayload:
+    return InvalidPayload(message, errors=[{"pointer": "/textExpiresAt", "detail": message}])

@@ -9,6 +9,11 @@ class PresenceSettings(msgspec.Struct, frozen=True, kw_only=True):
     hold_s: float = 5.0
     """How long a lost connection still counts: a reload, a lift or a deploy is no absence. A dead node's connections
     are not held again, since its lease was the hold."""
+    moving_hold_s: float = 15.0
+    """The same for connections of a node that drains: their clients come back by themselves, after the delay of up to
+    five seconds that clients take, and once more if the node they try first is about to drain too."""
+    away_s: float = 600.0
+    """A device that nobody has used for this long is shown as away, if it says that it is online. 0: never."""
     sweep_s: float = 0.5
     """Between two sweeps. With leases of 6 s, a dead node's users are offline within 8 s of its death."""
     coalesce_s: float = 0.2

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Protocol
 
 from hub.kernel.ids import ConnectionId, NodeId, UserId
-from presence.model import Change, Connection, Record
+from presence.model import Change, Connection, Record, Totals
 
 
 class PresenceStore(Protocol):
@@ -19,30 +19,38 @@ class PresenceStore(Protocol):
         """Register a connection. Idempotent.
 
         Its status and text count only where the device, or the text, is new. Held connections of the same device end
-        without a transition. A connection that is known under another node moves to this one.
+        without a transition. A connection that is known under another node moves to this one. Where it is not said
+        whether it is idle, it is if all others of its device are: so one that comes back wakes nobody up.
         """
         ...
 
     async def update(self, connection: Connection, now_ms: int) -> Change:
         """Give the connection's device its status and name, and the user its text. Registers it if need be.
 
-        Idempotent: the same again is no change.
+        Idempotent: the same again is no change. The connection is active.
         """
         ...
 
-    async def hold(self, connections: Iterable[Connection], now_ms: int) -> None:
-        """Mark connections as lost now. They count until :meth:`expire` takes them.
+    def notice(self, connections: Iterable[Connection], now_ms: int) -> AsyncIterator[Change]:
+        """Note whether connections are idle, and when they were active last; gives the transitions.
+
+        A device is idle when all its connections are. Nothing happens to a connection that its node does not have.
+        """
+        ...
+
+    async def hold(self, connections: Iterable[Connection], now_ms: int, hold_ms: int) -> None:
+        """Mark connections as lost now. They count for ``hold_ms`` more, until :meth:`expire` takes them.
 
         Idempotent, the first loss stands. Nothing happens to a connection that has moved to another node.
         """
         ...
 
-    async def read(self, user_ids: Sequence[UserId]) -> list[Record]:
-        """The state of users, in that order; of unknown ones the empty record."""
+    async def read(self, user_ids: Sequence[UserId], now_ms: int) -> list[Record]:
+        """The state of users at this moment, in that order; of unknown ones the empty record."""
         ...
 
-    def expire(self, lost_until_ms: int, now_ms: int) -> AsyncIterator[Change]:
-        """Remove connections lost at or before ``lost_until_ms``, and give the transitions that this call made.
+    def expire(self, now_ms: int) -> AsyncIterator[Change]:
+        """End holds and texts whose time has come, and give the transitions that this call made.
 
         A device that leaves invisible passes that on to those that remain. A call that is abandoned half-way leaves
         the rest to the next.
@@ -59,4 +67,8 @@ class PresenceStore(Protocol):
 
     async def registered(self, node_id: NodeId, part: int) -> dict[ConnectionId, UserId]:
         """The connections, not the held ones, registered for a node and one part of the users."""
+        ...
+
+    async def totals(self) -> Totals:
+        """How many there are, each part at a moment of its own."""
         ...

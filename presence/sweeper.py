@@ -8,7 +8,10 @@ from hub.kernel.errors import Unavailable
 from hub.kernel.ids import NodeId
 from hub.kernel.ports import Nodes
 from hub.kernel.tasks import Running, Tasks
+from presence.connections_here import ConnectionsHere
 from presence.diffs import Diffs
+from presence.idleness import Idleness
+from presence.metrics import METRICS
 from presence.model import PARTS
 from presence.relay import Relay
 from presence.service import PresenceService
@@ -25,7 +28,9 @@ class Sweeper:
     def __init__(
         self,
         store: PresenceStore,
+        here: ConnectionsHere,
         service: PresenceService,
+        idleness: Idleness,
         typing: TypingIndicator,
         diffs: Diffs,
         relay: Relay,
@@ -34,14 +39,15 @@ class Sweeper:
         settings: PresenceSettings,
     ) -> None:
         self._store = store
+        self._here = here
         self._service = service
+        self._idleness = idleness
         self._typing = typing
         self._diffs = diffs
         self._relay = relay
         self._nodes = nodes
         self._clock = clock
         self._sweep_s = settings.sweep_s
-        self._hold_ms = round(settings.hold_s * 1000)
         self._missing: frozenset[NodeId] = frozenset()
         self._next_part = 0
 
@@ -57,11 +63,18 @@ class Sweeper:
         await self._relay.relay()
         # One part a sweep: all of them in 8 s, and 10 000 connections are not compared in one turn of the loop.
         await self._service.reconcile(self._next_part)
+        await self._idleness.sweep(self._next_part)
         self._next_part = (self._next_part + 1) % PARTS
+        if self._next_part == 0:
+            await self._count()
+
+    async def _count(self) -> None:
+        METRICS.connections, METRICS.users = len(self._here), self._here.users()
+        totals = await self._store.totals()
+        METRICS.online, METRICS.held = totals.online, totals.held
 
     async def _expire(self) -> None:
-        now_ms = self._clock.now_ms()
-        async for change in self._store.expire(now_ms - self._hold_ms, now_ms):
+        async for change in self._store.expire(self._clock.now_ms()):
             await self._diffs.announce(change)
 
     async def _bury(self) -> None:
@@ -69,6 +82,7 @@ class Sweeper:
         before, self._missing = self._missing, frozenset()
         missing = await self._store.nodes() - await self._nodes.live()
         for node_id in missing & before:
+            METRICS.buried += 1
             log.info("node %s is dead; its users go offline", node_id)
             async for change in self._store.bury(node_id, self._clock.now_ms()):
                 await self._diffs.announce(change)

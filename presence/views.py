@@ -49,9 +49,16 @@ def presence(view: View) -> Presence:
         user_id=view.user_id,
         status=STATUS_NAMES[view.status],
         text=UNSET if view.text is None else view.text,
+        text_expires_at=UNSET if view.text_until_ms is None else from_ms(view.text_until_ms),
         last_seen=None if view.last_seen_ms is None else from_ms(view.last_seen_ms),
         devices=[
-            DevicePresence(device=device.name, status=STATUS_NAMES[device.status], since=from_ms(device.since_ms))
+            DevicePresence(
+                device=device.name,
+                kind=device.kind,
+                status=STATUS_NAMES[device.status],
+                since=from_ms(device.since_ms),
+                last_active=from_ms(device.active_ms) if device.active_ms else UNSET,
+            )
             for device in view.devices
         ],
         version=view.version,

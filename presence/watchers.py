@@ -171,7 +171,7 @@ class Watchers:
         """Send the connection what it sees now of those untold, in versions above all that it was sent of them."""
         now_ms = self._clock.now_ms()
         users = []
-        for record in await self._store.read(list(watcher.untold & watcher.watched.keys())):
+        for record in await self._store.read(list(watcher.untold & watcher.watched.keys()), now_ms):
             watched = watcher.watched[record.user_id]
             view = record.seen_anew(watched.visibility, now_ms, above=watched.version)
             if view.version:

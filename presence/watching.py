@@ -167,7 +167,7 @@ class Watching:
         now_ms = self._clock.now_ms()
         visible = [user_id for user_id in user_ids if user_id == viewer or seen.get(user_id)]
         views = {user_id: View(user_id) for user_id in user_ids}
-        for record in await self._store.read(visible):
+        for record in await self._store.read(visible, now_ms):
             if record.user_id == viewer:
                 views[viewer] = record.own()
             else:

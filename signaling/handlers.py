@@ -58,14 +58,14 @@ def call_events(service: CallService, ice: Ice) -> EventRouter:
 
     router = EventRouter(restores={"call": service.restore})
     router.on("call:initiate", schema.Initiate, initiate, order=_by_call, limit=INITIATIONS)
-    router.on("call:ringing", schema.CallRef, ringing, order=_by_call)
+    router.on("call:ringing", schema.CallRef, ringing, order=_by_call, automatic=True)
     router.on("call:accept", schema.CallRef, accept, order=_by_call)
     router.on("call:ignore", schema.CallRef, ignore, order=_by_call)
     # The state says what an end is: cancelled by the caller, rejected by the callee, hung up by either.
     router.on("call:reject", schema.CallRef, hang_up, order=_by_call)
     router.on("call:hangup", schema.CallRef, hang_up, order=_by_call)
-    router.on("call:signal", schema.SendSignal, signal, order=_by_call, limit=SIGNALS)
-    router.on("call:sync", schema.Sync, sync, order=_by_call)
+    router.on("call:signal", schema.SendSignal, signal, order=_by_call, limit=SIGNALS, automatic=True)
+    router.on("call:sync", schema.Sync, sync, order=_by_call, automatic=True)
     return router
 
 

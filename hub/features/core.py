@@ -77,6 +77,8 @@ class Feature:
     apis: Sequence[RestApi] = ()
     events: EventRouter = field(default_factory=EventRouter)
     starts: Sequence[Step] = ()
+    drains: Sequence[Step] = ()
+    """Run when the node begins to send its clients elsewhere."""
     closes: Sequence[Step] = ()
     mounts: Sequence[Mount] = ()
     limited: Limited | None = None

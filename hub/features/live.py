@@ -13,9 +13,11 @@ from collab.service import DocumentRoles, DocumentService
 from collab.store_postgres import PostgresDocumentStore
 from core_api.accounts.people import ActOnTwo
 from hub.features.core import Core, Feature
+from presence.connections_here import ConnectionsHere
 from presence.diffs import Diffs
 from presence.feeds import PresenceFeeds
 from presence.handlers import presence_events
+from presence.idleness import Idleness
 from presence.relay import Relay
 from presence.routes import presence_api
 from presence.service import PresenceService
@@ -50,8 +52,10 @@ def presence(core: Core) -> Presence:
     transitions = RedisTransitions(core.redis, TRANSITIONS)
     told = Told(transitions, core.rooms, core.tasks)
     diffs = Diffs(core.rooms, told, core.tasks, settings.coalesce_s)
-    relay = Relay(store, transitions, told, diffs, settings.overdue_s)
-    service = PresenceService(store, diffs, core.nodes, core.clock)
+    relay = Relay(store, transitions, told, diffs, core.clock, settings.overdue_s)
+    here = ConnectionsHere(core.sockets, core.clock)
+    service = PresenceService(here, store, diffs, core.nodes, core.clock, settings)
+    idleness = Idleness(here, store, diffs, core.clock, settings.away_s)
     watchers = Watchers(store, core.rooms, core.sight, core.clock)
     watching = Watching(service, store, watchers, core.sight, core.clock)
     feeds = PresenceFeeds(store, core.rooms, core.sight, core.clock)
@@ -59,15 +63,16 @@ def presence(core: Core) -> Presence:
     core.reviews.add(feeds)
     typing = TypingIndicator(core.rooms, core.clock, settings, core.sight)
     core.reviews.add(typing)
-    sweeper = Sweeper(store, service, typing, diffs, relay, core.nodes, core.clock, settings)
+    sweeper = Sweeper(store, here, service, idleness, typing, diffs, relay, core.nodes, core.clock, settings)
 
     async def start() -> None:
         sweeper.start(core.tasks)
 
     return Presence(
         apis=[presence_api(watching)],
-        events=presence_events(service, watching, typing),
+        events=presence_events(service, idleness, watching, typing),
         starts=[start],
+        drains=[service.drain],
         closes=[service.close],
         feeds=feeds,
         watching=watching,

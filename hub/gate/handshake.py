@@ -11,7 +11,7 @@ from hub.kernel import wire
 from hub.kernel.addresses import counted
 from hub.kernel.clock import Clock
 from hub.kernel.errors import InvalidPayload, TokenExpired, Unauthorized
-from hub.kernel.events import Caller
+from hub.kernel.events import Actor, Caller, DeviceKind
 from hub.kernel.ids import ConnectionId, SessionId
 from hub.kernel.ports import Admission, Authenticator, RateLimiter, Sessions
 from hub.kernel.recovery import Claim, TicketHolder
@@ -24,6 +24,11 @@ class HandshakeAuth(Wire, forbid_unknown_fields=False):
     token: Annotated[str, Meta(max_length=4096)] | None = None
     ticket: Annotated[str, Meta(max_length=200)] | None = None
     device: Annotated[str, Meta(max_length=64)] = "unknown"
+    device_kind: DeviceKind = "other"
+
+    def caller(self, actor: Actor, connection_id: ConnectionId) -> Caller:
+        """Who speaks over the connection."""
+        return Caller(actor.user_id, actor.session_id, connection_id, self.device, self.device_kind)
 
 
 class SpentTickets(Protocol):
@@ -72,7 +77,7 @@ class Handshake:
             return await self._by_ticket(given, connection_id, Claim.of(auth))
         else:
             raise Unauthorized("Give a token or a ticket in the handshake's auth.")
-        return Admission(Caller(actor.user_id, actor.session_id, connection_id, given.device), expires_at_ms)
+        return Admission(given.caller(actor, connection_id), expires_at_ms)
 
     async def _by_ticket(self, given: HandshakeAuth, connection_id: ConnectionId, claim: Claim | None) -> Admission:
         ticket = given.ticket or ""
@@ -87,8 +92,7 @@ class Handshake:
             actor, ends_at_ms, spent = holder.actor, holder.ends_at_ms, True
             if ends_at_ms <= self._clock.now_ms():
                 raise TokenExpired from None
-        caller = Caller(actor.user_id, actor.session_id, connection_id, given.device)
-        return Admission(caller, ends_at_ms, ticket, only_again=spent)
+        return Admission(given.caller(actor, connection_id), ends_at_ms, ticket, only_again=spent)
 
     async def confirm(self, caller: Caller) -> None:
         """Return if the sign-in may still be used. Raises Unauthorized, Suspended or Unavailable."""

@@ -62,5 +62,5 @@ class Reauthentication:
 def reauthentication_events(reauthentication: Reauthentication) -> EventRouter:
     """The socket side: ``auth:refresh``."""
     router = EventRouter()
-    router.on("auth:refresh", NewToken, reauthentication.refresh)
+    router.on("auth:refresh", NewToken, reauthentication.refresh, automatic=True)
     return router

@@ -33,6 +33,11 @@ class SystemClock:
         return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
+def to_ms(moment: datetime) -> int:
+    """The Unix time in milliseconds of an aware datetime, rounded down."""
+    return (moment - EPOCH) // timedelta(milliseconds=1)
+
+
 def from_ms(unix_ms: int) -> datetime:
     """An aware UTC datetime of a Unix time in milliseconds."""
     # Not fromtimestamp(unix_ms / 1000), which rounds through a float.

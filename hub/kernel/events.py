@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias, TypeVar, get_type_hints
+from typing import Any, Literal, TypeAlias, TypeVar, get_type_hints
 
 import msgspec
 
@@ -12,6 +12,9 @@ from hub.kernel.errors import UnknownEvent
 from hub.kernel.ids import ConnectionId, SessionId, UserId
 from hub.kernel.limits import EVENT, Limit
 from hub.kernel.text_form import is_read_as_text
+
+DeviceKind = Literal["desktop", "mobile", "tablet", "web", "bot", "other"]
+"""What a device is, as its client says (``auth.deviceKind``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,7 @@ class Caller(Actor):
     connection_id: ConnectionId
     device: str = "unknown"
     """What the client calls its device in the handshake (``auth.device``); shown in presence."""
+    device_kind: DeviceKind = "other"
 
 
 P = TypeVar("P", bound=msgspec.Struct)
@@ -69,6 +73,8 @@ class EventRoute:
     """``None`` where JSON text might not give what :meth:`decode` makes of its plain value."""
     limit: Limit | None = EVENT
     """How often one user may send it, over all connections; ``None``: as often as they like."""
+    automatic: bool = False
+    """Whether programs send it by themselves, so that it does not say that somebody is there."""
 
     def decode(self, data: object) -> msgspec.Struct:
         """The payload struct. Raises InvalidPayload with every violation."""
@@ -108,19 +114,21 @@ class EventRouter:
         bare: str | None = None,
         order: Callable[[P], str] | None = None,
         limit: Limit = EVENT,
+        automatic: bool = False,
     ) -> None:
         """Serve client event ``name``.
 
         ``bare``: wire name of the field that a bare string fills (the short form of the payload). ``order``: events of
         one connection with the same key complete in the order they arrived; without it they only start in order.
-        ``limit``: how often one user may send it; more are refused, and ``handler`` is not called.
+        ``limit``: how often one user may send it; more are refused, and ``handler`` is not called. ``automatic``: it is
+        no sign that somebody is there, see hub.kernel.ports.Activity.
         Raises ValueError if the event is served already.
         """
         if name in self.routes:
             raise ValueError(f"event {name!r} is served twice")
         read_text = msgspec.json.Decoder(payload).decode if is_read_as_text(payload) else None
         answer = get_type_hints(handler).get("return")
-        self.routes[name] = EventRoute(name, payload, handler, bare, order, answer, read_text, limit)
+        self.routes[name] = EventRoute(name, payload, handler, bare, order, answer, read_text, limit, automatic)
 
     async def dispatch(self, name: str, caller: Caller, data: object, in_order: InOrder = at_once) -> Any:
         """Decode, serve, and return the acknowledgement data as a plain value. Raises HubError.

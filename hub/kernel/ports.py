@@ -156,6 +156,17 @@ class Attendance(Protocol):
         ...
 
 
+class Activity(Protocol):
+    """When somebody last did something over the connections of this node. Implemented in hub.transport."""
+
+    def active_s(self, connection_id: ConnectionId) -> float | None:
+        """``time.monotonic()`` of the connection's beginning, or of its last event that is not ``automatic``.
+
+        ``None`` if it is gone.
+        """
+        ...
+
+
 class Access(Protocol):
     """The one access rule that sockets, REST and GraphQL share. Implemented in core_api.accounts."""
 

@@ -1,5 +1,6 @@
 """One connection of this node: who it speaks for, and its events in the order they came."""
 
+import time
 from asyncio import AbstractEventLoop, Future
 from collections.abc import Sequence
 
@@ -94,6 +95,7 @@ class Connection(UnderWay):
     """
 
     __slots__ = (
+        "active_s",
         "caller",
         "earlier",
         "engine",
@@ -121,6 +123,8 @@ class Connection(UnderWay):
         self.gate = gate
         self.caller = admission.caller
         self.expires_at_ms = admission.expires_at_ms
+        self.active_s = time.monotonic()
+        """See hub.kernel.ports.Activity."""
         self.ticket = admission.ticket
         """With which it was let in, if it was by one."""
         self.only_again = admission.only_again

@@ -1,6 +1,7 @@
 """Events of this node's connections: within limits, in their order, each answered once."""
 
 import asyncio
+import time
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -129,6 +130,8 @@ class Events:
         and after, an event would take half as long again.
         """
         connection = event.connection
+        if not route.automatic:
+            connection.active_s = time.monotonic()
         outside = SCOPE.set(event.scope)
         try:
             if route.order is not None and connection.turns and (key := route.order(payload)) in connection.turns:

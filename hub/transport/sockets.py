@@ -27,8 +27,8 @@ from hub.transport.token_expiry import TokenExpiry
 class Sockets:
     """Every connection of this node: the sockets of the default namespace, over both parsers.
 
-    Implements LocalRooms of hub.cluster.rooms and of hub.gate.access_reviews, hub.gate.reauthentication.Connections and
-    hub.transport.socketio.client.Endpoint.
+    Implements LocalRooms of hub.cluster.rooms and of hub.gate.access_reviews, hub.gate.reauthentication.Connections,
+    hub.kernel.ports.Activity and hub.transport.socketio.client.Endpoint.
     """
 
     def __init__(self, server: SocketServer, node_id: NodeId, tasks: Tasks, expiry: TokenExpiry) -> None:
@@ -103,6 +103,11 @@ class Sockets:
         """See hub.gate.access_reviews.LocalRooms."""
         connection = self._connections.get(connection_id)
         return () if connection is None else tuple(connection.socket.rooms)
+
+    def active_s(self, connection_id: ConnectionId) -> float | None:
+        """See hub.kernel.ports.Activity."""
+        connection = self._connections.get(connection_id)
+        return None if connection is None else connection.active_s
 
     def deliver(self, delivery: Delivery) -> None:
         """See hub.cluster.rooms.LocalRooms."""

@@ -1,6 +1,9 @@
--- A connection came. ARGV  5 device   6 status   7 text, for where the device or the text is new
+-- A connection came. ARGV  5 device   6 kind   7 status   8 text and   9 its end, for where the device or the text is new
+--                          10 whether it is idle: '1', '0', or '' if that is not known   11 when it was active last
 
-local before = merged()
-register(ARGV[5], ARGV[6])
-if ARGV[7] ~= '' and redis.call('HSETNX', USER, 'text', ARGV[7]) == 1 then changed = true end
-return settle(before, ARGV[1])
+end_text()
+local idle = ARGV[10]
+if idle ~= '' then idle = idle == '1' end
+register(ARGV[5], ARGV[6], tonumber(ARGV[7]), false, idle, tonumber(ARGV[11]))
+if ARGV[8] ~= '' and state[TEXT] == '' then write(ARGV[8], tonumber(ARGV[9])) end
+return settle(tonumber(ARGV[11]))

@@ -1,8 +1,8 @@
--- The hold of a lost connection is over. ARGV  5 losses up to this time count. Answers nil to all but one caller.
+-- The hold of a lost connection is over. Answers nil to all but one caller.
 
-local lost = redis.call('ZSCORE', LOST, member)
-if not lost or tonumber(lost) > tonumber(ARGV[5]) then return nil end -- taken by another sweeper, or back again
-redis.call('ZREM', LOST, member)
-local before = merged()
+local ends = redis.call('ZSCORE', HELD, member)
+if not ends or tonumber(ends) > NOW then return nil end -- taken by another sweeper, or back again
+redis.call('ZREM', HELD, member)
+local _, one = find()
 remove()
-return settle(before, lost)
+return settle(one and one[LOST] or 0)

@@ -1,70 +1,126 @@
--- What the functions of presence share; put before each of them.
+-- What the functions of presence share; put before each of them. The rules are those of presence/model.py.
 --
--- KEYS     1 the user        2 lost connections of this part, by the time of the loss (ZSET)
---          3 transitions     4 nodes with connections in this part (SET)      5 such connections of one node (SET)
+-- KEYS     1 the user's state      2 held: lost connections of this part, by the end of their hold (ZSET)
+--          3 texts: users of this part whose text ends, by when (ZSET)       4 transitions (stream)
+--          5 online: how many users of this part are there (number)
+--          6 nodes with connections in this part (SET)      7 such connections of one node (SET)
 -- ARGV     1 now   2 user   3 connection   4 node   then what each function says
--- The user's hash:  c:<connection> = "<node> <device>"      d:<device> = "<status> <since>"      text
---                   version, seen: of the user's own view   shown_version, shown_seen: of the view of others
+--
+-- The state is one MessagePack array, which one GET reads. Its numbered fields, and those of its devices and of their
+-- connections, of which readers need nothing:
 
-local USER, LOST, TRANSITIONS, NODES, NODE = unpack(KEYS)
-local NOW, user, connection, node = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
-local member = user .. ' ' .. connection
+local VERSION, SEEN, SHOWN_VERSION, SHOWN_SEEN, TEXT, TEXT_UNTIL, DEVICES = 2, 3, 4, 5, 6, 7, 8 -- 1 is the user
+local NAME, KIND, CHOSEN, SINCE, ACTIVE, IDLE, CONNECTIONS = 1, 2, 3, 4, 5, 6, 7
+local ID, ITS_NODE, ITS_SINCE, ITS_ACTIVE, IS_IDLE, LOST = 1, 2, 3, 4, 5, 6 -- lost: when, 0 while it is live
 
-local OFFLINE, INVISIBLE = '0', '5'
+local OFFLINE, AWAY, ONLINE, INVISIBLE = 0, 1, 2, 5
 -- Of a part. They go when they were told, within a second, so there are as many only after a node with 100 000 users died.
 local KEPT_TRANSITIONS = 10000
 local KEEP_OFFLINE_S = 90 * 86400 -- then "last seen" is forgotten, and the memory of users who left is bounded
 
-local changed = false
+local STATE, HELD, TEXTS, TRANSITIONS, USERS_ONLINE, NODES, NODE = unpack(KEYS)
+local NOW, user, connection, node = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
+local member = user .. ' ' .. connection
 
--- Calls fn(name, value) for each field of the user's hash that begins with the two characters of kind.
-local function each(kind, fn)
-  local fields = redis.call('HGETALL', USER)
-  for i = 1, #fields, 2 do
-    if fields[i]:sub(1, 2) == kind then fn(fields[i]:sub(3), fields[i + 1]) end
-  end
+local stored = redis.call('GET', STATE)
+local state = stored and cmsgpack.unpack(stored) or { user, 0, 0, 0, 0, '', 0, {} }
+local changed = false -- whether anybody, the user's own devices included, sees something else
+
+-- model.Device.status
+local function status_of(device)
+  if device[IDLE] and device[CHOSEN] == ONLINE then return AWAY end
+  return device[CHOSEN]
 end
 
-local function node_and_device(value)
-  return value:match('^(%S+) (.*)$')
-end
-
--- The merged status (model.merge): the strongest of any device. Statuses are single digits, so they compare as strings.
+-- model.merge
 local function merged()
   local status = OFFLINE
-  each('d:', function(_, value) if value:sub(1, 1) > status then status = value:sub(1, 1) end end)
+  for _, device in ipairs(state[DEVICES]) do status = math.max(status, status_of(device)) end
   return status
 end
 
-local function drop_if_unused(device)
-  local used = false
-  each('c:', function(_, value)
-    local _, its_device = node_and_device(value)
-    used = used or its_device == device
-  end)
-  if not used and redis.call('HDEL', USER, 'd:' .. device) == 1 then changed = true end
+local before = merged()
+
+local function are_idle(connections)
+  for _, one in ipairs(connections) do
+    if not one[IS_IDLE] then return false end
+  end
+  return #connections > 0
 end
 
--- The connection belongs to the node and the device. A device that is new has this status.
-local function register(device, status)
-  local was = redis.call('HGET', USER, 'c:' .. connection)
-  redis.call('HSET', USER, 'c:' .. connection, node .. ' ' .. device)
-  redis.call('SADD', NODE, member)
-  redis.call('SADD', NODES, node)
-  redis.call('ZREM', LOST, member)
-  redis.call('PERSIST', USER)
-  if redis.call('HSETNX', USER, 'd:' .. device, status .. ' ' .. ARGV[1]) == 1 then changed = true end
-  if was then
-    local _, old_device = node_and_device(was)
-    if old_device ~= device then drop_if_unused(old_device) end
+-- All that a device may say of itself changes here, and when it shows.
+local function say(device, chosen, idle)
+  local was = status_of(device)
+  device[CHOSEN], device[IDLE] = chosen, idle
+  if status_of(device) ~= was then
+    device[SINCE] = NOW
+    changed = true
+  end
+end
+
+-- The device of the connection, the connection, and its place; nothing if it is unknown.
+local function find()
+  for _, device in ipairs(state[DEVICES]) do
+    for place, one in ipairs(device[CONNECTIONS]) do
+      if one[ID] == connection then return device, one, place end
+    end
+  end
+end
+
+local function device_named(name, kind, chosen)
+  for _, device in ipairs(state[DEVICES]) do
+    if device[NAME] == name and device[KIND] == kind then return device end
+  end
+  local device = { name, kind, chosen, NOW, 0, false, {} }
+  table.insert(state[DEVICES], device)
+  changed = true
+  return device
+end
+
+-- A device has fewer connections than it had.
+local function look_after(device)
+  if #device[CONNECTIONS] > 0 then
+    say(device, device[CHOSEN], are_idle(device[CONNECTIONS]))
+    return
+  end
+  for place, one in ipairs(state[DEVICES]) do
+    if one == device then table.remove(state[DEVICES], place) end
+  end
+  changed = true
+end
+
+-- The connection belongs to the node and the device, and is live. chosen: the status of a device that is new, or of any if
+-- it was said just now. idle: whether the connection is; '' if that is not known: one that comes back to a device that nobody
+-- uses, or is new there, wakes nobody.
+local function register(name, kind, chosen, said, idle, active)
+  local old, one, place = find()
+  local device = device_named(name, kind, chosen)
+  if idle == '' then
+    idle = are_idle(device[CONNECTIONS])
+    if idle then active = device[ACTIVE] end
+  end
+  if old then
+    table.remove(old[CONNECTIONS], place)
+  else
+    one = { connection, node, NOW, 0, false, 0 }
   end
   -- This device is back, so its lost connections need no hold: one that flaps keeps one entry, not one a flap.
-  each('c:', function(other, value)
-    local _, its_device = node_and_device(value)
-    if its_device == device and redis.call('ZREM', LOST, user .. ' ' .. other) == 1 then
-      redis.call('HDEL', USER, 'c:' .. other)
+  local connections = device[CONNECTIONS]
+  for i = #connections, 1, -1 do
+    if connections[i][LOST] > 0 then
+      redis.call('ZREM', HELD, user .. ' ' .. connections[i][ID])
+      table.remove(connections, i)
     end
-  end)
+  end
+  table.insert(connections, one)
+  one[ITS_NODE], one[IS_IDLE], one[LOST] = node, idle, 0
+  one[ITS_ACTIVE] = math.max(one[ITS_ACTIVE], active)
+  device[ACTIVE] = math.max(device[ACTIVE], active)
+  say(device, said and chosen or device[CHOSEN], are_idle(connections))
+  if old and old ~= device then look_after(old) end
+  redis.call('SADD', NODE, member)
+  redis.call('SADD', NODES, node)
+  redis.call('ZREM', HELD, member)
 end
 
 local function leave_node()
@@ -74,49 +130,68 @@ local function leave_node()
 end
 
 local function remove()
-  local value = redis.call('HGET', USER, 'c:' .. connection)
-  if not value then return end
-  redis.call('HDEL', USER, 'c:' .. connection)
-  local _, device = node_and_device(value)
-  local state = redis.call('HGET', USER, 'd:' .. device)
-  drop_if_unused(device)
+  local device, _, place = find()
+  if not device then return end
+  table.remove(device[CONNECTIONS], place)
+  look_after(device)
   -- Closing the laptop that said "invisible" must not unveil the phone: the other devices take it over. Without this a
   -- node's death would also flash an invisible user's other devices, while they are removed one by one.
-  if changed and state:sub(1, 1) == INVISIBLE then
-    each('d:', function(other, _) redis.call('HSET', USER, 'd:' .. other, INVISIBLE .. ' ' .. ARGV[1]) end)
+  if #device[CONNECTIONS] == 0 and device[CHOSEN] == INVISIBLE then
+    for _, other in ipairs(state[DEVICES]) do say(other, INVISIBLE, other[IDLE]) end
+  end
+end
+
+-- The text, '' for none, and when it ends, 0 for never.
+local function write(text, ends)
+  if text == '' then ends = 0 end
+  if text ~= state[TEXT] or ends ~= state[TEXT_UNTIL] then
+    state[TEXT], state[TEXT_UNTIL] = text, ends
+    changed = true
+  end
+  if ends > 0 then redis.call('ZADD', TEXTS, ends, user) else redis.call('ZREM', TEXTS, user) end
+end
+
+local function end_text()
+  if state[TEXT_UNTIL] > 0 and state[TEXT_UNTIL] <= NOW then write('', 0) end
+end
+
+local function save()
+  if #state[DEVICES] > 0 then
+    redis.call('SET', STATE, cmsgpack.pack(state))
+  elseif stored or changed then
+    redis.call('SET', STATE, cmsgpack.pack(state), 'EX', KEEP_OFFLINE_S)
   end
 end
 
 -- Versions go on from the time: a Redis that lost its memory starts above what clients hold, who keep the highest.
-local function raise(view, seen)
-  local version = math.max(tonumber(redis.call('HGET', USER, view .. 'version') or 0) + 1, NOW)
-  redis.call('HSET', USER, view .. 'version', string.format('%.0f', version), view .. 'seen', seen)
+local function raise(version, seen, at)
+  state[version] = math.max(state[version] + 1, NOW)
+  state[seen] = math.max(state[seen], at)
 end
 
 local function hidden(status)
   return status == OFFLINE or status == INVISIBLE
 end
 
--- Ends each function that changes a user: records the transition if there was one, and answers
--- {own view changed, view of others changed, hash, id of the transition}, packed as in read.lua.
-local function settle(before, seen)
+-- Ends each function that changes a user: keeps the state, records the transition if there was one, and answers
+-- {own view changed, view of others changed, id of the transition, state}, packed. seen: when somebody was there last, for
+-- all that this change tells.
+local function settle(seen)
   local after = merged()
+  if after == OFFLINE then write('', 0) else end_text() end
   local shown = changed and not (hidden(before) and hidden(after))
-  if changed then
-    raise('', seen)
-    if after == OFFLINE then
-      redis.call('HDEL', USER, 'text')
-      redis.call('EXPIRE', USER, KEEP_OFFLINE_S)
-    end
-  end
-  if shown then raise('shown_', seen) end
+  if changed then raise(VERSION, SEEN, seen) end
+  if shown then raise(SHOWN_VERSION, SHOWN_SEEN, seen) end
+  save()
+  if before == OFFLINE and after ~= OFFLINE then redis.call('INCR', USERS_ONLINE) end
+  if before ~= OFFLINE and after == OFFLINE then redis.call('DECR', USERS_ONLINE) end
   local entry = ''
   if changed then
     -- The node that made the change may die before it told anybody: then another finds it here, see presence/relay.py.
     -- shown: the version of the view of others, 0 where that is the same as before.
-    entry = redis.call('XADD', TRANSITIONS, 'MAXLEN', '~', KEPT_TRANSITIONS, '*', 'user', user, 'status', after,
-      'version', redis.call('HGET', USER, 'version'),
-      'shown', shown and redis.call('HGET', USER, 'shown_version') or '0', 'at', seen)
+    entry = redis.call('XADD', TRANSITIONS, 'MAXLEN', '~', KEPT_TRANSITIONS, '*', 'user', user,
+      'status', string.format('%.0f', after), 'version', string.format('%.0f', state[VERSION]),
+      'shown', shown and string.format('%.0f', state[SHOWN_VERSION]) or '0', 'at', string.format('%.0f', state[SEEN]))
   end
-  return cmsgpack.pack({ changed, shown, redis.call('HGETALL', USER), entry })
+  return cmsgpack.pack({ changed, shown, entry, state })
 end

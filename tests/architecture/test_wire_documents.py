@@ -20,7 +20,11 @@ CLIENT_EVENTS = {
     "room:send": ("roomId clientId body volatile", "messageId seq"),
     "typing:start": ("room", ""),
     "typing:stop": ("room", ""),
-    "presence:update": ("status text device", "userId status text lastSeen devices version"),
+    "presence:update": (
+        "status text textExpiresAt device",
+        "userId status text textExpiresAt lastSeen devices version",
+    ),
+    "presence:active": ("active", ""),
     "presence:watch": ("userIds people", "users"),
     "presence:unwatch": ("userIds people", "users"),
     "presence:get": ("userIds", "users"),

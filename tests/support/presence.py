@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from hub.kernel.errors import Unavailable
-from hub.kernel.events import Caller
+from hub.kernel.events import Caller, DeviceKind
 from hub.kernel.ids import ConnectionId, NodeId, SessionId, UserId
 from hub.kernel.sight import Circle, Visibility
 from presence.transitions import EntryId, Overdue
@@ -16,8 +16,8 @@ def some_user() -> UserId:
     return UserId(str(uuid.uuid4()))
 
 
-def caller(user_id: UserId, connection: str, device: str = "web") -> Caller:
-    return Caller(user_id, SessionId(f"session of {connection}"), ConnectionId(connection), device)
+def caller(user_id: UserId, connection: str, device: str = "web", kind: DeviceKind = "other") -> Caller:
+    return Caller(user_id, SessionId(f"session of {connection}"), ConnectionId(connection), device, kind)
 
 
 @dataclass
@@ -32,6 +32,16 @@ class KnownNodes:
         if self.away:
             raise Unavailable
         return frozenset(self.alive | {self.node_id})
+
+
+@dataclass
+class Signs:
+    """Implements hub.kernel.ports.Activity: when connections were active, as a test says; 0 at first."""
+
+    at_s: dict[ConnectionId, float] = field(default_factory=dict)
+
+    def active_s(self, connection_id: ConnectionId) -> float | None:
+        return self.at_s.get(connection_id)
 
 
 @dataclass

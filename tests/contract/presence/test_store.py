@@ -6,16 +6,18 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 from redis.asyncio import Redis
 
 from hub.kernel.errors import Unavailable
 from hub.kernel.ids import ConnectionId, NodeId, UserId
-from presence.model import PARTS, Change, Connection, Record, Status, View, part_of
+from presence.model import PARTS, Change, Connection, Record, Status, Totals, View, part_of
 from presence.store_redis import RedisPresenceStore
 from tests.support.presence import some_user
 
 T0 = 1_800_000_000_000
+HOLD_MS = 5000
 N1, N2 = NodeId("01NODE1"), NodeId("01NODE2")
 
 
@@ -35,12 +37,26 @@ def connection(user_id: UserId, name: str, device: str = "web", node_id: NodeId 
     return Connection(ConnectionId(name), user_id, node_id, device)
 
 
+def idle(one: Connection, since_ms: int) -> Connection:
+    return replace(one, idle=True, active_ms=since_ms)
+
+
+def active(one: Connection, at_ms: int) -> Connection:
+    return replace(one, idle=False, active_ms=at_ms)
+
+
 async def all_of(changes: AsyncIterator[Change]) -> list[Change]:
     return [change async for change in changes]
 
 
+def said(record: Record) -> Record:
+    """A record without what is renewed under the same version: when devices were active."""
+    devices = tuple(msgspec.structs.replace(device, active_ms=0) for device in record.devices)
+    return msgspec.structs.replace(record, devices=devices)
+
+
 async def shown(store: RedisPresenceStore, user_id: UserId) -> View:
-    [record] = await store.read([user_id])
+    [record] = await store.read([user_id], T0)
     return record.shown()
 
 
@@ -53,7 +69,8 @@ async def test_the_first_connection_is_a_transition_and_a_second_of_the_device_i
     view = first.record.shown()
     assert (view.status, view.version, view.last_seen_ms) == (Status.ONLINE, T0, T0)
     second = await store.connect(connection(ann, "c2"), T0 + 5)
-    assert (second.own, second.shown, second.record) == (False, False, first.record)
+    assert (second.own, second.shown) == (False, False)
+    assert said(second.record) == said(first.record)
 
 
 async def test_another_device_shows_and_does_not_touch_the_first(store: RedisPresenceStore) -> None:
@@ -71,23 +88,23 @@ async def test_connecting_twice_is_no_change(store: RedisPresenceStore) -> None:
     ann = some_user()
     first = await store.connect(connection(ann, "c1"), T0)
     again = await store.connect(connection(ann, "c1"), T0 + 1)
-    assert (again.own, again.record) == (False, first.record)
+    assert (again.own, said(again.record)) == (False, said(first.record))
 
 
 async def test_a_lost_connection_counts_until_its_hold_is_over(store: RedisPresenceStore) -> None:
     ann = some_user()
     one = connection(ann, "c1")
     await store.connect(one, T0)
-    await store.hold([one], T0 + 1000)
-    await store.hold([one], T0 + 3000)  # the first loss stands
-    assert await all_of(store.expire(T0 + 999, T0 + 5999)) == []
+    await store.hold([one], T0 + 1000, HOLD_MS)
+    await store.hold([one], T0 + 3000, HOLD_MS)  # the first loss stands
+    assert await all_of(store.expire(T0 + 5999)) == []
     assert (await shown(store, ann)).status is Status.ONLINE
-    [change] = await all_of(store.expire(T0 + 1000, T0 + 6000))
+    [change] = await all_of(store.expire(T0 + 6000))
     view = change.record.shown()
     assert (change.shown, view.status, view.devices) == (True, Status.OFFLINE, ())
     assert view.last_seen_ms == T0 + 1000
     assert view.version == T0 + 6000
-    assert await all_of(store.expire(T0 + 1000, T0 + 6000)) == []
+    assert await all_of(store.expire(T0 + 6000)) == []
 
 
 async def test_ten_reconnects_within_the_hold_are_no_transition_and_leave_one_connection(
@@ -97,20 +114,22 @@ async def test_ten_reconnects_within_the_hold_are_no_transition_and_leave_one_co
     first = await store.connect(connection(ann, "c0"), T0)
     for number in range(10):
         now_ms = T0 + 500 * number
-        await store.hold([connection(ann, f"c{number}")], now_ms)
+        await store.hold([connection(ann, f"c{number}")], now_ms, HOLD_MS)
         assert not (await store.connect(connection(ann, f"c{number + 1}"), now_ms + 100)).own
-    assert await all_of(store.expire(T0 + 60_000, T0 + 65_000)) == []
-    assert await store.read([ann]) == [first.record]
-    assert [key async for key in redis.scan_iter("*:lost")] == []
+    assert await all_of(store.expire(T0 + 65_000)) == []
+    [record] = await store.read([ann], T0)
+    assert said(record) == said(first.record)
+    assert [key async for key in redis.scan_iter("*:held")] == []
 
 
 async def test_a_device_that_comes_back_within_the_hold_keeps_its_status(store: RedisPresenceStore) -> None:
     ann = some_user()
     busy = replace(connection(ann, "c1"), status=Status.BUSY, text="in a meeting")
     await store.update(busy, T0)
-    await store.hold([busy], T0 + 1)
+    await store.hold([busy], T0 + 1, HOLD_MS)
     change = await store.connect(connection(ann, "c2"), T0 + 2)
-    assert (change.own, change.record.own().status, change.record.text) == (False, Status.BUSY, "in a meeting")
+    assert not change.own
+    assert (change.record.own().status, change.record.text) == (Status.BUSY, "in a meeting")
 
 
 async def test_the_status_belongs_to_the_device_and_not_to_the_tab(store: RedisPresenceStore) -> None:
@@ -127,7 +146,8 @@ async def test_the_same_update_again_is_no_change(store: RedisPresenceStore) -> 
     ann = some_user()
     away = replace(connection(ann, "c1"), status=Status.AWAY, text="lunch")
     first = await store.update(away, T0)
-    assert await store.update(away, T0 + 1) == Change(first.record, own=False, shown=False)
+    again = await store.update(away, T0 + 1)
+    assert (again.own, again.shown, again.entry, said(again.record)) == (False, False, None, said(first.record))
 
 
 async def test_text_stays_until_it_is_replaced_or_emptied(store: RedisPresenceStore) -> None:
@@ -136,7 +156,7 @@ async def test_text_stays_until_it_is_replaced_or_emptied(store: RedisPresenceSt
     await store.update(replace(one, text="lunch"), T0)
     assert (await store.update(replace(one, status=Status.AWAY), T0 + 1)).record.text == "lunch"
     emptied = await store.update(replace(one, status=Status.AWAY, text=""), T0 + 2)
-    assert (emptied.shown, emptied.record.text) == (True, None)
+    assert (emptied.shown, emptied.record.text) == (True, "")
 
 
 async def test_a_renamed_device_replaces_the_old_name_unless_another_tab_has_it(store: RedisPresenceStore) -> None:
@@ -164,14 +184,14 @@ async def test_nothing_that_an_invisible_user_does_shows(store: RedisPresenceSto
     ):
         assert (change.own, change.shown) == (True, False)
         assert change.record.shown() == view
-    await store.hold([web], T0 + 4)
-    [change] = await all_of(store.expire(T0 + 4, T0 + 9000))
+    await store.hold([web], T0 + 4, HOLD_MS)
+    [change] = await all_of(store.expire(T0 + 9000))
     assert (change.shown, change.record.own().status) == (False, Status.INVISIBLE)  # the phone takes it over
-    await store.hold([phone], T0 + 9001)
-    [change] = await all_of(store.expire(T0 + 9001, T0 + 15_000))
+    await store.hold([phone], T0 + 9001, HOLD_MS)
+    [change] = await all_of(store.expire(T0 + 15_000))
     assert (change.shown, change.record.own().status, change.record.shown()) == (False, Status.OFFLINE, view)
     back = await store.connect(web, T0 + 20_000)
-    assert (back.shown, back.record.shown().status, back.record.text) == (True, Status.ONLINE, None)
+    assert (back.shown, back.record.shown().status, back.record.text) == (True, Status.ONLINE, "")
 
 
 async def test_versions_never_fall_not_even_when_redis_lost_everything(store: RedisPresenceStore, redis: Redis) -> None:
@@ -197,8 +217,8 @@ async def test_of_many_at_once_on_two_nodes_one_makes_the_user_online_and_one_of
         now_ms = T0 + 10_000 * period
         came = await asyncio.gather(*(where.connect(tab, now_ms) for where, tab in tabs))
         assert sum(change.shown for change in came) == 1
-        await asyncio.gather(*(where.hold([tab], now_ms + 1) for where, tab in tabs))
-        swept = await asyncio.gather(*(all_of(one.expire(now_ms + 1, now_ms + 6000)) for one in (store, rival)))
+        await asyncio.gather(*(where.hold([tab], now_ms + 1, HOLD_MS) for where, tab in tabs))
+        swept = await asyncio.gather(*(all_of(one.expire(now_ms + 6000)) for one in (store, rival)))
         assert [change.record.shown().status for changes in swept for change in changes] == [Status.OFFLINE]
 
 
@@ -210,9 +230,9 @@ async def test_a_return_and_the_end_of_the_hold_at_once_leave_the_user_online(
     await store.connect(connection(ann, "c0"), now_ms)
     for number in range(30):
         now_ms += 10_000
-        await store.hold([connection(ann, f"c{number}")], now_ms)
+        await store.hold([connection(ann, f"c{number}")], now_ms, HOLD_MS)
         expired, back = await asyncio.gather(
-            all_of(store.expire(now_ms, now_ms + 5000)),
+            all_of(store.expire(now_ms + 5000)),
             rival.connect(connection(ann, f"c{number + 1}"), now_ms + 5000),
         )
         assert len(expired) == back.shown  # either nobody saw a thing, or offline and then online
@@ -228,7 +248,7 @@ async def test_two_sweepers_bury_a_node_and_make_each_transition_once(
     buried = await asyncio.gather(all_of(store.bury(N1, T0 + 7000)), all_of(rival.bury(N1, T0 + 7000)))
     told = [change.record.user_id for changes in buried for change in changes]
     assert sorted(told) == sorted(users)
-    assert {record.shown().status for record in await store.read(users)} == {Status.OFFLINE}
+    assert {record.shown().status for record in await store.read(users, T0)} == {Status.OFFLINE}
     assert await store.nodes() == frozenset()
 
 
@@ -242,7 +262,7 @@ async def test_what_a_sweeper_leaves_at_its_death_the_next_one_does_and_the_stre
         told = [(await anext(changes)).record.user_id]
     told += [change.record.user_id for change in await all_of(rival.bury(N1, T0 + 7000))]
     assert len(told) == len(set(told))
-    assert {record.shown().status for record in await store.read(users)} == {Status.OFFLINE}
+    assert {record.shown().status for record in await store.read(users, T0)} == {Status.OFFLINE}
     entries: list[Any] = []
     for part in range(PARTS):
         entries += await redis.xrange(f"hub:presence:{{p{part}}}:transitions") or []
@@ -263,10 +283,10 @@ async def test_a_held_connection_of_a_dead_node_keeps_its_hold(store: RedisPrese
     ann = some_user()
     one = connection(ann, "c1")
     await store.connect(one, T0)
-    await store.hold([one], T0 + 1000)
+    await store.hold([one], T0 + 1000, HOLD_MS)
     assert await all_of(store.bury(N1, T0 + 2000)) == []
     assert (await shown(store, ann)).status is Status.ONLINE
-    assert len(await all_of(store.expire(T0 + 1000, T0 + 6000))) == 1
+    assert len(await all_of(store.expire(T0 + 6000))) == 1
 
 
 async def test_burying_a_node_leaves_a_connection_that_has_moved(store: RedisPresenceStore) -> None:
@@ -283,18 +303,18 @@ async def test_a_connection_lost_anew_after_the_sweeper_read_it_has_its_full_hol
 ) -> None:
     one = connection(some_user(), "c1")
     await store.connect(one, T0)
-    await store.hold([one], T0)
+    await store.hold([one], T0, HOLD_MS)
     call = store._call
 
     async def late(*arguments: Any) -> list[Any]:
         await rival.connect(one, T0 + 5000)
-        await rival.hold([one], T0 + 5001)
+        await rival.hold([one], T0 + 5001, HOLD_MS)
         return await call(*arguments)
 
     monkeypatch.setattr(store, "_call", late)
-    assert await all_of(store.expire(T0, T0 + 5001)) == []
+    assert await all_of(store.expire(T0 + 5001)) == []
     assert (await shown(rival, one.user_id)).status is Status.ONLINE
-    assert len(await all_of(rival.expire(T0 + 5001, T0 + 10_001))) == 1
+    assert len(await all_of(rival.expire(T0 + 10_001))) == 1
 
 
 async def test_a_zombie_cannot_touch_a_connection_that_has_moved(store: RedisPresenceStore) -> None:
@@ -302,8 +322,8 @@ async def test_a_zombie_cannot_touch_a_connection_that_has_moved(store: RedisPre
     old, new = connection(ann, "c1", node_id=N1), connection(ann, "c1", node_id=N2)
     await store.connect(old, T0)
     await store.connect(new, T0 + 1)
-    await store.hold([old], T0 + 2)
-    assert await all_of(store.expire(T0 + 2, T0 + 60_000)) == []
+    await store.hold([old], T0 + 2, HOLD_MS)
+    assert await all_of(store.expire(T0 + 60_000)) == []
     assert await all_of(store.bury(N1, T0 + 3)) == []
     assert (await shown(store, ann)).status is Status.ONLINE
     assert await store.nodes() == {N2}
@@ -314,13 +334,13 @@ async def test_what_a_zombie_writes_after_its_burial_is_buried_with_the_next(sto
     one = connection(ann, "c1")
     await store.connect(one, T0)
     assert len(await all_of(store.bury(N1, T0 + 7000))) == 1
-    await store.hold([one], T0 + 7001)  # nothing left to hold
+    await store.hold([one], T0 + 7001, HOLD_MS)  # nothing left to hold
     assert await store.nodes() == frozenset()
     await store.update(replace(one, status=Status.BUSY), T0 + 7002)
     assert await store.nodes() == {N1}
     assert len(await all_of(store.bury(N1, T0 + 7500))) == 1
     assert (await shown(store, ann)).status is Status.OFFLINE
-    assert await all_of(store.expire(T0 + 99_999, T0 + 99_999)) == []
+    assert await all_of(store.expire(T0 + 99_999)) == []
 
 
 async def test_registered_names_the_live_connections_of_one_node_and_part(store: RedisPresenceStore) -> None:
@@ -329,7 +349,7 @@ async def test_registered_names_the_live_connections_of_one_node_and_part(store:
     await store.connect(live, T0)
     await store.connect(held, T0)
     await store.connect(connection(ann, "c3", node_id=N2), T0)
-    await store.hold([held], T0)
+    await store.hold([held], T0, HOLD_MS)
     assert await store.registered(N1, part_of(ann)) == {"c 1": ann}
     assert await store.registered(N1, (part_of(ann) + 1) % PARTS) == {}
 
@@ -337,10 +357,10 @@ async def test_registered_names_the_live_connections_of_one_node_and_part(store:
 async def test_read_keeps_the_order_and_knows_strangers_as_never_seen(store: RedisPresenceStore) -> None:
     ann, stranger = some_user(), some_user()
     await store.connect(connection(ann, "c1"), T0)
-    first, second, third = await store.read([stranger, ann, stranger])
+    first, second, third = await store.read([stranger, ann, stranger], T0)
     assert first == third == Record(stranger)
     assert second.user_id == ann
-    assert await store.read([]) == []
+    assert await store.read([], T0) == []
 
 
 async def test_an_online_user_takes_less_than_a_kilobyte_and_an_offline_one_is_forgotten_in_time(
@@ -360,7 +380,7 @@ async def test_an_online_user_takes_less_than_a_kilobyte_and_an_offline_one_is_f
     for tab in tabs:
         await store.connect(tab, T0)
     assert (await used() - before) / len(tabs) < 1024
-    key = f"hub:presence:{{p{part_of(tabs[0].user_id)}}}:user:{tabs[0].user_id}"
+    key = f"hub:presence:{{p{part_of(tabs[0].user_id)}}}:state:{tabs[0].user_id}"
     assert await redis.ttl(key) == -1
     await all_of(store.bury(nodes[1], T0 + 1))
     assert 0 < await redis.ttl(key) <= 90 * 86_400
@@ -372,11 +392,14 @@ async def test_all_keys_of_a_user_share_one_hash_tag(store: RedisPresenceStore, 
     ann = some_user()
     one = connection(ann, "c1")
     await store.connect(one, T0)
-    await store.connect(connection(ann, "c2", "phone"), T0)
-    await store.hold([one], T0)
+    until = replace(connection(ann, "c2", "phone"), text="lunch", text_until_ms=T0 + 1)
+    await store.update(until, T0)
+    await store.hold([one], T0, HOLD_MS)
     tag = f"hub:presence:{{p{part_of(ann)}}}:"
     keys = {key.decode() async for key in redis.scan_iter()}
-    assert keys == {tag + name for name in ("lost", "nodes", "transitions", f"node:{N1}", f"user:{ann}")}
+    assert keys == {
+        tag + name for name in ("held", "texts", "nodes", "transitions", "online", f"node:{N1}", f"state:{ann}")
+    }
 
 
 async def test_without_redis_every_method_says_unavailable() -> None:
@@ -386,12 +409,196 @@ async def test_without_redis_every_method_says_unavailable() -> None:
         for call in (
             store.connect(one, T0),
             store.update(one, T0),
-            store.hold([one], T0),
-            store.read([one.user_id]),
-            all_of(store.expire(T0, T0)),
+            store.hold([one], T0, HOLD_MS),
+            store.read([one.user_id], T0),
+            all_of(store.expire(T0)),
+            all_of(store.notice([one], T0)),
             all_of(store.bury(N1, T0)),
             store.nodes(),
+            store.totals(),
             store.registered(N1, 0),
         ):
             with pytest.raises(Unavailable):
                 await call
+
+
+# ---------------------------------------------------------------- kinds
+
+
+async def test_the_same_name_on_another_kind_of_device_is_another_device(store: RedisPresenceStore) -> None:
+    ann = some_user()
+    await store.connect(replace(connection(ann, "c1", "unknown"), kind="mobile"), T0)
+    change = await store.connect(replace(connection(ann, "c2", "unknown"), kind="desktop"), T0 + 1)
+    assert [(device.name, device.kind, device.since_ms) for device in change.record.own().devices] == [
+        ("unknown", "desktop", T0 + 1),
+        ("unknown", "mobile", T0),
+    ]
+
+
+# ---------------------------------------------------------------- idle
+
+
+async def test_a_device_is_away_when_the_last_of_its_connections_is_idle_and_online_with_the_first_that_is_not(
+    store: RedisPresenceStore, rival: RedisPresenceStore
+) -> None:
+    ann = some_user()
+    one, two = connection(ann, "c1"), connection(ann, "c2", node_id=N2)
+    await store.connect(one, T0)
+    await rival.connect(two, T0)
+    assert await all_of(store.notice([idle(one, T0 + 5)], T0 + 600)) == []
+    [gone] = await all_of(rival.notice([idle(two, T0 + 9)], T0 + 700))
+    [device] = gone.record.shown().devices
+    assert (gone.shown, device.status, device.since_ms, device.active_ms) == (True, Status.AWAY, T0 + 700, T0 + 9)
+    assert gone.record.shown().last_seen_ms == T0 + 9
+    [back] = await all_of(store.notice([active(one, T0 + 800)], T0 + 801))
+    [device] = back.record.shown().devices
+    assert (back.shown, device.status, device.since_ms, device.active_ms) == (True, Status.ONLINE, T0 + 801, T0 + 800)
+
+
+async def test_idleness_shows_of_nobody_who_said_busy(store: RedisPresenceStore) -> None:
+    ann = some_user()
+    busy = replace(connection(ann, "c1"), status=Status.BUSY)
+    before = await store.update(busy, T0)
+    assert await all_of(store.notice([idle(busy, T0 + 5)], T0 + 600)) == []
+    assert (await shown(store, ann)).version == before.record.version
+    assert await all_of(store.notice([active(busy, T0 + 700)], T0 + 700)) == []
+    online = await store.update(replace(busy, status=Status.ONLINE), T0 + 701)
+    assert online.record.shown().status is Status.ONLINE
+
+
+async def test_an_update_and_a_new_connection_are_no_idleness_but_a_return_to_an_idle_device_wakes_nobody(
+    store: RedisPresenceStore,
+) -> None:
+    ann = some_user()
+    one = connection(ann, "c1")
+    await store.connect(one, T0)
+    [_] = await all_of(store.notice([idle(one, T0 + 5)], T0 + 600))
+    await store.hold([one], T0 + 601, HOLD_MS)
+    returned = await store.connect(connection(ann, "c2"), T0 + 602)
+    [device] = returned.record.devices
+    assert (returned.own, device.idle, device.active_ms) == (False, True, T0 + 5)
+    woken = await store.update(connection(ann, "c2"), T0 + 603)
+    assert (woken.shown, woken.record.shown().status) == (True, Status.ONLINE)
+
+
+async def test_a_device_that_loses_its_only_connection_in_use_is_away(store: RedisPresenceStore) -> None:
+    ann = some_user()
+    left, used = connection(ann, "c1"), connection(ann, "c2")
+    await store.connect(left, T0)
+    await store.connect(used, T0)
+    assert await all_of(store.notice([idle(left, T0)], T0 + 600)) == []
+    await store.hold([used], T0 + 700, HOLD_MS)
+    [change] = await all_of(store.expire(T0 + 700 + HOLD_MS))
+    assert change.record.shown().status is Status.AWAY
+
+
+async def test_only_the_node_of_a_connection_says_whether_it_is_idle(store: RedisPresenceStore) -> None:
+    ann = some_user()
+    await store.connect(connection(ann, "c1", node_id=N2), T0)
+    zombie, unknown = connection(ann, "c1", node_id=N1), connection(ann, "c9", node_id=N2)
+    assert await all_of(store.notice([idle(zombie, T0), idle(unknown, T0)], T0 + 600)) == []
+    assert (await shown(store, ann)).status is Status.ONLINE
+
+
+async def test_the_last_activity_is_renewed_without_a_new_version(store: RedisPresenceStore) -> None:
+    ann = some_user()
+    one = connection(ann, "c1")
+    first = await store.connect(one, T0)
+    assert await all_of(store.notice([active(one, T0 + 300)], T0 + 301)) == []
+    view = await shown(store, ann)
+    assert (view.devices[0].active_ms, view.version) == (T0 + 300, first.record.shown_version)
+
+
+# ---------------------------------------------------------------- text with an end
+
+
+async def test_a_text_is_over_at_its_end_for_every_reader_and_then_by_a_transition_of_its_own(
+    store: RedisPresenceStore, rival: RedisPresenceStore
+) -> None:
+    ann = some_user()
+    await store.update(replace(connection(ann, "c1"), text="lunch", text_until_ms=T0 + 100), T0)
+    [before] = await store.read([ann], T0 + 99)
+    assert (before.shown().text, before.shown().text_until_ms) == ("lunch", T0 + 100)
+    [at] = await store.read([ann], T0 + 100)
+    assert (at.shown().text, at.shown().text_until_ms) == (None, None)
+    assert await all_of(store.expire(T0 + 99)) == []
+    swept = await asyncio.gather(all_of(store.expire(T0 + 100)), all_of(rival.expire(T0 + 100)))
+    [change] = [change for changes in swept for change in changes]
+    assert (change.shown, change.record.text, change.record.version) == (True, "", T0 + 100)
+    assert change.record.shown().last_seen_ms == T0  # nobody was there for that
+
+
+async def test_a_text_that_was_replaced_keeps_no_end_of_the_old_one(store: RedisPresenceStore) -> None:
+    ann = some_user()
+    one = connection(ann, "c1")
+    await store.update(replace(one, text="lunch", text_until_ms=T0 + 100), T0)
+    await store.update(replace(one, text="at work"), T0 + 1)
+    assert await all_of(store.expire(T0 + 200)) == []
+    await store.update(replace(one, text="lunch", text_until_ms=T0 + 300), T0 + 201)
+    longer = await store.update(replace(one, text="lunch", text_until_ms=T0 + 400), T0 + 202)
+    assert longer.shown
+    assert await all_of(store.expire(T0 + 300)) == []
+    assert len(await all_of(store.expire(T0 + 400))) == 1
+
+
+async def test_a_text_that_is_over_and_not_taken_away_yet_goes_with_the_next_change(store: RedisPresenceStore) -> None:
+    ann = some_user()
+    one = connection(ann, "c1")
+    await store.update(replace(one, text="lunch", text_until_ms=T0 + 100), T0)
+    change = await store.update(replace(one, status=Status.BUSY), T0 + 101)
+    assert change.record.shown().text is None
+    assert await all_of(store.expire(T0 + 200)) == []
+
+
+async def test_the_end_of_an_invisible_users_text_shows_to_nobody_else(store: RedisPresenceStore) -> None:
+    ann = some_user()
+    hidden = replace(connection(ann, "c1"), status=Status.INVISIBLE, text="psst", text_until_ms=T0 + 100)
+    before = (await store.update(hidden, T0)).record.shown()
+    [change] = await all_of(store.expire(T0 + 100))
+    assert (change.own, change.shown, change.record.shown()) == (True, False, before)
+
+
+async def test_a_user_who_leaves_takes_the_text_along_with_its_end(store: RedisPresenceStore, redis: Redis) -> None:
+    ann = some_user()
+    one = replace(connection(ann, "c1"), text="lunch", text_until_ms=T0 + 100_000)
+    await store.update(one, T0)
+    await store.hold([one], T0, HOLD_MS)
+    [change] = await all_of(store.expire(T0 + HOLD_MS))
+    assert (change.record.text, change.record.text_until_ms) == ("", 0)
+    assert [key async for key in redis.scan_iter("*:texts")] == []
+
+
+# ---------------------------------------------------------------- holds
+
+
+async def test_each_connection_has_the_hold_that_its_node_gave_it(store: RedisPresenceStore) -> None:
+    ann = some_user()
+    lost, moving = connection(ann, "c1", "web"), connection(ann, "c2", "phone")
+    await store.connect(lost, T0)
+    await store.connect(moving, T0)
+    await store.hold([moving], T0, 3 * HOLD_MS)
+    await store.hold([lost], T0, HOLD_MS)
+    await store.hold([moving], T0 + 1, HOLD_MS)  # the first loss stands, with its hold
+    [first] = await all_of(store.expire(T0 + HOLD_MS))
+    assert [device.name for device in first.record.devices] == ["phone"]
+    assert await all_of(store.expire(T0 + 3 * HOLD_MS - 1)) == []
+    [second] = await all_of(store.expire(T0 + 3 * HOLD_MS))
+    assert (second.record.shown().status, second.record.last_seen_ms) == (Status.OFFLINE, T0)
+
+
+# ---------------------------------------------------------------- totals
+
+
+async def test_totals_count_who_is_there_on_any_node_and_what_is_held(
+    store: RedisPresenceStore, rival: RedisPresenceStore
+) -> None:
+    users = [some_user() for _ in range(40)]
+    for user_id in users:
+        await store.connect(connection(user_id, f"1 {user_id}", "web"), T0)
+        await rival.connect(connection(user_id, f"2 {user_id}", "phone", N2), T0)
+    assert await store.totals() == Totals(online=40, held=0)
+    await store.hold([connection(user_id, f"1 {user_id}") for user_id in users[:30]], T0, HOLD_MS)
+    assert await store.totals() == Totals(online=40, held=30)
+    assert len(await all_of(rival.bury(N2, T0))) == 40
+    assert len(await all_of(store.expire(T0 + HOLD_MS))) == 30
+    assert await store.totals() == Totals(online=10, held=0)

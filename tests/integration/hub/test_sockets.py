@@ -8,6 +8,7 @@ import aiohttp
 import pytest
 
 from hub.kernel.events import Caller
+from hub.kernel.ids import ConnectionId, UserId, user_room
 from hub.kernel.wire import Wire
 from tests.support.engineio_client import raw_socket, signed_in_socket
 from tests.support.hub import RunningHub
@@ -38,6 +39,38 @@ async def test_a_refused_handshake_says_why(node: RunningHub, auth: str, code: s
         refusal = json.loads((await socket.packet("44"))[2:])
         assert refusal["data"]["code"] == code
         assert refusal["message"]
+
+
+async def test_the_kind_of_device_in_a_handshake_shows_in_presence_and_an_unknown_one_is_refused(
+    node: RunningHub,
+) -> None:
+    ada = await node.sign_up("ada")
+    async with raw_socket(node) as socket, raw_socket(node) as odd:
+        await socket.send("40" + json.dumps({"token": ada["accessToken"], "device": "pad", "deviceKind": "tablet"}))
+        await socket.packet('42["session:ready"')
+        await socket.send("421" + json.dumps(["presence:get", {"userIds": [ada["user"]["id"]]}]))
+        [device] = (await socket.answer(1))["data"]["users"][0]["devices"]
+        assert (device["device"], device["kind"]) == ("pad", "tablet")
+        await odd.send("40" + json.dumps({"token": ada["accessToken"], "deviceKind": "toaster"}))
+        refusal = json.loads((await odd.packet("44"))[2:])
+        assert (refusal["data"]["code"], "deviceKind" in refusal["message"]) == ("unauthorized", True)
+
+
+async def test_what_people_do_is_activity_and_what_programs_send_by_themselves_is_not(node: RunningHub) -> None:
+    ada = await node.sign_up("ada")
+    async with signed_in_socket(node, ada["accessToken"]) as socket:
+        [connection_id] = node.hub.sockets.members(user_room(UserId(ada["user"]["id"])))
+
+        async def activity_after(event: str, payload: object) -> float | None:
+            await socket.send("421" + json.dumps([event, payload]))
+            await socket.answer(1)
+            return node.hub.sockets.active_s(connection_id)
+
+        before = node.hub.sockets.active_s(connection_id)
+        assert await activity_after("presence:get", {"userIds": []}) == before
+        assert await activity_after("collab:awareness", {"documentId": "x"}) == before
+        assert await activity_after("presence:update", "online") != before
+    assert node.hub.sockets.active_s(ConnectionId("gone")) is None
 
 
 async def test_a_ticket_connects_once(node: RunningHub) -> None:

@@ -1,22 +1,28 @@
 """The service over a real Valkey, with rooms that remember what was sent."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import pytest
+from msgspec import UNSET
 from redis.asyncio import Redis
 
 from hub.kernel.errors import InvalidPayload, Unavailable
 from hub.kernel.events import Caller
 from hub.kernel.ids import ConnectionId, NodeId, RoomName, UserId, user_room
 from hub.kernel.tasks import Tasks
+from presence.connections_here import ConnectionsHere
 from presence.diffs import Diffs
 from presence.handlers import presence_events
+from presence.idleness import Idleness
+from presence.metrics import METRICS
 from presence.model import PARTS
 from presence.relay import Relay
 from presence.routes import presence_api
-from presence.schema import PresenceDiff, PresenceQuery, Users
+from presence.schema import Presence, PresenceDiff, PresenceQuery, Users
 from presence.service import PresenceService
 from presence.settings import PresenceSettings
 from presence.store_redis import TRANSITIONS, RedisPresenceStore
@@ -27,7 +33,7 @@ from presence.typing_indicator import TypingIndicator
 from presence.watchers import Watchers
 from presence.watching import Watching
 from tests.support.clock import FrozenClock
-from tests.support.presence import KnownNodes, Sights, caller, some_user
+from tests.support.presence import KnownNodes, Sights, Signs, caller, some_user
 from tests.support.rooms import RecordedRooms
 from tests.support.wait import until
 
@@ -46,13 +52,16 @@ class Node:
         transitions = RedisTransitions(redis, TRANSITIONS)
         told = Told(transitions, self.rooms, self.tasks)
         diffs = Diffs(self.rooms, told, self.tasks, settings.coalesce_s)
-        relay = Relay(store, transitions, told, diffs, settings.overdue_s)
-        self.service = PresenceService(store, diffs, self.nodes, clock)
+        relay = Relay(store, transitions, told, diffs, clock, settings.overdue_s)
+        self.signs = Signs()
+        self.here = here = ConnectionsHere(self.signs, clock)
+        self.service = PresenceService(here, store, diffs, self.nodes, clock, settings)
+        idleness = Idleness(here, store, diffs, clock, settings.away_s)
         watchers = Watchers(store, self.rooms, self.sight, clock)
         self.watching = Watching(self.service, store, watchers, self.sight, clock)
         typing = TypingIndicator(self.rooms, clock, settings, self.sight)
-        self.sweeper = Sweeper(store, self.service, typing, diffs, relay, self.nodes, clock, settings)
-        self.events = presence_events(self.service, self.watching, typing)
+        self.sweeper = Sweeper(store, here, self.service, idleness, typing, diffs, relay, self.nodes, clock, settings)
+        self.events = presence_events(self.service, idleness, self.watching, typing)
 
     async def connect(self, who: Caller) -> None:
         for hook in self.events.connected:
@@ -71,8 +80,12 @@ class Node:
 
     def told(self, room: RoomName) -> list[str]:
         """The statuses that a room was told of, in order."""
+        return [user.status for user in self.users_told(room)]
+
+    def users_told(self, room: RoomName) -> list[Presence]:
+        """What a room was told of, in order."""
         events = self.rooms.events_to(room)
-        return [user.status for event in events if isinstance(event, PresenceDiff) for user in event.users]
+        return [user for event in events if isinstance(event, PresenceDiff) for user in event.users]
 
 
 @pytest.fixture
@@ -177,7 +190,7 @@ async def test_an_update_answers_the_own_presence_as_the_contract_has_it(node: N
         "status": "busy",
         "text": "in a meeting",
         "lastSeen": moment,
-        "devices": [{"device": "laptop", "status": "busy", "since": moment}],
+        "devices": [{"device": "laptop", "kind": "other", "status": "busy", "since": moment, "lastActive": moment}],
         "version": 1_800_000_000_001,
     }
     bare = await node.ask("presence:update", ann, "away")
@@ -192,6 +205,11 @@ async def test_an_update_answers_the_own_presence_as_the_contract_has_it(node: N
         ({"status": "busy", "text": "x" * 141}, "/text"),
         ({"status": "busy", "mood": "good"}, "/mood"),
         ({"status": "busy", "device": ""}, "/device"),
+        ({"status": "busy", "text": "lunch", "textExpiresAt": "2027-01-15T08:00:00Z"}, "/textExpiresAt"),
+        ({"status": "busy", "text": "lunch", "textExpiresAt": "2027-01-15T09:00:00"}, "/textExpiresAt"),
+        ({"status": "busy", "text": "lunch", "textExpiresAt": "soon"}, "/textExpiresAt"),
+        ({"status": "busy", "text": "", "textExpiresAt": "2027-01-15T09:00:00Z"}, "/textExpiresAt"),
+        ({"status": "busy", "textExpiresAt": "2027-01-15T09:00:00Z"}, "/textExpiresAt"),
         (None, ""),
     ],
 )
@@ -201,6 +219,252 @@ async def test_an_update_that_does_not_fit_is_refused_by_field(node: Node, paylo
     with pytest.raises(InvalidPayload) as refusal:
         await node.ask("presence:update", ann, payload)
     assert [error["pointer"] for error in refusal.value.details["errors"]] == [pointer]
+
+
+async def test_a_text_is_over_at_its_end_for_readers_devices_and_watchers(node: Node, clock: FrozenClock) -> None:
+    ann, ben = caller(some_user(), "c1"), caller(some_user(), "c2")
+    await node.connect(ann)
+    lunch = {"status": "busy", "text": "lunch", "textExpiresAt": "2027-01-15T10:00:30+02:00"}
+    own = await node.ask("presence:update", ann, lunch)
+    assert (own["text"], own["textExpiresAt"]) == ("lunch", "2027-01-15T08:00:30Z")
+    clock.advance(30)
+    [read] = (await node.ask("presence:get", ben, {"userIds": [ann.user_id]}))["users"]
+    assert (read.get("text"), read.get("textExpiresAt")) == (None, None)
+    for room in (watchers(ann.user_id), user_room(ann.user_id)):
+        assert [user.text for user in node.users_told(room)] == [UNSET, "lunch"]
+    await node.sweeper.sweep()
+    await node.sweeper.sweep()
+    for room in (watchers(ann.user_id), user_room(ann.user_id)):
+        assert [user.text for user in node.users_told(room)] == [UNSET, "lunch", UNSET]
+
+
+async def test_a_text_that_ended_does_not_come_back_when_redis_lost_its_memory(
+    node: Node, redis: Redis, clock: FrozenClock
+) -> None:
+    ann = caller(some_user(), "c1")
+    await node.connect(ann)
+    lunch = {"status": "busy", "text": "lunch", "textExpiresAt": "2027-01-15T08:00:30Z"}
+    await node.ask("presence:update", ann, lunch)
+    await redis.flushall()
+    await node.reconcile()
+    [again] = (await node.watching.get(ann, Users(user_ids=[ann.user_id]))).users
+    assert (again.text, again.status) == ("lunch", "busy")
+    await redis.flushall()
+    clock.advance(30)
+    await node.reconcile()
+    [again] = (await node.watching.get(ann, Users(user_ids=[ann.user_id]))).users
+    assert (again.text, again.status) == (UNSET, "busy")
+
+
+# ---------------------------------------------------------------- Redis starts anew
+
+
+async def test_nobody_is_told_offline_because_redis_lost_everything(
+    node: Node, other: Node, redis: Redis, clock: FrozenClock
+) -> None:
+    people = [(where, caller(some_user(), f"c{number}")) for number in range(20) for where in (node, other)]
+    for where, person in people:
+        await where.connect(person)
+    before = {person.user_id: last_version(where, person.user_id) for where, person in people}
+    await redis.flushall()
+    clock.advance(1)
+    for _ in range(PARTS + 2):
+        await asyncio.gather(node.sweeper.sweep(), other.sweeper.sweep())
+    for where, person in people:
+        assert where.told(watchers(person.user_id)) == ["online", "online"]
+        assert last_version(where, person.user_id) > before[person.user_id]
+        assert await status(node, person.user_id) == "online"
+
+
+async def test_an_old_state_of_redis_is_mended_and_nobody_who_is_there_is_told_offline(
+    node: Node, other: Node, redis: Redis, clock: FrozenClock
+) -> None:
+    stays, leaves, comes = (caller(some_user(), f"c{number}") for number in range(3))
+    await node.connect(stays)
+    await node.connect(leaves)
+    old = {key: await redis.dump(key) async for key in redis.scan_iter("*")}
+    clock.advance(1)
+    await node.connect(comes)
+    await node.disconnect(leaves)
+    clock.advance(5)
+    await sweep_all_parts(node)
+    assert node.told(watchers(leaves.user_id)) == ["online", "offline"]
+    versions = {who.user_id: last_version(node, who.user_id) for who in (leaves, comes)}
+    await redis.flushall()
+    for key, value in old.items():
+        await redis.restore(key, 0, value or b"")
+    for _ in range(PARTS):
+        await asyncio.gather(node.sweeper.sweep(), other.sweeper.sweep())
+    clock.advance(5)
+    await asyncio.gather(node.sweeper.sweep(), other.sweeper.sweep())
+    told = {who: [*node.told(room), *other.told(room)] for who in (stays, leaves, comes) for room in [room_of(who)]}
+    assert told[stays] == ["online"]
+    assert told[comes] == ["online", "online"]
+    # Whoever looked in between saw them online, so it is said once more.
+    assert sorted(told[leaves]) == ["offline", "offline", "online"]
+    assert last_version(node, comes.user_id) > versions[comes.user_id]
+    [now] = (await node.ask("presence:get", stays, {"userIds": [leaves.user_id]}))["users"]
+    assert (now["status"], now["version"] > versions[leaves.user_id]) == ("offline", True)
+
+
+def room_of(who: Caller) -> RoomName:
+    return watchers(who.user_id)
+
+
+def last_version(node: Node, user_id: UserId) -> int:
+    """The version that watchers were told last by this node."""
+    return node.users_told(watchers(user_id))[-1].version
+
+
+# ---------------------------------------------------------------- metrics
+
+
+async def test_metrics_say_who_is_here_and_how_many_there_are(node: Node, other: Node) -> None:
+    ann, bob = some_user(), some_user()
+    await node.connect(caller(ann, "c1", "web"))
+    await node.connect(caller(ann, "c2", "phone"))
+    await other.connect(caller(bob, "c3"))
+    lost = caller(bob, "c4", "phone")
+    await other.connect(lost)
+    await other.disconnect(lost)
+    await sweep_all_parts(node)
+    samples = {sample.name: sample.value for metric in METRICS.collect() for sample in metric.samples}
+    of_presence = [samples[f"hub_presence_{name}"] for name in ("connections", "users", "online", "held")]
+    assert of_presence == [2, 1, 2, 1]
+    buried = samples["hub_presence_buried_total"]
+    node.nodes.alive.remove(N2)
+    await sweep_all_parts(node)
+    samples = {sample.name: sample.value for metric in METRICS.collect() for sample in metric.samples}
+    assert samples["hub_presence_buried_total"] == buried + 1
+
+
+# ---------------------------------------------------------------- idle
+
+
+def left_alone(node: Node, who: Caller, seconds: float) -> None:
+    """Nobody has used a connection for so long."""
+    node.signs.at_s[who.connection_id] = time.monotonic() - seconds
+    for here in node.here:
+        here.said_active_s = min(here.said_active_s, time.monotonic() - seconds)
+
+
+def used(node: Node, who: Caller) -> None:
+    node.signs.at_s[who.connection_id] = time.monotonic()
+
+
+async def sweep_all_parts(node: Node) -> None:
+    for _ in range(PARTS):
+        await node.sweeper.sweep()
+
+
+async def test_a_device_that_nobody_uses_is_away_until_somebody_does(node: Node) -> None:
+    ann = caller(some_user(), "c1")
+    await node.connect(ann)
+    left_alone(node, ann, 599)
+    await sweep_all_parts(node)
+    assert node.told(watchers(ann.user_id)) == ["online"]
+    left_alone(node, ann, 600)
+    await sweep_all_parts(node)
+    await sweep_all_parts(node)
+    assert node.told(watchers(ann.user_id)) == ["online", "away"]
+    used(node, ann)
+    await node.sweeper.sweep()  # of whatever part: it shows at once
+    assert node.told(watchers(ann.user_id)) == ["online", "away", "online"]
+    await sweep_all_parts(node)
+    assert len(node.told(watchers(ann.user_id))) == 3
+
+
+async def test_with_away_switched_off_nobody_is(redis: Redis, clock: FrozenClock) -> None:
+    node = Node(redis, N1, clock, PresenceSettings(coalesce_s=0, away_s=0))
+    ann = caller(some_user(), "c1")
+    await node.connect(ann)
+    left_alone(node, ann, 100_000)
+    await sweep_all_parts(node)
+    assert node.told(watchers(ann.user_id)) == ["online"]
+    await node.tasks.close()
+
+
+async def test_a_client_that_says_that_nobody_is_there_is_away_until_it_says_so_or_somebody_does_something(
+    node: Node,
+) -> None:
+    ann = caller(some_user(), "c1")
+    await node.connect(ann)
+    told = partial(node.told, watchers(ann.user_id))
+    await node.ask("presence:active", ann, {"active": False})
+    await node.ask("presence:active", ann, {"active": False})
+    assert told() == ["online", "away"]
+    await sweep_all_parts(node)
+    assert told() == ["online", "away"]
+    await node.ask("presence:active", ann, {"active": True})
+    assert told() == ["online", "away", "online"]
+    await node.ask("presence:active", ann, {"active": False})
+    used(node, ann)
+    await node.sweeper.sweep()
+    assert told() == ["online", "away", "online", "away", "online"]
+    with pytest.raises(InvalidPayload):
+        await node.ask("presence:active", ann, {"active": "yes"})
+    await node.disconnect(ann)
+    with pytest.raises(Unavailable):
+        await node.ask("presence:active", ann, {"active": True})
+
+
+async def test_a_device_used_over_another_node_is_not_away(node: Node, other: Node) -> None:
+    ann = some_user()
+    left, in_use = caller(ann, "c1"), caller(ann, "c2")
+    await node.connect(left)
+    await other.connect(in_use)
+    left_alone(node, left, 600)
+    left_alone(other, in_use, 10)
+    await sweep_all_parts(node)
+    await sweep_all_parts(other)
+    assert await status(node, ann) == "online"
+    left_alone(other, in_use, 600)
+    await sweep_all_parts(other)
+    assert await status(node, ann) == "away"
+
+
+async def test_coming_back_to_an_idle_device_on_another_node_shows_nothing_and_the_next_activity_does(
+    node: Node, other: Node
+) -> None:
+    ann = caller(some_user(), "c1")
+    again = caller(ann.user_id, "c2")
+    await node.connect(ann)
+    left_alone(node, ann, 600)
+    await sweep_all_parts(node)
+    await node.disconnect(ann)
+    other.signs.at_s[again.connection_id] = time.monotonic()
+    await other.connect(again)
+    await sweep_all_parts(other)
+    assert other.told(watchers(ann.user_id)) == []
+    used(other, again)
+    await other.sweeper.sweep()
+    assert other.told(watchers(ann.user_id)) == ["online"]
+
+
+async def test_idle_connections_are_idle_again_when_redis_lost_its_memory(node: Node, redis: Redis) -> None:
+    ann = caller(some_user(), "c1")
+    await node.connect(ann)
+    left_alone(node, ann, 600)
+    await sweep_all_parts(node)
+    await redis.flushall()
+    await node.reconcile()
+    assert await status(node, ann.user_id) == "away"
+
+
+async def test_the_last_activity_of_a_device_in_use_is_renewed_now_and_then(node: Node, clock: FrozenClock) -> None:
+    ann, ben = caller(some_user(), "c1"), caller(some_user(), "c2")
+    await node.connect(ann)
+    [here] = node.here
+    here.stored_active_s -= 300
+    clock.advance(300)
+    used(node, ann)
+    await sweep_all_parts(node)
+    [read] = (await node.ask("presence:get", ben, {"userIds": [ann.user_id]}))["users"]
+    assert "2027-01-15T08:04:50" < read["devices"][0]["lastActive"] < "2027-01-15T08:05:01"
+    assert node.told(watchers(ann.user_id)) == ["online"]
+
+
+# ---------------------------------------------------------------- who sees what
 
 
 async def test_invisible_is_the_truth_to_oneself_and_offline_to_others(node: Node) -> None:
@@ -360,7 +624,10 @@ async def test_a_drained_node_leaves_its_users_to_the_hold(node: Node, other: No
     await node.disconnect(leaves)
     await node.reconcile()
     assert await status(other, late.user_id) == "offline"
-    clock.advance(5)
+    clock.advance(14.9)
+    await other.sweeper.sweep()
+    assert other.told(watchers(leaves.user_id)) == []
+    clock.advance(0.1)
     await other.sweeper.sweep()
     assert other.told(watchers(stays.user_id)) == []
     assert other.told(watchers(leaves.user_id)) == ["offline"]

@@ -12,9 +12,11 @@ from hub.kernel.events import Caller
 from hub.kernel.ids import ConnectionId, NodeId, RoomName, UserId, user_room
 from hub.kernel.sight import Circle, Visibility
 from hub.kernel.tasks import Tasks
+from presence.connections_here import ConnectionsHere
 from presence.diffs import Diffs
 from presence.feeds import PresenceFeeds
 from presence.handlers import presence_events
+from presence.idleness import Idleness
 from presence.schema import Presence, PresenceDiff, Users
 from presence.service import PresenceService
 from presence.settings import PresenceSettings
@@ -25,7 +27,7 @@ from presence.views import watch_room
 from presence.watchers import Watchers
 from presence.watching import Watching
 from tests.support.clock import FrozenClock
-from tests.support.presence import KnownNodes, MemoryTransitions, Sights, caller, some_user
+from tests.support.presence import KnownNodes, MemoryTransitions, Sights, Signs, caller, some_user
 from tests.support.rooms import RecordedRooms
 
 NOTHING, STATUS, EVERYTHING = Visibility
@@ -39,12 +41,19 @@ class Node:
         store = RedisPresenceStore(redis)
         told = Told(MemoryTransitions(), self.rooms, self.tasks)
         nodes = KnownNodes(NodeId("01NODE1"))
-        self.service = PresenceService(store, Diffs(self.rooms, told, self.tasks, 0), nodes, clock)
+        diffs, here, chosen = (
+            Diffs(self.rooms, told, self.tasks, 0),
+            ConnectionsHere(Signs(), clock),
+            PresenceSettings(),
+        )
+        self.service = PresenceService(here, store, diffs, nodes, clock, chosen)
         self.watchers = Watchers(store, self.rooms, self.sight, clock)
         self.watching = Watching(self.service, store, self.watchers, self.sight, clock)
         self.feeds = PresenceFeeds(store, self.rooms, self.sight, clock)
-        typing = TypingIndicator(self.rooms, clock, PresenceSettings(), self.sight)
-        self.events = presence_events(self.service, self.watching, typing)
+        typing = TypingIndicator(self.rooms, clock, chosen, self.sight)
+        self.events = presence_events(
+            self.service, Idleness(here, store, diffs, clock, chosen.away_s), self.watching, typing
+        )
 
     async def connect(self, name: str) -> Caller:
         who = caller(some_user(), name)
@@ -133,7 +142,8 @@ async def test_who_may_not_know_sees_no_last_seen_and_who_may_see_nothing_sees_a
     unknown = some_user()
     everything, status, nothing, absence = await node.ask(event, dan, userIds=[*ids([ann, ben, cat]), unknown])
     assert (everything["status"], everything["lastSeen"]) == ("online", "2027-01-15T08:00:00Z")
-    assert status == everything | {"userId": ben.user_id, "lastSeen": None}
+    devices = [{name: value for name, value in everything["devices"][0].items() if name != "lastActive"}]
+    assert status == everything | {"userId": ben.user_id, "lastSeen": None, "devices": devices}
     assert nothing == absence | {"userId": cat.user_id}
     assert absence == {"userId": unknown, "status": "offline", "lastSeen": None, "devices": [], "version": 0}
 
@@ -326,7 +336,7 @@ async def test_what_could_not_be_told_is_told_when_the_review_is_repeated(
     async with node.feeds.follow(ben.user_id, ann.user_id, lambda presence: heard.append(presence["status"])):
         node.sight.block(ann.user_id, ben.user_id)
 
-        async def broken(_self: object, _user_ids: object) -> Any:
+        async def broken(*_arguments: object) -> Any:
             raise Unavailable
 
         with monkeypatch.context() as patch:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import msgspec
 import pytest
+from msgspec import UNSET
 
 from hub.kernel.clock import from_ms
 from hub.kernel.ids import UserId, user_room
@@ -25,7 +26,15 @@ LAST_SEEN_MS = 1_800_000_000_000
 
 
 def change(version: int, status: Status = Status.ONLINE, *, shown: bool = True) -> Change:
-    record = Record(ANN, (Device("web", status, 0),), None, version, LAST_SEEN_MS, version, LAST_SEEN_MS)
+    device = Device("laptop", "web", status, 0, LAST_SEEN_MS)
+    record = Record(
+        ANN,
+        version=version,
+        last_seen_ms=LAST_SEEN_MS,
+        shown_version=version,
+        shown_last_seen_ms=LAST_SEEN_MS,
+        devices=(device,),
+    )
     return Change(record, own=True, shown=shown, entry=EntryId(3, f"{version}-0"), asked_s=time.monotonic())
 
 
@@ -119,7 +128,7 @@ async def test_a_change_of_the_own_view_alone_does_not_hide_that_an_earlier_one_
     diffs = Diffs(rooms, told, tasks, window_s=60)
     vanished = change(5, Status.INVISIBLE)
     await diffs.announce(vanished)
-    await diffs.announce(replace(vanished, record=replace(vanished.record, version=6), shown=False))
+    await diffs.announce(replace(vanished, record=msgspec.structs.replace(vanished.record, version=6), shown=False))
     await diffs.flush()
     assert diffs_to(rooms, user_room(ANN)) == [("invisible", 6)]
     assert diffs_to(rooms, watch_room(ANN)) == [("offline", 5)]
@@ -148,4 +157,6 @@ async def test_who_may_not_know_when_somebody_was_last_seen_is_told_the_same_wit
         for room in (watch_room(ANN), watch_room(ANN, Visibility.STATUS))
     ]
     assert everything.last_seen == from_ms(LAST_SEEN_MS)
-    assert less == msgspec.structs.replace(everything, last_seen=None)
+    [device] = everything.devices
+    known = msgspec.structs.replace(device, last_active=UNSET)
+    assert less == msgspec.structs.replace(everything, last_seen=None, devices=[known])
