@@ -132,6 +132,17 @@ class Rooms(Protocol):
         ...
 
 
+class Activity(Protocol):
+    """When somebody last did something over the connections of this node. Implemented in hub.transport."""
+
+    def active_s(self, connection_id: ConnectionId) -> float | None:
+        """``time.monotonic()`` of the connection's beginning, or of its last event that is not ``automatic``.
+
+        ``None`` if it is gone.
+        """
+        ...
+
+
 class Attendance(Protocol):
     """Who is in which room, over all nodes. Implemented in presence.attendance.
 
@@ -153,17 +164,6 @@ class Attendance(Protocol):
 
     async def elsewhere(self, room: RoomName) -> int:
         """Connections in ``room`` on other live nodes."""
-        ...
-
-
-class Activity(Protocol):
-    """When somebody last did something over the connections of this node. Implemented in hub.transport."""
-
-    def active_s(self, connection_id: ConnectionId) -> float | None:
-        """``time.monotonic()`` of the connection's beginning, or of its last event that is not ``automatic``.
-
-        ``None`` if it is gone.
-        """
         ...
 
 
