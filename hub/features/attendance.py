@@ -20,7 +20,7 @@ def feature(core: Core, watching: Watching) -> Feature:
     transitions = RedisTransitions(core.redis, TRANSITIONS)
     told = Told(transitions, core.rooms, core.tasks)
     announcements = Announcements(core.rooms, told)
-    service = AttendanceService(store, announcements, core.nodes, core.clock, hold_s=settings.hold_s)
+    service = AttendanceService(store, announcements, core.nodes, core.clock, settings)
     relay = AttendanceRelay(store, transitions, told, announcements, settings.overdue_s)
     sweeper = AttendanceSweeper(store, service, announcements, relay, core.nodes, core.clock, sweep_s=settings.sweep_s)
     core.rooms.attendance = service
@@ -31,5 +31,6 @@ def feature(core: Core, watching: Watching) -> Feature:
     return Feature(
         events=attendance_events(RoomMembers(store, watching, core.rooms)),
         starts=[start],
+        drains=[service.drain],
         closes=[service.close],
     )

@@ -10,6 +10,7 @@ from hub.kernel.ports import Nodes
 from presence.attendance.announcements import Announcements
 from presence.attendance.model import PARTS, Outcome, Seat, part_of
 from presence.attendance.store import AttendanceStore
+from presence.settings import PresenceSettings
 
 log = logging.getLogger(__name__)
 
@@ -27,14 +28,14 @@ class AttendanceService:
         announcements: Announcements,
         nodes: Nodes,
         clock: Clock,
-        *,
-        hold_s: float,
+        settings: PresenceSettings,
     ) -> None:
         self._store = store
         self._announcements = announcements
         self._nodes = nodes
         self._clock = clock
-        self._hold_ms = round(hold_s * 1000)
+        self._hold_ms = round(settings.hold_s * 1000)
+        self._moving_hold_ms = round(settings.moving_hold_s * 1000)
         self._here: list[dict[tuple[RoomName, ConnectionId], Seat]] = [{} for _ in range(PARTS)]
         self._stored: set[Seat] = set()
         """Those whose coming is in the store, and known to the others in the room."""
@@ -96,11 +97,16 @@ class AttendanceService:
         gone = [seat for seat in registered if (seat.room, seat.connection_id) not in here]
         await self._hold([*gone, *(seat for seat in new | again if not self._is_here(seat))])
 
+    async def drain(self) -> None:
+        """Clients are sent elsewhere from now on: who is lost has time to get there, and nobody sees them go."""
+        self._hold_ms = self._moving_hold_ms
+
     async def close(self) -> None:
-        """Leave all connections to the hold: a drained node's clients are elsewhere before anybody sees them go.
+        """Leave all connections to the hold, as after :meth:`drain`.
 
         Call it before the node gives back its lease, or others bury its connections at once. Never raises.
         """
+        await self.drain()
         seats = [seat for part in self._here for seat in part.values()]
         for part in self._here:
             part.clear()

@@ -32,7 +32,7 @@ class NodeAttendance:
         self.transitions = RedisTransitions(redis, TRANSITIONS)
         self.told = Told(self.transitions, rooms, tasks)
         self.announcements = Announcements(rooms, self.told)
-        self.service = AttendanceService(self.store, self.announcements, nodes, clock, hold_s=settings.hold_s)
+        self.service = AttendanceService(self.store, self.announcements, nodes, clock, settings)
         self.relay = AttendanceRelay(self.store, self.transitions, self.told, self.announcements, settings.overdue_s)
         self.sweeper = AttendanceSweeper(
             self.store, self.service, self.announcements, self.relay, nodes, clock, sweep_s=settings.sweep_s

@@ -31,10 +31,10 @@ LARGE = 3
 class Node:
     """Attendance of one node."""
 
-    def __init__(self, redis: Redis, node_id: NodeId, clock: Clock) -> None:
+    def __init__(self, redis: Redis, node_id: NodeId, clock: Clock, *, overdue_s: float = 2.0) -> None:
         self.rooms, self.tasks = RecordedRooms(), Tasks()
         self.nodes = KnownNodes(node_id, {N1, N2})
-        settings = PresenceSettings(large_room=LARGE, overdue_s=0.05)
+        settings = PresenceSettings(large_room=LARGE, overdue_s=overdue_s)
         self.attendance = NodeAttendance(redis, self.rooms, self.nodes, self.tasks, clock, settings)
         self.service, self.sweeper, self.store = (
             self.attendance.service,
@@ -77,6 +77,14 @@ async def node(redis: Redis, clock: FrozenClock) -> AsyncIterator[Node]:
 @pytest.fixture
 async def other(redis: Redis, clock: FrozenClock) -> AsyncIterator[Node]:
     node = Node(redis, N2, clock)
+    yield node
+    await node.tasks.close()
+
+
+@pytest.fixture
+async def impatient(redis: Redis, clock: FrozenClock) -> AsyncIterator[Node]:
+    """A node that takes over what is untold for a moment."""
+    node = Node(redis, N1, clock, overdue_s=0.05)
     yield node
     await node.tasks.close()
 
@@ -182,37 +190,37 @@ async def test_a_large_room_is_told_its_count_once_a_second_by_one_node(
     assert other.told() == []
 
 
-async def test_what_a_dead_node_left_untold_is_told_by_another(node: Node, other: Node) -> None:
+async def test_what_a_dead_node_left_untold_is_told_by_another(impatient: Node, other: Node) -> None:
     seats = [Seat(ROOM, user_id, ConnectionId(user_id)) for user_id in (ADA, BOB)]
     await other.store.arrive(N2, seats, 0)
     await other.store.leave(N2, seats[:1], 0)  # and dies before it tells anybody
 
     async def relayed() -> bool:
-        await node.sweeper.sweep()
-        return len(node.told()) == 2
+        await impatient.sweeper.sweep()
+        return len(impatient.told()) == 2
 
     await until(relayed)
     # Ada's coming is over, and not worth telling. Her going is, to those who had heard of it.
-    assert sorted(node.told()) == [("ada", False), ("bob", True)]
-    assert node.rooms.skipped.count(ConnectionId("bob")) == 1
+    assert sorted(impatient.told()) == [("ada", False), ("bob", True)]
+    assert impatient.rooms.skipped.count(ConnectionId("bob")) == 1
 
     async def nothing_left() -> bool:
-        return await node.attendance.transitions.overdue(-1) == []
+        return await impatient.attendance.transitions.overdue(-1) == []
 
     await until(nothing_left)
-    await node.sweeper.sweep()
-    assert len(node.told()) == 2
-    assert node.attendance.relay.relayed == 3
+    await impatient.sweeper.sweep()
+    assert len(impatient.told()) == 2
+    assert impatient.attendance.relay.relayed == 3
 
 
-async def test_the_count_that_a_dead_node_left_untold_is_told_by_another(node: Node, other: Node) -> None:
+async def test_the_count_that_a_dead_node_left_untold_is_told_by_another(impatient: Node, other: Node) -> None:
     crowd = [Seat(ROOM, UserId(f"u{number}"), ConnectionId(f"c{number}")) for number in range(LARGE + 1)]
     await other.store.arrive(N2, crowd, 5000)
     assert len(await other.store.due(5000)) == 1
 
     async def counted() -> list[int]:
-        await node.sweeper.sweep()
-        return node.counted()
+        await impatient.sweeper.sweep()
+        return impatient.counted()
 
     assert await until(counted) == [LARGE + 1]
 
@@ -306,7 +314,23 @@ async def test_a_node_that_ends_leaves_its_people_to_the_hold(node: Node, other:
     other.nodes.alive.remove(N1)
     for _ in range(2):
         await other.sweeper.sweep()
+    clock.advance(10)  # longer than a connection is held that is merely lost
+    await other.sweeper.sweep()
     await other.come(ADA, A2)
     clock.advance(5)
     await other.sweeper.sweep()
     assert other.told() == [("bob", False)]
+
+
+async def test_who_is_lost_while_the_node_drains_has_longer_to_get_elsewhere(
+    node: Node, other: Node, clock: FrozenClock
+) -> None:
+    await node.come(ADA, A1)
+    await node.service.drain()
+    await node.service.lost(A1, [ROOM])
+    clock.advance(14.9)
+    await other.sweeper.sweep()
+    assert other.told() == []
+    clock.advance(0.1)
+    await other.sweeper.sweep()
+    assert other.told() == [("ada", False)]
