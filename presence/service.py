@@ -10,7 +10,7 @@ from hub.kernel.events import Caller
 from hub.kernel.ports import Nodes
 from presence.connections_here import ConnectionsHere
 from presence.diffs import Diffs
-from presence.model import Connection, Record
+from presence.model import Connection, Record, part_of
 from presence.schema import Presence, UpdatePresence
 from presence.settings import PresenceSettings
 from presence.store import PresenceStore
@@ -96,6 +96,7 @@ class PresenceService:
         change = await self._store.update(replace(connection, text=payload.text), self._clock.now_ms())
         here.idle_at_s = None
         await self._diffs.announce(change)
+        await self._hold_if_gone(connection)
         return presence(change.record.own())
 
     def _end_of_text(self, payload: UpdatePresence) -> int:
@@ -124,12 +125,18 @@ class PresenceService:
             if self._here.is_open(here):
                 connection = self._here.registration(here)
                 await self._diffs.announce(await self._store.connect(connection, self._clock.now_ms()))
+                await self._hold_if_gone(connection)
         gone = [
             Connection(connection_id, user_id, self._nodes.node_id, device="")
             for connection_id, user_id in registered.items()
             if not self._here.has(part, connection_id)
         ]
         await self._hold(gone)
+
+    async def _hold_if_gone(self, connection: Connection) -> None:
+        """Once more, for one that went while it was registered: the store may have heard of that first."""
+        if not self._here.has(part_of(connection.user_id), connection.connection_id):
+            await self._hold([connection])
 
     async def drain(self) -> None:
         """Clients are sent elsewhere from now on: who is lost has time to get there, and nobody sees them go."""

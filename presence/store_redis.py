@@ -169,6 +169,8 @@ TRANSITIONS = [_part_key(part, "transitions") for part in range(PARTS)]
 """The stream of each part, see presence.transitions_redis."""
 STATE_KEYS = [_part_key(part, "state:") for part in range(PARTS)]
 """What the keys of a part's users begin with."""
+HISTORY = [_part_key(part, "history") for part in range(PARTS)]
+"""The same for those that were told, see presence.history_redis."""
 
 
 def _node_key(part: int, node_id: NodeId) -> str:

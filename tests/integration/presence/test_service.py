@@ -19,14 +19,15 @@ from presence.diffs import Diffs
 from presence.handlers import presence_events
 from presence.idleness import Idleness
 from presence.metrics import METRICS
-from presence.model import PARTS
+from presence.model import PARTS, Change, Connection
 from presence.relay import Relay
+from presence.rounds import STOPPED_S
 from presence.routes import presence_api
 from presence.schema import Presence, PresenceDiff, PresenceQuery, Users
 from presence.service import PresenceService
 from presence.settings import PresenceSettings
 from presence.store_redis import TRANSITIONS, RedisPresenceStore
-from presence.sweeper import STOPPED_S, Sweeper
+from presence.sweeper import Sweeper
 from presence.transitions import Told
 from presence.transitions_redis import RedisTransitions
 from presence.typing_indicator import TypingIndicator
@@ -48,7 +49,7 @@ class Node:
         self.sight = Sights()
         self.nodes = KnownNodes(node_id, {N1, N2})
         self.tasks = Tasks()
-        store = RedisPresenceStore(redis)
+        self.store = store = RedisPresenceStore(redis)
         transitions = RedisTransitions(redis, TRANSITIONS)
         told = Told(transitions, self.rooms, self.tasks)
         diffs = Diffs(self.rooms, told, self.tasks, settings.coalesce_s)
@@ -59,7 +60,7 @@ class Node:
         idleness = Idleness(here, store, diffs, clock, settings.away_s)
         watchers = Watchers(store, self.rooms, self.sight, clock)
         self.watching = Watching(self.service, store, watchers, self.sight, clock)
-        typing = TypingIndicator(self.rooms, clock, settings, self.watching.may_see)
+        typing = TypingIndicator(self.rooms, clock, settings, self.sight)
         self.sweeper = Sweeper(store, here, self.service, idleness, typing, diffs, relay, self.nodes, clock, settings)
         self.events = presence_events(self.service, idleness, self.watching, typing)
 
@@ -286,10 +287,10 @@ async def test_a_node_that_was_stopped_registers_nothing_before_it_can_know_that
     node.nodes.alive.remove(N2)
     for _ in range(2):
         await node.sweeper.sweep()
-    other.sweeper._last_s -= 60
+    other.sweeper._standstill._last_s -= 60
     await sweep_all_parts(other)
     assert other.told(watchers(ann.user_id)) == ["online"]
-    other.sweeper._trusted_from_s -= STOPPED_S
+    other.sweeper._standstill._over_s -= STOPPED_S
     await sweep_all_parts(other)
     assert other.told(watchers(ann.user_id)) == ["online", "online"]
 
@@ -634,6 +635,30 @@ async def test_a_connection_that_only_redis_knows_is_held_and_expires(
     clock.advance(5)
     await forgetful.sweeper.sweep()
     assert forgetful.told(watchers(ann.user_id)) == ["offline"]
+
+
+@pytest.mark.parametrize("change", ["connect", "update"])
+async def test_a_connection_that_goes_while_it_is_registered_is_held_all_the_same(
+    node: Node, redis: Redis, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    ann = caller(some_user(), "c1")
+    await node.connect(ann)
+    await redis.flushall()
+    original = getattr(node.store, change)
+
+    async def overtaken(connection: Connection, now_ms: int) -> Change:
+        await node.disconnect(ann)  # and the store hears of that first
+        made: Change = await original(connection, now_ms)
+        return made
+
+    monkeypatch.setattr(node.store, change, overtaken)
+    if change == "connect":
+        await node.reconcile()
+    else:
+        await node.ask("presence:update", ann, "busy")
+    clock.advance(5)
+    await node.sweeper.sweep()
+    assert await status(node, ann.user_id) == "offline"
 
 
 async def test_an_update_that_arrives_after_the_disconnect_brings_nobody_back(node: Node, clock: FrozenClock) -> None:
