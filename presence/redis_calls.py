@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Sequence
 from typing import Any, TypeVar
 
 from redis.asyncio import Redis
-from redis.asyncio.cluster import ClusterPipeline
 from redis.commands.core import AsyncScript
 from redis.exceptions import NoScriptError, RedisError
 
@@ -34,19 +33,13 @@ async def pipelined(redis: Redis, commands: Sequence[tuple[Any, ...]]) -> list[A
 async def called(redis: Redis, script: AsyncScript, calls: Sequence[tuple[list[str], list[Any]]]) -> list[Any]:
     """The replies to several calls of a script, with keys and arguments each. Raises Unavailable.
 
-    redis-py asks before each pipeline whether the server has the script: a round trip more. Here the replies say so,
-    and what the server did not know is called again.
+    redis-py asks before each pipeline whether the server has the script, or sends the text with each call to a cluster.
+    Here the text is sent to a server that says that it does not know it, which is once.
     """
-    pipe = redis.pipeline(transaction=False)
-    if isinstance(pipe, ClusterPipeline):  # each server would have to be asked
-        for keys, arguments in calls:
-            await script(keys=keys, args=arguments, client=pipe)  # only queues
-        return await answer(pipe.execute())
-    replies = await _by_digest(redis, script, calls)
+    replies = await _evaluated(redis, "EVALSHA", script.sha, calls)
     unknown = [place for place, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
     if unknown:
-        await answer(redis.script_load(script.script))
-        again = await _by_digest(redis, script, [calls[place] for place in unknown])
+        again = await _evaluated(redis, "EVAL", script.script, [calls[place] for place in unknown])
         for place, reply in zip(unknown, again, strict=True):
             replies[place] = reply
     for reply in replies:
@@ -55,9 +48,11 @@ async def called(redis: Redis, script: AsyncScript, calls: Sequence[tuple[list[s
     return replies
 
 
-async def _by_digest(redis: Redis, script: AsyncScript, calls: Sequence[tuple[list[str], list[Any]]]) -> list[Any]:
+async def _evaluated(
+    redis: Redis, command: str, script: Any, calls: Sequence[tuple[list[str], list[Any]]]
+) -> list[Any]:
     """The replies, errors among them."""
     pipe = redis.pipeline(transaction=False)
     for keys, arguments in calls:
-        pipe.execute_command("EVALSHA", script.sha, len(keys), *keys, *arguments)
+        pipe.execute_command(command, script, len(keys), *keys, *arguments)
     return await answer(pipe.execute(raise_on_error=False))
