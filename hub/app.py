@@ -29,19 +29,20 @@ from hub.cluster.requests import NodeRequests
 from hub.cluster.rooms import ClusterRooms
 from hub.cluster.servers import servers_of
 from hub.config import ConfigError, Settings
-from hub.features import administration, chain, companions, graphql, live, oversight, social
+from hub.features import administration, attendance, chain, companions, graphql, live, oversight, social
 from hub.features.core import Core, Feature
 from hub.features.limits import limits
 from hub.gate.access_reviews import AccessReviews, Expel
 from hub.gate.handshake import Handshake
 from hub.gate.rate_limits import RedisRateLimiter
 from hub.gate.reauthentication import Reauthentication, reauthentication_events
+from hub.gate.reviews import Reviews
 from hub.gate.revocations import RedisRevocations
 from hub.gate.tickets import TicketOffice, tickets_api
 from hub.kernel.clock import Clock, SystemClock
 from hub.kernel.events import EventRouter, merge
 from hub.kernel.http import RestApi
-from hub.kernel.ids import NodeId, UserId, new_ulid, tag_of, user_room
+from hub.kernel.ids import NodeId, new_ulid, tag_of
 from hub.kernel.limited import Limited
 from hub.kernel.operations import NodeReport
 from hub.kernel.ports import Authenticator, Roles
@@ -162,7 +163,7 @@ def _core(settings: Settings, pool: asyncpg.Pool, redis: Redis, clock: Clock) ->
     bus = Bus(servers, node_id, tasks, shards=settings.shards)
     sockets.offset = lambda: bus.offset
     records = Records(bus, sockets.drop, window_s=settings.cluster.recovery_s)
-    rooms = ClusterRooms(sockets, bus, records, redis, nodes, tasks)
+    rooms = ClusterRooms(sockets, bus, records, tasks)
     peers = NodeRequests(bus, nodes, tasks)
     try:
         serve_admin_ui(server, sockets, rooms, settings.admin_ui, node_id, peers)
@@ -176,7 +177,9 @@ def _core(settings: Settings, pool: asyncpg.Pool, redis: Redis, clock: Clock) ->
     roles: dict[str, Roles] = {}
     expel: dict[str, Expel] = {}
     access = AccessRule(roles, people)
-    rooms.reviewer = AccessReviews(sockets, access, expel, tasks).begin
+    reviews = Reviews(tasks)
+    reviews.add(AccessReviews(sockets, access, expel))
+    rooms.reviewer = reviews.begin
     token_life_s = settings.accounts.access_token_s + REVOCATION_MARGIN_S
     return Core(
         settings=settings,
@@ -203,6 +206,7 @@ def _core(settings: Settings, pool: asyncpg.Pool, redis: Redis, clock: Clock) ->
         roles=roles,
         expel=expel,
         access=access,
+        reviews=reviews,
         sight=SightRule(PostgresPrivacy(pool)),
         outbox=OutboxRelay(pool, redis),
     )
@@ -239,17 +243,12 @@ def _features(core: Core, key: SigningKey, authenticator: Authenticator, staff: 
     content, documents, calls = social.content(core), live.documents(core), live.calls(core)
     talk, minting = companions.feature(core), chain.feature(core, content.posts)
 
-    async def separate(one: UserId, other: UserId) -> None:
-        await presence.separate(one, other)
-        for user_id in (one, other):
-            await core.rooms.review(user_room(user_id))
-        await calls.separate(one, other)
-
     return [
-        social.accounts(core, key, separate),
+        social.accounts(core, key, separate=calls.separate),
         social.rooms(core),
         content,
         presence,
+        attendance.feature(core, presence.watching),
         documents,
         calls,
         talk,
@@ -258,7 +257,9 @@ def _features(core: Core, key: SigningKey, authenticator: Authenticator, staff: 
         oversight.feature(core),
         _tokens(core, authenticator),
         _outbox(core),
-        graphql.feature(core, authenticator, content=content, documents=documents, companions=talk, chain=minting),
+        graphql.feature(
+            core, authenticator, content=content, documents=documents, companions=talk, chain=minting, presence=presence
+        ),
     ]
 
 

@@ -23,6 +23,7 @@ from hub.storage.migrate import CANNOT_MIGRATE, migrate
 from hub.storage.postgres import create_pool
 from hub.storage.redis import connect
 from hub.transport.forwarding.private_socket import private_socket
+from hub.transport.front import HEAD_BYTES
 
 log = logging.getLogger(__name__)
 
@@ -120,7 +121,7 @@ async def _listen_for_nodes(
 
 
 async def _run(hub: Hub, settings: Settings, shared: socket.socket, own: socket.socket, stop: asyncio.Event) -> int:
-    runner = web.AppRunner(hub.web, access_log=None, handle_signals=False, shutdown_timeout=2)
+    runner = web.AppRunner(hub.web, access_log=None, handle_signals=False, shutdown_timeout=2, max_line_size=HEAD_BYTES)
     await runner.setup()
     # The own port answers first, so that whoever waits for this node can read why it is not ready yet.
     alone = await hub.door.listen(runner, own)

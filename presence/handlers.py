@@ -3,7 +3,7 @@
 from hub.kernel.events import EventRouter
 from hub.kernel.limits import Limit
 from presence.idleness import Idleness
-from presence.schema import SetActive, Typing, UpdatePresence, Users
+from presence.schema import SetActive, Typing, UpdatePresence, Users, Watch
 from presence.service import PresenceService
 from presence.typing_indicator import TypingIndicator
 from presence.watching import Watching
@@ -22,7 +22,7 @@ def presence_events(
         connected=[service.connected],
         disconnected=[typing.disconnected, service.disconnected, watching.disconnected],
         restores={"presence": watching.restore},
-        put_out_quietly={"presence"},  # by a block, which is seen by nobody
+        put_out_quietly={"presence"},  # who may see how much is looked up anew
     )
     by_update = "presence:update"
     router.on(by_update, UpdatePresence, service.update, bare="status", order=lambda _: by_update, limit=UPDATES)
@@ -30,8 +30,8 @@ def presence_events(
         "presence:active", SetActive, idleness.set_active, order=lambda _: by_update, limit=UPDATES, automatic=True
     )
     by_watch = "presence:watch"
-    router.on(by_watch, Users, watching.watch, order=lambda _: by_watch, automatic=True)
-    router.on("presence:unwatch", Users, watching.unwatch, order=lambda _: by_watch, automatic=True)
+    router.on(by_watch, Watch, watching.watch, order=lambda _: by_watch, automatic=True)
+    router.on("presence:unwatch", Watch, watching.unwatch, order=lambda _: by_watch, automatic=True)
     router.on("presence:get", Users, watching.get, automatic=True)
     router.on("typing:start", Typing, typing.start, order=lambda typed: typed.room, limit=TYPING)
     router.on("typing:stop", Typing, typing.stop, order=lambda typed: typed.room, limit=TYPING, automatic=True)

@@ -112,6 +112,10 @@ class View:
         devices = tuple(msgspec.structs.replace(device, active_ms=0) for device in self.devices)
         return replace(self, last_seen_ms=None, devices=devices)
 
+    def at_least(self, version: int) -> "View":
+        """The same for somebody who was told this version of it already. Who was never seen stays so."""
+        return replace(self, version=max(self.version, version)) if self.version else self
+
 
 class Record(msgspec.Struct, frozen=True, array_like=True):
     """What is stored of a user, in this order. 0 is never, and an empty text none.
@@ -170,6 +174,18 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
         if shown.status is Status.OFFLINE and shown.version:
             shown = replace(shown, version=max(shown.version, now_ms - CLOCKS_AGREE_MS))
         return shown.without_last_seen()
+
+    def seen_anew(self, visibility: Visibility, now_ms: int, *, above: int) -> View:
+        """The same, for who comes to see more or less than before, and was told a version up to ``above`` then.
+
+        Its version is above that, above all that was shown so far, and below all to come: whoever keeps the highest
+        keeps this one until something changes. 0 if nothing was ever shown, so there is nothing to tell.
+        """
+        if not self.shown_version and not above:
+            return View(self.user_id)
+        # Of who sees nothing it must not say, by what it is, whether the user has done something lately.
+        least = now_ms if visibility is Visibility.NOTHING else now_ms - CLOCKS_AGREE_MS
+        return replace(self.seen(visibility, now_ms), version=max(self.shown_version, above, least) + 1)
 
 
 def _named(devices: Sequence[Device]) -> tuple[Device, ...]:

@@ -24,6 +24,9 @@ class PresenceSettings(msgspec.Struct, frozen=True, kw_only=True):
     overdue_s: float = 2.0
     """A transition that nobody has told of for this long is told by whichever node looks first: longer than a busy node
     takes, and short enough for people to hear of it soon after that node died."""
+    large_room: int = 200
+    """People in a room beyond whom it is told how many they are, and not of each who comes and goes: to tell everybody
+    of everybody costs the square of their number."""
     typing_expires_s: float = 6.0
     """Typing that is not renewed for this long has ended. Fixed by the wire contract; shorter in tests only."""
     typing_repeat_s: float = 2.0

@@ -4,7 +4,7 @@ from msgspec import UNSET
 
 from hub.kernel.clock import from_ms
 from hub.kernel.ids import RoomName, UserId
-from hub.kernel.sight import Visibility
+from hub.kernel.sight import Circle, Visibility
 from presence.model import Status, View
 from presence.schema import DevicePresence, Presence, ShownStatus
 
@@ -17,6 +17,8 @@ STATUS_NAMES: dict[Status, ShownStatus] = {
     Status.INVISIBLE: "invisible",
 }
 ROOM_ENDINGS = {Visibility.EVERYTHING: "", Visibility.STATUS: ":status", Visibility.NOTHING: ":nothing"}
+SHOWING = (Visibility.EVERYTHING, Visibility.STATUS)
+"""The watch rooms of these are told of changes."""
 VISIBILITIES = {ending: visibility for visibility, ending in ROOM_ENDINGS.items()}
 STATUSES = {name: status for status, name in STATUS_NAMES.items()}
 
@@ -26,10 +28,19 @@ def watch_room(user_id: UserId, visibility: Visibility = Visibility.EVERYTHING) 
     return RoomName(f"presence:{user_id}{ROOM_ENDINGS[visibility]}")
 
 
-def watched_in(room: str) -> tuple[UserId, Visibility]:
-    """Whom the members of such a room, named without its kind, watch, and how much of them they see."""
+def watched_in(room: str) -> tuple[UserId, Visibility] | None:
+    """Whom the members of a room of the kind ``presence``, named without it, watch, and how much of them they see.
+
+    ``None`` of the room of a circle.
+    """
     user_id, colon, ending = room.partition(":")
-    return UserId(user_id), VISIBILITIES[colon + ending]
+    visibility = VISIBILITIES.get(colon + ending)
+    return None if visibility is None else (UserId(user_id), visibility)
+
+
+def circle_room(user_id: UserId, circle: Circle) -> RoomName:
+    """The room of the connections of a user that watch a circle. Nothing is sent to it."""
+    return RoomName(f"presence:{user_id}:{circle}")
 
 
 def presence(view: View) -> Presence:

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from core_api.accounts.privacy import Privacy, Relation, visibility
 from hub.kernel.ids import UserId
-from hub.kernel.sight import Visibility
+from hub.kernel.sight import Circle, Visibility
 
 Pair = tuple[UserId, UserId]
 """A viewer, and whom they look at."""
@@ -19,6 +19,10 @@ class Relations(Protocol):
 
         Missing where the second has no account, or it is deleted.
         """
+        ...
+
+    async def circle(self, user_id: UserId, circle: Circle, limit: int) -> list[UserId]:
+        """The accounts in somebody's circle, those followed last first."""
         ...
 
 
@@ -37,6 +41,10 @@ class SightRule:
         """What each of these viewers sees of ``user_id``."""
         seen = await self._of([(viewer, user_id) for viewer in viewers])
         return {viewer: visible for (viewer, _), visible in seen.items()}
+
+    async def circle(self, user_id: UserId, circle: Circle, limit: int) -> list[UserId]:
+        """The people in somebody's circle."""
+        return await self._relations.circle(user_id, circle, limit)
 
     async def _of(self, pairs: Sequence[Pair]) -> dict[Pair, Visibility]:
         others = [pair for pair in pairs if pair[0] != pair[1]]

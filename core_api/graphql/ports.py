@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from core_api.accounts.schema import User
 from core_api.chain.schema import MintRequest, Nfts, NftView, Queued
@@ -13,10 +13,9 @@ from core_api.companions.schema import CompanionFields, CompanionView
 from core_api.content.schema import PostChanges, PostFields, PostView
 from hub.kernel.errors import HubError
 from hub.kernel.events import Actor
-from hub.kernel.ids import RoomName, UserId
+from hub.kernel.ids import UserId
 from hub.kernel.pages import Page, PageQuery
 from hub.kernel.ports import Access, Rooms
-from hub.kernel.sight import Sight
 
 Explain = Callable[[BaseException], HubError | None]
 """What an exception means to a client; ``None`` for a bug of ours. Implemented in hub.transport."""
@@ -143,6 +142,17 @@ class DocumentChanges(Protocol):
         ...
 
 
+class PresenceChanges(Protocol):
+    """Tells of somebody's presence. Implemented in presence."""
+
+    def follow(self, viewer: UserId, user_id: UserId, told: Callable[[Any], None]) -> AbstractAsyncContextManager[None]:
+        """Call ``told`` with each presence of ``user_id``, as on the wire, that ``viewer`` sees inside ``async with``.
+
+        Also when the viewer comes to see more or less.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """Everything that resolvers may ask."""
@@ -157,6 +167,4 @@ class Services:
     documents: DocumentChanges
     access: Access
     rooms: Rooms
-    sight: Sight
-    presence_room: Callable[[UserId], RoomName]
-    """Where changes of a user's presence are told to those who may see everything that others may."""
+    presence: PresenceChanges

@@ -13,17 +13,13 @@ from core_api.content.schema import ContentNew, PostView
 from core_api.graphql import arguments
 from core_api.graphql.companions import TypingIndicator
 from core_api.graphql.context import Context, Info
-from core_api.graphql.feed import Counter, listening
+from core_api.graphql.feed import Counter, Feed, listening
 from core_api.graphql.people_and_posts import Post
 from core_api.graphql.vocabulary import BigInt, auth
 from core_api.ports import POSTS_FEED
 from hub.kernel.errors import NotFound
 from hub.kernel.ids import UserId, user_room
-from hub.kernel.sight import Visibility
 from hub.kernel.wire import Uuid, Wire
-
-PRESENCE_DIFF = "presence:diff"
-"""Event of presence: ``{users: [presence]}``."""
 
 
 class PersonRef(Wire):
@@ -93,28 +89,17 @@ class Subscription:
         context, viewer = info.context, info.context.signed_in.user_id
         watched = UserId(arguments.check(PersonRef, userId=user_id).user_id)
 
-        def shown(event: str, payload: Any) -> tuple[bool, SeenPresence] | None:
-            return _presence_of(watched, event, payload, for_viewer=False)
-
-        def for_viewer(event: str, payload: Any) -> tuple[bool, SeenPresence] | None:
-            return _presence_of(watched, event, payload, for_viewer=True)
-
-        # By the viewer's own room comes what is meant for them alone: their own truth, and, when a block begins, that
-        # the other is gone.
-        sources = {user_room(viewer): for_viewer}
-        if watched != viewer:
-            sources[context.services.presence_room(watched)] = shown
-        async with listening(context.services.rooms, sources, context.settings.backlog) as presences:
-            async for meant, seen in presences:
-                visibility = Visibility.EVERYTHING if meant else await _sees(context, viewer, watched)
-                if visibility:
-                    yield PresenceUpdate(
-                        user_id=strawberry.ID(watched),
-                        status=seen.status,
-                        text=seen.text,
-                        last_seen=seen.last_seen if visibility is Visibility.EVERYTHING else None,
-                        version=BigInt(seen.version),
-                    )
+        feed = Feed[Any](context.settings.backlog)
+        async with context.services.presence.follow(viewer, watched, feed.put):
+            async for presence in feed:
+                seen = msgspec.convert(presence, SeenPresence)
+                yield PresenceUpdate(
+                    user_id=strawberry.ID(watched),
+                    status=seen.status,
+                    text=seen.text,
+                    last_seen=seen.last_seen,
+                    version=BigInt(seen.version),
+                )
 
     @auth
     @strawberry.subscription
@@ -158,13 +143,6 @@ def _new_post(event: str, payload: Any) -> Any:
     return payload["content"] if event == ContentNew.event else None
 
 
-def _presence_of(user_id: UserId, event: str, payload: Any, *, for_viewer: bool) -> tuple[bool, SeenPresence] | None:
-    if event != PRESENCE_DIFF:
-        return None
-    mine = next((presence for presence in payload["users"] if presence["userId"] == user_id), None)
-    return None if mine is None else (for_viewer, msgspec.convert(mine, SeenPresence))
-
-
 async def _may_read(context: Context, resource: str, resource_id: str) -> bool:
     async with context.turn():
         try:
@@ -172,8 +150,3 @@ async def _may_read(context: Context, resource: str, resource_id: str) -> bool:
         except NotFound:
             return False
     return True
-
-
-async def _sees(context: Context, viewer: UserId, user_id: UserId) -> Visibility:
-    async with context.turn():
-        return (await context.services.sight.seen_by(viewer, [user_id]))[user_id]

@@ -79,7 +79,7 @@ class ConnectionRecovery:
             await self._end(connection_id)
         else:
             self._records.gone(connection_id)
-        await self._rooms.left(rooms)
+        await self._rooms.left(connection_id, rooms)
 
     async def give_up(self, connection_id: ConnectionId) -> None:
         """See hub.kernel.recovery.Recovery."""
@@ -128,7 +128,7 @@ class ConnectionRecovery:
             stand = await self._rooms.enter(caller.connection_id, taken.joined, at_least=at_least)
         except ValueError:
             raise Incomplete("from the future") from None
-        self._rooms.recount(taken.joined)
+        self._rooms.attend(caller.connection_id, taken.joined)
         missed: list[Missed] = []
         size = 0
         for index, above in since.items():
@@ -137,10 +137,12 @@ class ConnectionRecovery:
                 size += len(entry.event)
         if size > MAX_MISSED_BYTES:
             raise Incomplete("too much")
-        put_out = {one.room for one in missed if _is_eviction(one.said, taken.joined)}
+        rooms = {room: taken.notes.get(room, b"") for room in taken.joined}
+        put_out = {one.room: rooms[one.room] for one in missed if _is_eviction(one.said, taken.joined)}
         for room in put_out:
             await self._rooms.leave(caller.connection_id, room)
-        rooms = {room: taken.notes.get(room, b"") for room in taken.joined if room not in put_out}
+            del rooms[room]
+        missed = [one for one in missed if one.room not in put_out]  # also if it is let in again at once
         return Recovered(taken.first_id, rooms, put_out, list(_replay(missed, seen, taken, since)))
 
     async def _missed(
@@ -173,9 +175,9 @@ class ConnectionRecovery:
 
 
 def _is_eviction(said: Said, joined: Collection[RoomName]) -> bool:
-    """Whether it put the members of one of these rooms out of the room to which it was said."""
+    """Whether it put the members of one of these rooms out of the room to which it was said, or may have."""
     match said:
-        case "evict", [of]:
+        case "evict" | "review", [of]:
             return of in joined
     return False
 

@@ -19,6 +19,7 @@ from hub.cluster.rooms import ClusterRooms
 from hub.config import Settings
 from hub.gate.access_reviews import Expel
 from hub.gate.rate_limits import RedisRateLimiter
+from hub.gate.reviews import Reviews
 from hub.gate.revocations import RedisRevocations
 from hub.kernel.clock import Clock
 from hub.kernel.events import EventRouter
@@ -63,6 +64,8 @@ class Core:
     expel: dict[str, Expel]
     """How each kind of resource puts somebody out who may no longer read it; filled by the same."""
     access: AccessRule
+    reviews: Reviews
+    """Whoever has to look again when rights change; features add their own."""
     sight: SightRule
     outbox: OutboxRelay
 

@@ -11,13 +11,12 @@ from core_api.graphql.rate_limits import declared
 from hub.features.chain import Chain
 from hub.features.companions import CompanionsFeature
 from hub.features.core import Core, Feature
-from hub.features.live import Documents
+from hub.features.live import Documents, Presence
 from hub.features.social import Content
 from hub.kernel.limited import Limited
 from hub.kernel.ports import Authenticator
 from hub.transport import rest
 from hub.transport.outages import as_hub_error
-from presence.views import watch_room
 
 
 def feature(
@@ -28,6 +27,7 @@ def feature(
     documents: Documents,
     companions: CompanionsFeature,
     chain: Chain,
+    presence: Presence,
 ) -> Feature:
     """``/graphql``. strawberry is imported at the first request."""
     services = Services(
@@ -41,8 +41,7 @@ def feature(
         documents=documents.changes,
         access=core.access,
         rooms=core.rooms,
-        sight=core.sight,
-        presence_room=watch_room,
+        presence=presence.feeds,
     )
     identify = partial(rest.actor_of, authenticator=authenticator)
     limited = Limited(

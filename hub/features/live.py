@@ -16,6 +16,7 @@ from hub.features import oversight
 from hub.features.core import Core, Feature
 from presence.connections_here import ConnectionsHere
 from presence.diffs import Diffs
+from presence.feeds import PresenceFeeds
 from presence.handlers import presence_events
 from presence.idleness import Idleness
 from presence.relay import Relay
@@ -25,6 +26,7 @@ from presence.store_redis import RedisPresenceStore
 from presence.sweeper import Sweeper
 from presence.transitions import Told
 from presence.typing_indicator import TypingIndicator
+from presence.watchers import Watchers
 from presence.watching import Watching
 from signaling.handlers import call_events
 from signaling.ice import Ice
@@ -37,9 +39,10 @@ from signaling.sweeper import CallSweeper
 
 @dataclass(kw_only=True)
 class Presence(Feature):
-    """Presence, and what ends the view that two people have of each other."""
+    """Presence, which can also be followed by GraphQL."""
 
-    separate: ActOnTwo
+    feeds: PresenceFeeds
+    watching: Watching
 
 
 def presence(core: Core) -> Presence:
@@ -53,8 +56,13 @@ def presence(core: Core) -> Presence:
     here = ConnectionsHere(core.sockets, core.clock)
     service = PresenceService(here, store, diffs, core.nodes, core.clock, settings)
     idleness = Idleness(here, store, diffs, core.clock, settings.away_s)
-    watching = Watching(service, store, core.rooms, core.sight, core.clock)
-    typing = TypingIndicator(core.rooms, core.clock, settings, watching.may_see)
+    watchers = Watchers(store, core.rooms, core.sight, core.clock)
+    watching = Watching(service, store, watchers, core.sight, core.clock)
+    feeds = PresenceFeeds(store, core.rooms, core.sight, core.clock)
+    core.reviews.add(watching)
+    core.reviews.add(feeds)
+    typing = TypingIndicator(core.rooms, core.clock, settings, core.sight)
+    core.reviews.add(typing)
     sweeper = Sweeper(store, here, service, idleness, typing, diffs, relay, core.nodes, core.clock, settings)
 
     async def start() -> None:
@@ -66,7 +74,8 @@ def presence(core: Core) -> Presence:
         starts=[start],
         drains=[service.drain],
         closes=[service.close],
-        separate=watching.separate,
+        feeds=feeds,
+        watching=watching,
     )
 
 

@@ -24,22 +24,35 @@ from core_api.content.store_postgres import PostgresPosts
 from core_api.content.subscriptions import Subscriptions
 from core_api.rooms.handlers import room_events
 from core_api.rooms.live import LiveRooms
-from core_api.rooms.people_there_redis import RedisPeopleThere
 from core_api.rooms.posting import PostingRights
 from core_api.rooms.roles import RoomRoles
 from core_api.rooms.routes import rooms_api
 from core_api.rooms.service import RoomDirectory
 from core_api.rooms.store_postgres import PostgresRooms
 from hub.features.core import Core, Feature
-from hub.kernel.ids import UserId
+from hub.kernel.ids import UserId, user_room
+from hub.kernel.sight import Visibility
+from presence.views import SHOWING, watch_room
 
 
-async def _nobody_looks(*_user_ids: UserId) -> None:
-    pass
-
-
-def accounts(core: Core, key: SigningKey, separate: ActOnTwo) -> Feature:
+def accounts(core: Core, key: SigningKey, *, separate: ActOnTwo) -> Feature:
     """Sign-up to sign-out, and people. ``separate`` ends the view that two people have of each other."""
+
+    async def look_again(one: UserId, other: UserId) -> None:
+        for viewer, seen in ((one, other), (other, one)):
+            for visibility in SHOWING:
+                await core.rooms.review(user_room(viewer), in_=watch_room(seen, visibility))
+            await core.rooms.review(user_room(viewer))
+
+    async def look_again_at(user_id: UserId) -> None:
+        for visibility in Visibility:
+            room = watch_room(user_id, visibility)
+            await core.rooms.review(room, in_=room)
+
+    async def look_again_and_separate(one: UserId, other: UserId) -> None:
+        await look_again(one, other)
+        await separate(one, other)
+
     settings = core.settings.accounts
     passwords = Passwords(settings)
     service = Accounts(
@@ -54,9 +67,9 @@ def accounts(core: Core, key: SigningKey, separate: ActOnTwo) -> Feature:
     )
 
     core.outbox.add(suspension_sinks(PostgresStaff(core.pool), core.revocations, core.clock, settings))
-    people = People(core.people, core.clock, separate=separate)
+    people = People(core.people, core.clock, separate=look_again_and_separate, look_again=look_again)
     core.outbox.add(people.sinks())
-    privacy = PrivacySettings(PostgresPrivacy(core.pool), _nobody_looks)
+    privacy = PrivacySettings(PostgresPrivacy(core.pool), look_again_at)
     core.outbox.add(privacy.sinks())
     directory = Directory(people, PostgresDirectory(core.pool))
 
@@ -70,9 +83,8 @@ def rooms(core: Core) -> Feature:
     """Rooms with kept messages."""
     store = PostgresRooms(core.pool)
     roles = core.roles["room"] = RoomRoles(store, core.access)
-    there = RedisPeopleThere(core.redis, core.nodes)
     rights = PostingRights(core.access, store)
-    live = LiveRooms(store, there, core.rooms, core.access, roles, rights, core.clock)
+    live = LiveRooms(store, core.rooms, core.access, roles, rights, core.clock)
     core.expel["room"] = live.expel
     directory = RoomDirectory(store, core.access, core.people, core.clock, expel=live.expel, nudge=core.outbox.nudge)
     core.outbox.add(live.sinks())

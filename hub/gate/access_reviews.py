@@ -1,20 +1,13 @@
 """Looking again at what connections may still read, after somebody has lost access: a block, a role taken away."""
 
-import asyncio
-import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from typing import Final, Protocol
 
 from hub.kernel.ids import ConnectionId, RoomName, UserId
-from hub.kernel.tasks import Tasks
-
-log = logging.getLogger(__name__)
 
 RESOURCES: Final = {"room": "room", "content": "content", "doc": "document"}
 """What the access rule calls that whose rooms begin so. Other rooms are nobody's to read or not."""
-AGAIN_S: Final = 0.5
-"""Wait after a review that failed, since the database or Redis is away. Who is in a room stays there until then."""
 
 Expel = Callable[[str, UserId], Awaitable[None]]
 """Puts every connection of a person out of the room of a resource, on all nodes. Idempotent."""
@@ -41,47 +34,24 @@ class Access(Protocol):
 
 
 class AccessReviews:
-    """Reviews the connections of this node, in the background.
+    """Implements hub.gate.reviews.Reviewer, for rooms of users.
 
     It takes a few queries a person, in however many rooms they are. What somebody joins during a review, the feature
     checks after the joining.
     """
 
-    def __init__(self, local: LocalRooms, access: Access, expel: Mapping[str, Expel], tasks: Tasks) -> None:
+    def __init__(self, local: LocalRooms, access: Access, expel: Mapping[str, Expel]) -> None:
         """``expel`` has an entry for each kind of resource that is reviewed; it is read at each review."""
         self._local = local
         self._access = access
         self._expel = expel
-        self._tasks = tasks
-        self._asked: dict[RoomName, bool] = {}
-        """Reviews under way, and whether another was asked for since they began."""
 
-    def begin(self, of: RoomName) -> None:
-        """Review the connections here that are in ``of`` (a user's room), and those alone. Returns at once.
-
-        It is repeated until it has succeeded, or none of them is left.
-        """
-        if of in self._asked:
-            self._asked[of] = True
-        elif self._local.members(of):
-            self._asked[of] = True
-            self._tasks.start(self._run(of), name="review of access")
-
-    async def _run(self, of: RoomName) -> None:
-        try:
-            while self._asked[of] and self._local.members(of):
-                self._asked[of] = False
-                try:
-                    await self.review(of)
-                except Exception as error:  # whatever it is: somebody is where they may not be
-                    log.warning("access of %s is reviewed again in %g s: %r", of, AGAIN_S, error)
-                    self._asked[of] = True
-                    await asyncio.sleep(AGAIN_S)
-        finally:
-            del self._asked[of]
+    def concerns(self, of: RoomName) -> bool:
+        """Whether a connection of this person is here."""
+        return of.startswith("user:") and bool(self._local.members(of))
 
     async def review(self, of: RoomName) -> None:
-        """The review itself. Raises what the access rule and the features raise; then it is not complete."""
+        """Put whoever is in ``of`` out of what they may not read. Raises what the rule and the features raise."""
         for (user_id, resource), ids in self._joined(of).items():
             for resource_id in ids - await self._access.readable(user_id, resource, ids):
                 await self._expel[resource](resource_id, user_id)

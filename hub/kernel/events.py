@@ -102,7 +102,8 @@ class EventRouter:
     """For kinds of rooms (what stands before the colon): puts the feature into the state in which a connection that
     has come back is in rooms of the kind. See hub.kernel.recovery.Restore. Rooms of any other kind are joined anew."""
     put_out_quietly: set[str] = field(default_factory=set)
-    """The kinds of rooms out of which a connection may be put while it is away, and need not know when it is back."""
+    """The kinds of rooms out of which a connection may be put while it is away, and need not know when it is back:
+    what restores them is given those too, though the connection is not in them."""
 
     def on(
         self,

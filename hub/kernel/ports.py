@@ -1,6 +1,6 @@
 """What features need of the hub around them, as Protocols; the composition root gives the implementations."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -120,11 +120,14 @@ class Rooms(Protocol):
         """
         ...
 
-    async def review(self, of: RoomName) -> None:
-        """Have the access of every connection in ``of`` (a user's room) looked at again, on any node.
+    async def review(self, of: RoomName, *, in_: RoomName | None = None) -> None:
+        """Have what every connection in ``of`` has looked at again, on any node: a user's room, or one of watchers.
 
-        Those that may no longer read what they are in the room of are put out of it, within a second. For who changes
-        what many rooms hang on, such as a block. Never raises.
+        Those that may no longer read what they are in the room of are put out of it, within a second, and those that
+        watch see what they may see now. For who changes what many rooms hang on, such as a block. Never raises.
+
+        ``in_`` is a room that they may be in: whoever is away, and comes back, has been put out of it as by
+        :meth:`evict`, and is sent nothing of what was said there meanwhile.
         """
         ...
 
@@ -137,6 +140,30 @@ class Activity(Protocol):
 
         ``None`` if it is gone.
         """
+        ...
+
+
+class Attendance(Protocol):
+    """Who is in which room, over all nodes. Implemented in presence.attendance.
+
+    The rooms of each node say who comes and goes there. No method raises because Redis does not answer: then what is
+    known of this node counts, and the rest is made up for later.
+    """
+
+    async def arrived(self, room: RoomName, connections: Mapping[ConnectionId, UserId]) -> int:
+        """Connections of this node came into ``room``, or are in it still. Returns those that are in it elsewhere."""
+        ...
+
+    async def left(self, room: RoomName, connection_ids: Collection[ConnectionId]) -> int:
+        """They left it, or were put out of it, and are told of at once. Returns those that are in it elsewhere."""
+        ...
+
+    async def lost(self, connection_id: ConnectionId, rooms: Iterable[RoomName]) -> None:
+        """A connection is gone, from all of these rooms. Its person has left them after staying away for a while."""
+        ...
+
+    async def elsewhere(self, room: RoomName) -> int:
+        """Connections in ``room`` on other live nodes."""
         ...
 
 

@@ -54,8 +54,9 @@ class Recovered:
     """The id under which the client knows itself: that of the first of its connections."""
     rooms: Mapping[RoomName, bytes]
     """With the notes of features on them."""
-    put_out: Collection[RoomName]
-    """The rooms that it was put out of meanwhile, whether or not it might be there now. It is in them no more."""
+    put_out: Mapping[RoomName, bytes]
+    """The rooms that it was put out of meanwhile, whether or not it might be there now, with the notes on them. It is
+    in them no more."""
     missed: Sequence[tuple[RoomName, Delivery]]
     """Events that it has not got yet, in their order, each with its room."""
 

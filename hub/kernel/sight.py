@@ -1,7 +1,7 @@
 """How much of each other's presence people see, as a port: the one answer that sockets, REST and GraphQL share."""
 
 from collections.abc import Iterable
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import Protocol
 
 from hub.kernel.ids import UserId
@@ -17,6 +17,14 @@ class Visibility(IntEnum):
     EVERYTHING = 2
 
 
+class Circle(StrEnum):
+    """People who belong to somebody, by the lists that the hub keeps."""
+
+    FOLLOWING = "following"
+    FRIENDS = "friends"
+    """Those whom the person follows, and who follow the person."""
+
+
 class Sight(Protocol):
     """Who sees whom. Implemented in core_api.accounts.
 
@@ -30,4 +38,8 @@ class Sight(Protocol):
 
     async def shown_to(self, user_id: UserId, viewers: Iterable[UserId]) -> dict[UserId, Visibility]:
         """What each of these viewers sees of ``user_id``. One query, however many they are."""
+        ...
+
+    async def circle(self, user_id: UserId, circle: Circle, limit: int) -> list[UserId]:
+        """The people in somebody's circle, those followed last first, ``limit`` at most."""
         ...

@@ -235,7 +235,7 @@ class ConnectionLife:
             if room.partition(":")[0] not in self._router.put_out_quietly:
                 raise Conflict(f"The connection was put out of {room}.")
         by_kind: dict[str, dict[str, bytes]] = {}
-        for room, note in recovered.rooms.items():
+        for room, note in (*recovered.rooms.items(), *recovered.put_out.items()):
             kind, _, name = room.partition(":")
             by_kind.setdefault(kind, {})[name] = note
         for kind, rooms in by_kind.items():

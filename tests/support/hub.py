@@ -15,6 +15,7 @@ from hub.config import Settings, load
 from hub.lifecycle import Hub
 from hub.storage.postgres import create_pool
 from hub.storage.redis import connect
+from hub.transport.front import HEAD_BYTES
 from tests.support.socket_server import bind_dual_stack
 
 CHEAP = {
@@ -65,7 +66,7 @@ async def running_hub(
     redis = connect(chosen.redis_url, size=20)
     await pool
     hub = build(chosen, pool=pool, redis=redis, key=key or new_key())
-    runner = web.AppRunner(hub.web, access_log=None, shutdown_timeout=1)
+    runner = web.AppRunner(hub.web, access_log=None, shutdown_timeout=1, max_line_size=HEAD_BYTES)
     await runner.setup()
     listening = bind_dual_stack() if dual_stack else socket.create_server(("127.0.0.1", 0))
     port = listening.getsockname()[1]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from hub.kernel.errors import Unavailable
 from hub.kernel.events import Caller, DeviceKind
 from hub.kernel.ids import ConnectionId, NodeId, SessionId, UserId
-from hub.kernel.sight import Visibility
+from hub.kernel.sight import Circle, Visibility
 from presence.transitions import EntryId, Overdue
 
 
@@ -68,16 +68,24 @@ class Sights:
 
     limits: dict[tuple[UserId, UserId], Visibility] = field(default_factory=dict)
     """Of a viewer and whom they look at."""
+    circles: dict[tuple[UserId, Circle], list[UserId]] = field(default_factory=dict)
+    asked: int = 0
+    """How often somebody looked."""
 
     def block(self, one: UserId, other: UserId) -> None:
         for pair in ((one, other), (other, one)):
             self.limits[pair] = Visibility.NOTHING
 
     async def seen_by(self, viewer: UserId, user_ids: Iterable[UserId]) -> dict[UserId, Visibility]:
+        self.asked += 1
         return {user_id: self._of(viewer, user_id) for user_id in user_ids}
 
     async def shown_to(self, user_id: UserId, viewers: Iterable[UserId]) -> dict[UserId, Visibility]:
+        self.asked += 1
         return {viewer: self._of(viewer, user_id) for viewer in viewers}
+
+    async def circle(self, user_id: UserId, circle: Circle, limit: int) -> list[UserId]:
+        return self.circles.get((user_id, circle), [])[:limit]
 
     def _of(self, viewer: UserId, user_id: UserId) -> Visibility:
         return self.limits.get((viewer, user_id), Visibility.EVERYTHING)

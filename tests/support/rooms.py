@@ -97,7 +97,7 @@ class RecordedRooms:
     async def evict(self, room: RoomName, *, of: RoomName) -> None:
         self.members.get(room, set()).difference_update(self.members.get(of, set()))
 
-    async def review(self, of: RoomName) -> None:
+    async def review(self, of: RoomName, *, in_: RoomName | None = None) -> None:
         self.reviewed.append(of)
 
     def events_to(self, room: RoomName) -> list[ServerEvent]:

@@ -8,7 +8,6 @@ import pytest
 from redis.asyncio import Redis
 
 from hub.cluster.bus import Bus
-from hub.cluster.leases import RedisNodes
 from hub.cluster.records import Records
 from hub.cluster.rooms import ClusterRooms
 from hub.cluster.servers import servers_of
@@ -39,8 +38,7 @@ class Node:
         self.bus = Bus(servers_of(url), NodeId(name), self.tasks)
         self.local = MemoryLocalRooms()
         records = Records(self.bus, self.local.drop)
-        nodes = RedisNodes(redis, NodeId(name), self.tasks)
-        self.rooms = ClusterRooms(self.local, self.bus, records, redis, nodes, self.tasks)
+        self.rooms = ClusterRooms(self.local, self.bus, records, self.tasks)
         self.store = RedisPresenceStore(redis)
         self.transitions = RedisTransitions(redis, TRANSITIONS)
         self.told = Told(self.transitions, self.rooms, self.tasks)

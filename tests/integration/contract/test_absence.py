@@ -99,6 +99,43 @@ def _says(diff: dict[str, Any], person: Person, status: str) -> bool:
     return any((one["userId"], one["status"]) == (person.id, status) for one in diff["users"])
 
 
+@pytest.mark.parametrize("reason", ["blocks", "is blocked", "shows nobody", "shows friends"])
+async def test_a_presence_that_is_hidden_is_that_of_somebody_unknown_at_every_door(
+    hub: HubProcess, rest: Rest, elsewhere: Rest, ada: Person, bob: Person, reason: str
+) -> None:
+    if reason in ("blocks", "is blocked"):
+        blocker, blocked = (ada, bob) if reason == "blocks" else (bob, ada)
+        (await rest.post(f"/users/{blocked.id}/block", blocker)).expect(204)
+    else:
+        choice = {"presence": reason.removeprefix("shows ")}
+        (await rest.request("PATCH", "/users/me/privacy", ada, json=choice)).expect(200)
+        (await rest.post(f"/users/{ada.id}/follow", bob)).expect(204)  # which is not to be a friend
+    ghost = new_uuid()
+    async with (
+        socket_client(hub.nodes[0].url, ada.token) as here,
+        socket_client(hub.nodes[1].url, bob.token) as there,
+    ):
+        await here.ok("presence:update", {"status": "busy", "text": "at work"})
+        asked = {"userIds": [ada.id, ghost]}
+        answers = [
+            (await rest.get("/presence", bob, params={"ids": f"{ada.id},{ghost}"})).expect(200),
+            (await elsewhere.get("/presence", bob, params={"ids": f"{ada.id},{ghost}"})).expect(200),
+            await there.ok("presence:get", asked),
+            await there.ok("presence:watch", asked),
+        ]
+        for answer in answers:
+            hidden, unknown = answer["users"]
+            assert hidden == unknown | {"userId": ada.id}
+            assert (unknown["version"], unknown["lastSeen"], unknown["devices"]) == (0, None, [])
+        await there.ok("presence:watch", {"people": "following"})
+        await here.ok("presence:update", "dnd")
+        await here.expect("presence:diff", lambda diff: _says(diff, ada, "dnd"))
+        await there.ok("presence:update", "away")
+        await there.expect("presence:diff", lambda diff: _says(diff, bob, "away"))  # behind what Ada's would have been
+        told = [diff for event, diff in there.received if event == "presence:diff"]
+        assert ada.id not in {user["userId"] for diff in told for user in diff["users"]}
+
+
 async def test_nothing_is_shared_across_a_block(rest: Rest, ada: Person, bob: Person) -> None:
     room, document = f"/rooms/{await rest.room(bob)}", f"/documents/{await rest.document(bob)}"
     (await rest.post(f"/users/{bob.id}/block", ada)).expect(204)

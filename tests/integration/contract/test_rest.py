@@ -272,6 +272,18 @@ async def test_a_title_that_cannot_be_kept_or_seen_is_refused_by_field(rest: Res
     assert [error["pointer"] for error in errors] == ["/title"]
 
 
+async def test_presence_is_read_of_500_people_and_not_of_501(rest: Rest, ada: Person) -> None:
+    ids = [new_uuid() for _ in range(501)]
+    users = (await rest.get("/presence", ada, params={"ids": ",".join([ada.id, *ids[:499]])})).expect(200)["users"]
+    assert [one["userId"] for one in users] == [ada.id, *ids[:499]]
+    for asked, pointer in ((ids, "/ids"), ([], "/ids/0"), ([ada.id, ""], "/ids/1"), ([ada.id, "x"], "/ids/1")):
+        answer = await rest.get("/presence", ada, params={"ids": ",".join(asked)})
+        assert [error["pointer"] for error in problem(answer, 422, "invalid_payload")] == [pointer]
+    twice = (await rest.get("/presence", ada, params={"ids": f"{ada.id},{ada.id}"})).expect(200)["users"]
+    assert [one["userId"] for one in twice] == [ada.id]
+    assert [error["pointer"] for error in problem(await rest.get("/presence", ada), 422, "invalid_payload")] == ["/ids"]
+
+
 async def test_presence_and_ice_servers_are_read_by_rest_too(rest: Rest, ada: Person, bob: Person) -> None:
     users = (await rest.get("/presence", ada, params={"ids": f"{ada.id},{bob.id}"})).expect(200)["users"]
     assert [one["userId"] for one in users] == [ada.id, bob.id]

@@ -177,20 +177,38 @@ async def test_who_was_put_out_and_joined_again_before_it_was_lost_has_everythin
         assert said(after.first) == ["missed"]
 
 
-async def test_whom_somebody_has_blocked_and_unblocked_meanwhile_does_not_see_what_they_did(scene: Scene) -> None:
+@pytest.mark.parametrize("how", ["block", "privacy"])
+async def test_who_could_not_see_somebody_for_a_while_sees_what_is_so_and_not_what_they_did_meanwhile(
+    scene: Scene, how: str
+) -> None:
+    hiding, showing = {
+        "block": (("POST", f"/users/{scene.ada.id}/block", {}), ("DELETE", f"/users/{scene.ada.id}/block", {})),
+        "privacy": (
+            ("PATCH", "/users/me/privacy", {"json": {"presence": "nobody"}}),
+            ("PATCH", "/users/me/privacy", {"json": {"presence": "everyone"}}),
+        ),
+    }[how]
+
+    async def act(method: str, path: str, options: dict[str, Any]) -> None:
+        assert (await scene.rest.request(method, path, scene.bob, **options)).status in (200, 204)
+
     async with client(scene.one, scene.ada) as before:
         await before.ok("presence:watch", {"userIds": [scene.bob.id]})
     await scene.alone()
-    block = f"/users/{scene.ada.id}/block"
-    (await scene.rest.request("POST", block, scene.bob)).expect(204)
-    await scene.speaker.ok("presence:update", {"status": "busy"})
-    (await scene.rest.request("DELETE", block, scene.bob)).expect(204)
+    await act(*hiding)
+    await scene.speaker.ok("presence:update", {"status": "busy", "text": "with somebody else"})
+    await scene.speaker.event("presence:diff")
+    await scene.speaker.ok("presence:update", {"status": "online", "text": ""})
+    await act(*showing)
     async with client(scene.two, scene.ada, **before.claim) as after:
-        assert after.ready["recovered"] is True, "a block is seen by nobody"
-        shown = [user for name, *rest in after.first if name == "presence:diff" for user in rest[0]["users"]]
-        assert not [user for user in shown if user["userId"] == scene.bob.id and user["status"] == "busy"]
-        room = RoomName(f"presence:{scene.bob.id}")
-        assert not scene.two.hub.sockets.is_member(ConnectionId(after.ready["connectionId"]), room)
+        assert after.ready["recovered"] is True, "who hides is seen by nobody"
+        events = [rest[0] for name, *rest in after.first if name == "presence:diff"]
+        await scene.speaker.ok("presence:update", {"status": "dnd"})
+        while not events or events[-1]["users"][0]["status"] != "dnd":
+            events.append((await after.event("presence:diff"))[1])
+        shown = [user["status"] for diff in events for user in diff["users"] if user["userId"] == scene.bob.id]
+        assert (shown[0], shown[-1]) == ("online", "dnd")
+        assert "busy" not in shown
 
 
 async def test_whose_call_ended_meanwhile_is_told(scene: Scene) -> None:

@@ -30,6 +30,7 @@ from presence.sweeper import STOPPED_S, Sweeper
 from presence.transitions import Told
 from presence.transitions_redis import RedisTransitions
 from presence.typing_indicator import TypingIndicator
+from presence.watchers import Watchers
 from presence.watching import Watching
 from tests.support.clock import FrozenClock
 from tests.support.presence import KnownNodes, Sights, Signs, caller, some_user
@@ -56,8 +57,9 @@ class Node:
         self.here = here = ConnectionsHere(self.signs, clock)
         self.service = PresenceService(here, store, diffs, self.nodes, clock, settings)
         idleness = Idleness(here, store, diffs, clock, settings.away_s)
-        self.watching = Watching(self.service, store, self.rooms, self.sight, clock)
-        typing = TypingIndicator(self.rooms, clock, settings, self.watching.may_see)
+        watchers = Watchers(store, self.rooms, self.sight, clock)
+        self.watching = Watching(self.service, store, watchers, self.sight, clock)
+        typing = TypingIndicator(self.rooms, clock, settings, self.sight)
         self.sweeper = Sweeper(store, here, self.service, idleness, typing, diffs, relay, self.nodes, clock, settings)
         self.events = presence_events(self.service, idleness, self.watching, typing)
 
@@ -576,20 +578,6 @@ async def test_somebody_blocked_sees_what_a_stranger_to_the_hub_would_be(node: N
         hidden, unknown = (await node.ask(event, ben, {"userIds": [ann.user_id, stranger]}))["users"]
         assert hidden == unknown | {"userId": ann.user_id}
     assert not node.rooms.is_member(ben.connection_id, watchers(ann.user_id))
-
-
-async def test_a_block_ends_watching_both_ways_and_shows_offline(node: Node) -> None:
-    ann, ben = caller(some_user(), "c1"), caller(some_user(), "c2")
-    for one, watched in ((ann, ben), (ben, ann)):
-        await node.connect(one)
-        await node.rooms.join(one.connection_id, user_room(one.user_id))
-        await node.ask("presence:watch", one, {"userIds": [watched.user_id]})
-    await node.watching.separate(ann.user_id, ben.user_id)
-    for one, watched in ((ann, ben), (ben, ann)):
-        assert not node.rooms.is_member(one.connection_id, watchers(watched.user_id))
-        last = node.rooms.events_to(user_room(one.user_id))[-1]
-        assert isinstance(last, PresenceDiff)
-        assert [(user.user_id, user.status) for user in last.users] == [(watched.user_id, "offline")]
 
 
 async def test_rest_reads_several_users_and_names_the_id_that_does_not_fit(node: Node) -> None:

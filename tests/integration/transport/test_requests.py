@@ -45,7 +45,7 @@ async def drip(connection: RawConnection, data: bytes) -> float:
     return time.monotonic() - started
 
 
-MANY_HEADERS = request("GET", "/nothing", None, **{f"X{number}": "x" * 200 for number in range(90)})[:-4]
+MANY_HEADERS = request("GET", "/nothing", None, **{f"X{number}": "x" * 200 for number in range(180)})[:-4]
 
 
 BEGINNINGS = {

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from core_api.accounts.privacy import Audience, Privacy, Relation, visibility
 from core_api.accounts.sight import Pair, SightRule
 from hub.kernel.ids import UserId
-from hub.kernel.sight import Sight, Visibility
+from hub.kernel.sight import Circle, Sight, Visibility
 
 ADA, BOB, EVE = UserId("ada"), UserId("bob"), UserId("eve")
 
@@ -75,6 +75,9 @@ class Relations:
         self.asked.append(pairs)
         known = {ADA: (Privacy(Audience.FRIENDS), Relation(friends=True)), BOB: (Privacy(), Relation(blocked=True))}
         return {pair: known[pair[1]] for pair in pairs if pair[1] in known}
+
+    async def circle(self, user_id: UserId, circle: Circle, limit: int) -> list[UserId]:
+        return [ADA, BOB][:limit]
 
 
 async def test_many_are_looked_up_at_once_and_oneself_not_at_all() -> None:

@@ -19,7 +19,7 @@ from core_api.ports import UserBrief
 from hub.kernel.clock import from_ms
 from hub.kernel.errors import NotFound
 from hub.kernel.events import Actor
-from hub.kernel.ids import RoomName, UserId, new_uuid
+from hub.kernel.ids import UserId, new_uuid
 from hub.kernel.limited import Limited
 from hub.kernel.limits import READ, WRITE
 from hub.kernel.pages import Page, PageInfo, PageQuery
@@ -107,8 +107,7 @@ def executor(world: World) -> MakeExecutor:
         documents=anything,
         access=anything,
         rooms=world.rooms,
-        sight=anything,
-        presence_room=lambda user_id: RoomName(f"presence:{user_id}"),
+        presence=anything,
     )
 
     def make(limited: Limited | None = None, **changed: Any) -> Executor:

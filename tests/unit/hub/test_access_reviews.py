@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterable
 import pytest
 
 from hub.gate.access_reviews import AccessReviews, Expel
+from hub.gate.reviews import Reviews
 from hub.kernel.errors import Unavailable
 from hub.kernel.ids import ConnectionId, RoomName, UserId
 from hub.kernel.tasks import Tasks
@@ -42,7 +43,9 @@ class Reviewed:
         self.local, self.access = MemoryLocalRooms(), Lists()
         self.out: list[tuple[str, str, str]] = []
         kinds = ("room", "content", "document")
-        self.reviews = AccessReviews(self.local, self.access, {kind: self._expel(kind) for kind in kinds}, tasks)
+        self.access_reviews = AccessReviews(self.local, self.access, {kind: self._expel(kind) for kind in kinds})
+        self.reviews = Reviews(tasks)
+        self.reviews.add(self.access_reviews)
         for connection, *rooms in (("a1", "user:ada"), ("a2", "user:ada"), ("b1", "user:bob")):
             for room in rooms:
                 self.join(connection, room)
@@ -73,7 +76,7 @@ async def test_a_person_is_put_out_of_what_they_may_not_read_and_stays_in_the_re
     node.join("a2", "room:1", "doc:4", "session:s")
     node.join("b1", "room:1")
     node.access.lost = {"1", "4"}
-    await node.reviews.review(ADA)
+    await node.access_reviews.review(ADA)
     assert sorted(node.out) == [("document", "4", "ada"), ("room", "1", "ada")]
     assert sorted(node.access.asked) == [
         ("ada", "content", frozenset({"3"})),
@@ -83,7 +86,7 @@ async def test_a_person_is_put_out_of_what_they_may_not_read_and_stays_in_the_re
 
 
 async def test_nothing_is_asked_of_who_is_not_here_or_in_no_room(node: Reviewed) -> None:
-    await node.reviews.review(ADA)
+    await node.access_reviews.review(ADA)
     node.reviews.begin(RoomName("user:eve"))
     assert node.access.asked == []
 
@@ -91,7 +94,7 @@ async def test_nothing_is_asked_of_who_is_not_here_or_in_no_room(node: Reviewed)
 async def test_a_review_that_fails_is_repeated_until_it_has_succeeded(
     node: Reviewed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hub.gate.access_reviews.AGAIN_S", 0.001)
+    monkeypatch.setattr("hub.gate.reviews.AGAIN_S", 0.001)
     node.join("a1", "room:1")
     node.access.lost, node.access.failures = {"1"}, 3
     node.reviews.begin(ADA)
@@ -102,13 +105,13 @@ async def test_a_review_that_fails_is_repeated_until_it_has_succeeded(
 async def test_a_review_that_fails_ends_with_the_last_connection(
     node: Reviewed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hub.gate.access_reviews.AGAIN_S", 0.001)
+    monkeypatch.setattr("hub.gate.reviews.AGAIN_S", 0.001)
     node.join("b1", "room:1")
     node.access.failures = 1_000_000
     node.reviews.begin(BOB)
     await until(lambda: len(node.access.asked) > 1)
     node.local.leave(ConnectionId("b1"), BOB)
-    await until(lambda: not node.reviews._asked)
+    await until(node.reviews.idle)
 
 
 async def test_what_is_lost_during_a_review_is_found_by_the_next_and_many_askings_make_one(node: Reviewed) -> None:
@@ -120,6 +123,6 @@ async def test_what_is_lost_during_a_review_is_found_by_the_next_and_many_asking
         node.reviews.begin(ADA)
     node.access.may_answer.set()
     node.access.lost = {"1"}
-    await until(lambda: not node.reviews._asked)
+    await until(node.reviews.idle)
     assert node.out == [("room", "1", "ada")]
     assert len(node.access.asked) <= 2

@@ -1,5 +1,6 @@
 """The rules of presence: what devices add up to, and what others see of it."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import msgspec
@@ -177,3 +178,34 @@ def test_what_is_seen_without_last_seen_is_newer_than_what_was_and_older_than_wh
 def test_somebody_who_was_never_seen_has_no_version_for_anybody() -> None:
     hidden = Record(ANN, version=7, last_seen_ms=5, devices=(device("web", Status.INVISIBLE),))
     assert hidden.seen(Visibility.STATUS, 10**9) == hidden.seen(Visibility.EVERYTHING, 10**9) == View(ANN)
+
+
+@given(records, times.map(lambda time: time + 1), times, st.sampled_from(Visibility))
+def test_what_is_told_anew_is_newer_than_all_before_and_older_than_what_comes(
+    record: Record, now_ms: int, told: int, visibility: Visibility
+) -> None:
+    was = msgspec.structs.replace(record, shown_version=min(record.shown_version, now_ms))
+    told = min(told, now_ms)
+    view = was.seen_anew(visibility, now_ms, above=told)
+    assert view.version > max(was.shown_version, told)
+    assert view == replace(was.seen(visibility, now_ms), version=view.version)
+    assert view.version <= now_ms + 1  # and nobody chooses twice in a millisecond
+
+
+@given(records, records, times.map(lambda time: time + 1))
+def test_the_version_of_absence_is_the_same_whatever_is_hidden(one: Record, other: Record, now_ms: int) -> None:
+    hidden = [
+        msgspec.structs.replace(record, shown_version=min(record.shown_version, now_ms)) for record in (one, other)
+    ]
+    views = [record.seen_anew(Visibility.NOTHING, now_ms, above=0) for record in hidden]
+    assert views[0] == views[1]
+
+
+def test_there_is_nothing_to_tell_of_who_was_never_seen() -> None:
+    for visibility in Visibility:
+        assert Record(ANN).seen_anew(visibility, 10**12, above=0) == View(ANN)
+
+
+def test_a_version_that_was_told_is_not_gone_back_from() -> None:
+    assert View(ANN, version=7).at_least(9).version == View(ANN, version=9).at_least(7).version == 9
+    assert View(ANN).at_least(9) == View(ANN)
