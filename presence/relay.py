@@ -45,7 +45,10 @@ class Relay:
         for one in overdue:
             record = records[_user(one)]
             own, shown = _says(one, "version", record.version), _says(one, "shown", record.shown_version)
-            await self._diffs.send(record, own=own, shown=shown, age_s=one.age_s)
+            try:
+                await self._diffs.send(record, own=own, shown=shown, age_s=one.age_s)
+            except Exception:  # a defect of ours, which must not keep the next ones from being told, for ever
+                log.exception("a transition cannot be told")
         METRICS.relayed += len(overdue)
         log.info("%d transitions were told for nodes that did not", len(overdue))
         self._told.add(one.entry for one in overdue)
