@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+from redis.asyncio import Redis
+
 from hub.transport.eager import HubLoop
 from hub.version import __version__
 from load_tests.bench.cluster.backends import Backends, running_backends
@@ -121,9 +123,9 @@ async def _stages(folder: Path, backends: Backends, arguments: argparse.Namespac
     async with running_company(
         folder / LOGS[0], backends, nodes=arguments.nodes, people=people, seed=seed, settings={}
     ) as company:
-        gc.freeze()  # a look through ten thousand connections would stop everything for a second
         if "store" in arguments.stages:
             await company.gather()
+            gc.freeze()  # looks through ten thousand connections would be part of the times
             await company.settle(2.0)
             cost = await measure_store(backends.redis_url, backends.crowd.people[:people], MAX_USERS)
             rows += store_rows(cost, MAX_USERS)
@@ -140,6 +142,8 @@ async def _pace_without_coalescing(
     folder: Path, backends: Backends, arguments: argparse.Namespace, rows: list[Row]
 ) -> list[AnyRecord]:
     settings = {"SPARKLE_PRESENCE_COALESCE_S": "0"}
+    async with Redis.from_url(backends.redis_url) as redis:
+        await redis.flushall()  # the cluster before was killed, and nobody was left who could bury its people
     async with running_company(
         folder / LOGS[1], backends, nodes=arguments.nodes, people=SPEAKERS, seed=arguments.seed, settings=settings
     ) as company:

@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 
 from hub.kernel.clock import SystemClock
 from hub.kernel.ids import UserId
+from hub.storage.redis import connect
 from presence.store_redis import RedisPresenceStore
 
 READS = 200
@@ -28,7 +29,7 @@ class StoreCost:
 
 async def measure_store(redis_url: str, users: Sequence[UserId], at_once: int) -> StoreCost:
     """Measure on a cluster where these users are online, and nobody else."""
-    async with Redis.from_url(redis_url) as redis:
+    async with connect(redis_url, size=20) as redis:
         store, clock = RedisPresenceStore(redis), SystemClock()
         asked = users[:at_once]
         times: list[float] = []

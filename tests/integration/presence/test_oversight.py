@@ -11,7 +11,7 @@ from tests.support.rest import Person, Rest
 from tests.support.socket_client import socket_client
 from tests.support.wait import until
 
-HISTORY = {"SPARKLE_PRESENCE_HISTORY_DAYS": "30", "SPARKLE_PRESENCE_HOLD_S": "0.2", "SPARKLE_PRESENCE_SWEEP_S": "0.1"}
+HISTORY = {"SPARKLE_PRESENCE_HISTORY_DAYS": "30", "SPARKLE_PRESENCE_HOLD_S": "0.2"}
 
 
 @pytest.fixture
