@@ -45,6 +45,8 @@ class PresenceService:
         self._clock = clock
         self._hold_ms = round(settings.hold_s * 1000)
         self._moving_hold_ms = round(settings.moving_hold_s * 1000)
+        self._lost: list[Connection] = []
+        """Those that went while the store did not answer."""
         self._closed = False
 
     async def connected(self, caller: Caller) -> None:
@@ -77,6 +79,17 @@ class PresenceService:
             await self._hold([here.connection])
         except Unavailable:
             log.warning("connection %s is still in presence", caller.connection_id)
+            self._lost.append(here.connection)
+
+    async def hold_lost(self) -> None:
+        """Hold what went while the store did not answer. From now on: their clients could not come back before.
+
+        Raises Unavailable while it still does not.
+        """
+        if self._lost:
+            lost = list(self._lost)
+            await self._hold(lost)
+            del self._lost[: len(lost)]
 
     async def update(self, caller: Caller, payload: UpdatePresence) -> Presence:
         """Set the status of the caller's device, on all its connections, and the user's text. Returns own presence.

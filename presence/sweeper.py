@@ -56,6 +56,7 @@ class Sweeper:
     async def sweep(self) -> None:
         """Do what is due. Raises Unavailable if Redis does not answer; the next call goes on where this one stopped."""
         await self._typing.expire()
+        await self._service.hold_lost()
         await self._expire()
         await self._bury()
         await self._relay.relay()

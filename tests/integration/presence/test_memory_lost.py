@@ -176,6 +176,32 @@ async def test_a_connection_that_goes_while_it_is_registered_is_held_all_the_sam
     assert await status(node, ann.user_id) == "offline"
 
 
+async def test_who_left_while_redis_was_away_has_the_hold_from_its_return_on_and_not_from_a_later_look(
+    node: PresenceNode, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = [caller(some_user(), f"c{number}") for number in range(5)]
+    for person in people:
+        await node.connect(person)
+    with monkeypatch.context() as patch:
+        patch.setattr(node.store, "hold", _away)
+        for person in people:
+            await node.disconnect(person)
+        with pytest.raises(Unavailable):
+            await node.sweeper.sweep()
+    clock.advance(60)
+    await node.sweeper.sweep()
+    clock.advance(4.9)
+    await node.sweeper.sweep()
+    assert [node.told(watchers(person.user_id)) for person in people] == [["online"]] * 5
+    clock.advance(0.1)
+    await node.sweeper.sweep()
+    assert [node.told(watchers(person.user_id)) for person in people] == [["online", "offline"]] * 5
+
+
+async def _away(*_arguments: object) -> None:
+    raise Unavailable
+
+
 async def test_an_update_that_arrives_after_the_disconnect_brings_nobody_back(
     node: PresenceNode, clock: FrozenClock
 ) -> None:
