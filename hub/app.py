@@ -29,7 +29,7 @@ from hub.cluster.requests import NodeRequests
 from hub.cluster.rooms import ClusterRooms
 from hub.cluster.servers import servers_of
 from hub.config import ConfigError, Settings
-from hub.features import administration, chain, companions, graphql, live, social
+from hub.features import administration, attendance, chain, companions, graphql, live, oversight, social
 from hub.features.core import Core, Feature
 from hub.features.limits import limits
 from hub.gate.access_reviews import AccessReviews, Expel
@@ -163,7 +163,7 @@ def _core(settings: Settings, pool: asyncpg.Pool, redis: Redis, clock: Clock) ->
     bus = Bus(servers, node_id, tasks, shards=settings.shards)
     sockets.offset = lambda: bus.offset
     records = Records(bus, sockets.drop, window_s=settings.cluster.recovery_s)
-    rooms = ClusterRooms(sockets, bus, records, redis, nodes, tasks)
+    rooms = ClusterRooms(sockets, bus, records, tasks)
     peers = NodeRequests(bus, nodes, tasks)
     try:
         serve_admin_ui(server, sockets, rooms, settings.admin_ui, node_id, peers)
@@ -248,11 +248,13 @@ def _features(core: Core, key: SigningKey, authenticator: Authenticator, staff: 
         social.rooms(core),
         content,
         presence,
+        attendance.feature(core, presence.watching),
         documents,
         calls,
         talk,
         minting,
         administration.feature(core, staff),
+        oversight.feature(core),
         _tokens(core, authenticator),
         _outbox(core),
         graphql.feature(

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 from msgspec import UNSET, Meta, UnsetType
 
 from hub.kernel.events import DeviceKind
+from hub.kernel.pages import Limit
 from hub.kernel.sight import Circle
 from hub.kernel.wire import END, Latest, ServerEvent, Uuid, Wire
 
@@ -16,6 +17,7 @@ ChosenStatus = Literal["online", "away", "busy", "dnd", "invisible"]
 ShownStatus = Literal["online", "away", "busy", "dnd", "invisible", "offline"]
 UserIds = Annotated[list[Uuid], Meta(max_length=MAX_USERS)]
 TypingRoom = Annotated[str, Meta(max_length=80, pattern=f"^(room|content|doc|user):[0-9A-Za-z-]+{END}")]
+AttendedRoom = Annotated[str, Meta(max_length=80, pattern=f"^(room|content|doc):[0-9A-Za-z-]+{END}")]
 
 
 class UpdatePresence(Wire):
@@ -101,6 +103,52 @@ class PresenceDiff(ServerEvent):
     event: ClassVar[str] = "presence:diff"
     latest: ClassVar[Latest | None] = Latest(items="users", key="userId", version="version")
     users: list[Presence]
+
+
+class AskMembers(Wire):
+    """Client event ``presence:members``: who is in a room that this connection is in; a window of them at a time."""
+
+    room: AttendedRoom
+    limit: Limit = 50
+    cursor: Annotated[str, Meta(max_length=100, description="``next`` of the window before")] | None = None
+
+
+class Members(Wire):
+    """People in a room, in the order in which they came.
+
+    Those of whom the reader may see nothing, by a block or by choice, are left out: there may be fewer than asked for.
+    """
+
+    room: str
+    count: Annotated[int, Meta(description="people in the room, over all nodes and devices")]
+    members: list[Presence]
+    next: Annotated[str, Meta(description="cursor of the next window; absent: this is the last")] | UnsetType = UNSET
+
+
+class RoomMember(ServerEvent):
+    """A person entered a room with their first connection, or left it with their last one.
+
+    A lost connection counts for some seconds, so that nobody leaves by a reload. Of one person the highest ``version``
+    is the latest. In a large room ``room:count`` comes instead.
+    """
+
+    event: ClassVar[str] = "room:member"
+    room_id: Uuid
+    user_id: Uuid
+    joined: bool
+    version: int
+
+
+class RoomCount(ServerEvent):
+    """How many people are in a large room, at most once a second. The highest ``version`` is the latest.
+
+    Whoever shows who they are asks ``presence:members``, also when ``room:member`` comes again after this.
+    """
+
+    event: ClassVar[str] = "room:count"
+    room: str
+    count: int
+    version: int
 
 
 class Typing(Wire):

@@ -1,6 +1,9 @@
 """What an operator can set for presence and typing."""
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
 
 
 class PresenceSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,7 +24,13 @@ class PresenceSettings(msgspec.Struct, frozen=True, kw_only=True):
     overdue_s: float = 2.0
     """A transition that nobody has told of for this long is told by whichever node looks first: longer than a busy node
     takes, and short enough for people to hear of it soon after that node died."""
+    large_room: int = 200
+    """People in a room beyond whom it is told how many they are, and not of each who comes and goes: to tell everybody
+    of everybody costs the square of their number."""
     typing_expires_s: float = 6.0
     """Typing that is not renewed for this long has ended. Fixed by the wire contract; shorter in tests only."""
     typing_repeat_s: float = 2.0
     """Renewals are passed on at most this often: often enough for who has just come in or lost a volatile event."""
+    history_days: Annotated[int, Meta(ge=0, le=3650)] = 0
+    """How long changes of everybody's presence are kept in the database, for the staff. 0: they are not. What was kept
+    before goes then."""

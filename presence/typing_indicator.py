@@ -1,6 +1,6 @@
 """Who is typing where: ephemeral, throttled, and over by itself."""
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,6 +10,7 @@ from hub.kernel.errors import Forbidden, InvalidPayload
 from hub.kernel.events import Caller
 from hub.kernel.ids import ConnectionId, RoomName, UserId, user_room
 from hub.kernel.ports import Rooms
+from hub.kernel.sight import Sight
 from presence.schema import Typing, TypingUpdate
 from presence.settings import PresenceSettings
 from presence.typists import Typists
@@ -18,9 +19,6 @@ LATE_MS: Final = 500
 """How much later than it was sent, at most, something is heard of another node."""
 DIRECT: Final = "user:"
 """A room that begins so is a person, of whom every device is shown it."""
-
-MaySee = Callable[[UserId, UserId], Awaitable[bool]]
-"""Whether the first user may see that the second is there."""
 
 
 @dataclass(slots=True)
@@ -37,12 +35,13 @@ class TypingIndicator:
 
     Each node tells the others of its own connections, at most every ``typing_repeat_s``; each merges what it hears
     before its members are shown it (see typists.py). For that, events of the kind come to :meth:`screen` first.
+    Implements hub.gate.reviews.Reviewer, so that nobody goes on typing to whom they are hidden from.
     """
 
-    def __init__(self, rooms: Rooms, clock: Clock, settings: PresenceSettings, may_see: MaySee) -> None:
+    def __init__(self, rooms: Rooms, clock: Clock, settings: PresenceSettings, sight: Sight) -> None:
         self._rooms = rooms
         self._clock = clock
-        self._may_see = may_see
+        self._sight = sight
         self._expires_ms = round(settings.typing_expires_s * 1000)
         self._repeat_ms = round(settings.typing_repeat_s * 1000)
         # A renewal may come up to repeat_ms after the last that was told, and lasts from then. Shown every half of
@@ -67,11 +66,32 @@ class TypingIndicator:
         return None
 
     async def _start_direct(self, caller: Caller, room: RoomName) -> None:
-        # Before each time that it is told: a block ends what is seen within a second, and this is seen for six.
-        if not await self._may_see(UserId(room.removeprefix(DIRECT)), caller.user_id):
+        if not await self._is_seen(caller, room):
             self._ended(caller.connection_id, room)
         elif self._is_in(caller, room):  # it may have gone meanwhile
             self._started(caller, room)
+
+    async def _is_seen(self, caller: Caller, room: RoomName) -> bool:
+        viewer = UserId(room.removeprefix(DIRECT))
+        return bool((await self._sight.seen_by(viewer, [caller.user_id]))[caller.user_id])
+
+    def concerns(self, of: RoomName) -> bool:
+        """Whether the user of a room types to somebody here, or somebody to them."""
+        return bool(self._direct(of))
+
+    async def review(self, of: RoomName) -> None:
+        """End what is typed to people who may no longer see it. Raises what the look raises."""
+        for strokes, room in self._direct(of):
+            if not await self._is_seen(strokes.caller, room):
+                self._ended(strokes.caller.connection_id, room)
+
+    def _direct(self, of: RoomName) -> Sequence[tuple[Keystrokes, RoomName]]:
+        return [
+            (strokes, room)
+            for typed in self._here.values()
+            for room, strokes in typed.items()
+            if room.startswith(DIRECT) and of in (room, user_room(strokes.caller.user_id))
+        ]
 
     def stop(self, caller: Caller, payload: Typing) -> None:
         """The caller types no more. Idempotent. Raises as :meth:`start`."""
@@ -98,10 +118,9 @@ class TypingIndicator:
 
     def screen(self, delivery: Delivery) -> bool:
         """Whether an event that comes, from here or from another node, tells this node's members anything new."""
-        match delivery.payload:
-            case {"userId": str(user_id), "typing": bool(typing)} if delivery.skip is not None:
-                [room] = delivery.rooms
-                who = room, UserId(user_id), delivery.skip
+        match delivery.payload, delivery.rooms, delivery.skip:
+            case {"userId": str(user_id), "typing": bool(typing)}, [room], str(connection_id):
+                who = room, UserId(user_id), ConnectionId(connection_id)
                 return self._shown.typing(*who, self._clock.now_ms()) if typing else self._shown.stopped(*who)
         return True  # of a program that is no node, and knows what it does
 

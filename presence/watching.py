@@ -81,9 +81,11 @@ class Watching:
         watcher = self._watchers.find(actor) if isinstance(actor, Caller) else None
         return await self._presences(actor.user_id, user_ids, seen, watcher)
 
-    async def may_see(self, viewer: UserId, user_id: UserId) -> bool:
-        """Whether ``viewer`` may see that ``user_id`` is there."""
-        return bool((await self._sight.seen_by(viewer, [user_id]))[user_id])
+    async def visible(self, caller: Caller, user_ids: Sequence[UserId]) -> Presences:
+        """The same without those of whom the caller may see nothing."""
+        seen = await self._sight.seen_by(caller.user_id, user_ids)
+        shown = [user_id for user_id in user_ids if seen[user_id]]
+        return await self._presences(caller.user_id, shown, seen, self._watchers.find(caller))
 
     async def restore(self, caller: Caller, rooms: Mapping[str, bytes]) -> None:
         """The caller's connection came back, and is in these rooms. It watches again whom it did, as far as it may.

@@ -25,5 +25,4 @@ def room_events(live: LiveRooms) -> EventRouter:
     router.on("room:join", RoomRef, enter, order=by_room)
     router.on("room:leave", RoomRef, leave, order=by_room)
     router.on("room:send", Send, live.send, order=by_room, limit=MESSAGES)
-    router.disconnected.append(live.disconnected)
     return router

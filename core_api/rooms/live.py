@@ -1,7 +1,6 @@
 """Rooms as connections live in them: entering, leaving, speaking, being put out."""
 
 import asyncio
-import logging
 import time
 from collections.abc import Coroutine, Mapping
 from datetime import timedelta
@@ -12,16 +11,14 @@ import msgspec
 from core_api.outbox import Payload, Sink
 from core_api.rooms.model import MAX_BODY_BYTES, room_name
 from core_api.rooms.posting import PostingRights
-from core_api.rooms.schema import Attendance, RoomMember, RoomMessage, Send, Sent
-from core_api.rooms.store import MEMBER_REMOVED, NewMessage, PeopleThere, Posted, RoomStore
+from core_api.rooms.schema import Attendance, RoomMessage, Send, Sent
+from core_api.rooms.store import MEMBER_REMOVED, NewMessage, Posted, RoomStore
 from core_api.storable import encode_json
 from hub.kernel.clock import Clock
-from hub.kernel.errors import Forbidden, HubError, NotFound, Unavailable
+from hub.kernel.errors import Forbidden, HubError, NotFound
 from hub.kernel.events import Caller
-from hub.kernel.ids import ConnectionId, RoomName, UserId, new_uuid, user_room
+from hub.kernel.ids import RoomName, UserId, new_uuid, user_room
 from hub.kernel.ports import Access, Roles, Rooms
-
-log = logging.getLogger(__name__)
 
 SETTLED = timedelta(seconds=1)
 """After this nobody sends a message that they have stored without looking whether somebody else has (after half)."""
@@ -30,16 +27,11 @@ KNOWN = timedelta(minutes=4)
 
 
 class LiveRooms:
-    """The use cases of the events room:*.
-
-    ``room:member`` tells of people, not of connections: a second device says nothing. It is a courtesy: without Redis,
-    and for those of a node that died, it is not sent.
-    """
+    """The use cases of the events room:*. Who comes and goes is told by hub.kernel.ports.Attendance."""
 
     def __init__(
         self,
         store: RoomStore,
-        people: PeopleThere,
         rooms: Rooms,
         access: Access,
         roles: Roles,
@@ -47,59 +39,35 @@ class LiveRooms:
         clock: Clock,
     ) -> None:
         self._store = store
-        self._people = people
         self._rooms = rooms
         self._access = access
         self._roles = roles
         self._clock = clock
         self._rights = rights
-        self._entered: dict[ConnectionId, set[str]] = {}
-        """Rooms of each connection of this node: when it is gone, the hub has forgotten them already."""
 
     async def enter(self, caller: Caller, room_id: str) -> Attendance:
         """Let a connection in. Idempotent. Raises NotFound if the person may not know of the room."""
         await self._access.check(caller, "read", "room", room_id)
-        self._entered.setdefault(caller.connection_id, set()).add(room_id)
         count = await self._rooms.join(caller.connection_id, room_name(room_id))
         try:
             # Once more: whoever was taken out since the first check was put out before they had come in.
             await self._access.check(caller, "read", "room", room_id)
         except HubError:
-            self._forget(caller.connection_id, room_id)
             await self._rooms.leave(caller.connection_id, room_name(room_id))
             raise
-        await self._arrived(caller, room_id)
         return Attendance(room_id=room_id, member_count=count)
 
     async def restore(self, caller: Caller, room_ids: Mapping[str, bytes]) -> None:
         """The caller's connection came back, and is in these rooms. Raises NotFound if it may not be in one of them."""
-        self._entered[caller.connection_id] = set(room_ids)
         for room_id in room_ids:
             await self._access.check(caller, "read", "room", room_id)
-            await self._arrived(caller, room_id)
-
-    async def _arrived(self, caller: Caller, room_id: str) -> None:
-        try:
-            first = await self._people.arrive(room_id, caller.user_id, caller.connection_id)
-        except Unavailable as error:
-            log.warning("nobody is told who entered room %s: %r", room_id, error)
-        else:
-            if first:
-                await self._tell(room_id, caller.user_id, joined=True, skip=caller.connection_id)
 
     async def leave(self, caller: Caller, room_id: str) -> Attendance:
         """Take a connection out. Idempotent. Raises NotFound for a room that the person may not know of."""
         if not self._rooms.is_member(caller.connection_id, room_name(room_id)):
             await self._access.check(caller, "read", "room", room_id)  # the count is not for everybody
         count = await self._rooms.leave(caller.connection_id, room_name(room_id))
-        self._forget(caller.connection_id, room_id)
-        await self._departed(caller, room_id)
         return Attendance(room_id=room_id, member_count=count)
-
-    async def disconnected(self, caller: Caller) -> None:
-        """Say goodbye in the rooms where this was the person's last connection."""
-        for room_id in self._entered.pop(caller.connection_id, set()):
-            await self._departed(caller, room_id)
 
     def send(self, caller: Caller, message: Send) -> Sent | Coroutine[Any, Any, Sent | None] | None:
         """Store a message, then send it to everybody in the room but this connection.
@@ -160,8 +128,6 @@ class LiveRooms:
         """Put every connection of a person out of a room, on all nodes. Idempotent."""
         self._rights.forget(user_id, room_id)
         await self._rooms.evict(room_name(room_id), of=user_room(user_id))
-        if await self._people.expel(room_id, user_id):
-            await self._tell(room_id, user_id, joined=False)
 
     def sinks(self) -> dict[str, Sink]:
         """What to do with the events of the outbox."""
@@ -173,22 +139,3 @@ class LiveRooms:
         # Somebody who was added again in the meantime, or may be in a public room as anybody may, stays.
         if await self._roles.role(user_id, room_id) is None:
             await self.expel(room_id, user_id)
-
-    async def _departed(self, caller: Caller, room_id: str) -> None:
-        try:
-            last = await self._people.depart(room_id, caller.user_id, caller.connection_id)
-        except Unavailable as error:
-            log.warning("nobody is told who left room %s: %r", room_id, error)
-            return
-        if last:
-            await self._tell(room_id, caller.user_id, joined=False)
-
-    async def _tell(self, room_id: str, user_id: UserId, *, joined: bool, skip: ConnectionId | None = None) -> None:
-        event = RoomMember(room_id=room_id, user_id=user_id, joined=joined)
-        await self._rooms.emit(room_name(room_id), event, skip=skip)
-
-    def _forget(self, connection_id: ConnectionId, room_id: str) -> None:
-        rooms = self._entered.get(connection_id, set())
-        rooms.discard(room_id)
-        if not rooms:
-            self._entered.pop(connection_id, None)

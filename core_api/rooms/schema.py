@@ -99,12 +99,3 @@ class RoomMessage(ServerEvent):
     sent_at: datetime
     message_id: Uuid | UnsetType = UNSET
     seq: int | UnsetType = UNSET
-
-
-class RoomMember(ServerEvent):
-    """A person entered a room with their first connection, or left it with their last one."""
-
-    event = "room:member"
-    room_id: Uuid
-    user_id: Uuid
-    joined: bool

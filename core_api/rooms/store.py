@@ -7,7 +7,7 @@ from typing import Protocol
 
 from core_api.rooms.model import Member, Message, Room, Standing
 from core_api.rooms.schema import Visibility
-from hub.kernel.ids import ConnectionId, UserId
+from hub.kernel.ids import UserId
 
 MEMBER_REMOVED = "room.member_removed"
 """Topic of the outbox: ``{roomId, userId}``. Whoever is told must look whether the person came back meanwhile."""
@@ -78,24 +78,4 @@ class RoomStore(Protocol):
 
     async def messages(self, room_id: str, before: int | None, limit: int) -> list[Message]:
         """Messages with a number below ``before``, newest first."""
-        ...
-
-
-class PeopleThere(Protocol):
-    """Which people have a connection in which room, over all nodes.
-
-    One atomic step a method. Connections of a dead node stop counting with its lease; what a person left behind
-    expires a week after their last arrival. Every method raises Unavailable if Redis does not answer.
-    """
-
-    async def arrive(self, room_id: str, user_id: UserId, connection_id: ConnectionId) -> bool:
-        """Note a connection of this node; whether it is the person's first one there. A repeat is not."""
-        ...
-
-    async def depart(self, room_id: str, user_id: UserId, connection_id: ConnectionId) -> bool:
-        """Forget a connection of this node; whether it was the person's last one there. A repeat is not."""
-        ...
-
-    async def expel(self, room_id: str, user_id: UserId) -> bool:
-        """Forget all connections of a person, on any node; whether there were any."""
         ...

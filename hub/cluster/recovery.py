@@ -79,7 +79,7 @@ class ConnectionRecovery:
             await self._end(connection_id)
         else:
             self._records.gone(connection_id)
-        await self._rooms.left(rooms)
+        await self._rooms.left(connection_id, rooms)
 
     async def give_up(self, connection_id: ConnectionId) -> None:
         """See hub.kernel.recovery.Recovery."""
@@ -128,7 +128,7 @@ class ConnectionRecovery:
             stand = await self._rooms.enter(caller.connection_id, taken.joined, at_least=at_least)
         except ValueError:
             raise Incomplete("from the future") from None
-        self._rooms.recount(taken.joined)
+        self._rooms.attend(caller.connection_id, taken.joined)
         missed: list[Missed] = []
         size = 0
         for index, above in since.items():

@@ -5,25 +5,22 @@ import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Protocol, cast
-
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from typing import Any, Protocol
 
 from hub.cluster.bus import Bus
 from hub.cluster.records import Records
 from hub.kernel.delivery import Delivery
 from hub.kernel.errors import Unavailable
-from hub.kernel.ids import ConnectionId, NodeId, RoomName
-from hub.kernel.ports import Listener, Nodes, Screen
+from hub.kernel.ids import ConnectionId, RoomName, UserId
+from hub.kernel.ports import Attendance, Listener, Screen
 from hub.kernel.tasks import Tasks
 from hub.kernel.wire import ServerEvent, to_wire
 
 log = logging.getLogger(__name__)
 
-COUNTED = ("content:", "room:", "doc:")
-"""Rooms whose member count clients are shown. The others (user, session, watch lists) need no count in Redis: a client
-that watches 500 people would cost 500 writes."""
+ATTENDED = ("content:", "room:", "doc:")
+"""Rooms of which clients are shown who, and how many, are in them. The others (user, session, watch lists) have no
+attendance in Redis: a client that watches 500 people would cost 500 writes."""
 
 
 NAMED = 5
@@ -51,6 +48,10 @@ class LocalRooms(Protocol):
 
     def rooms_of(self, connection_id: ConnectionId) -> Collection[str]:
         """The rooms of a connection; none of one that is gone."""
+        ...
+
+    def user_of(self, connection_id: ConnectionId) -> UserId | None:
+        """Whose connection it is; ``None`` of one that is gone."""
         ...
 
     def drop(self, connection_id: ConnectionId) -> None:
@@ -85,25 +86,22 @@ class LocalRooms(Protocol):
 class ClusterRooms:
     """Implements hub.kernel.ports.Rooms and hub.cluster.bus.Members.
 
-    A room is followed on the bus as long as it has a member here, or is to have one, or somebody listens to it.
-
-    Member counts: each node keeps its own number in the hash ``hub:members:{room}``, and a reader adds up the numbers
-    of live nodes. The number is absolute, so writing it twice or late does no harm, and a dead node's number stops
-    counting with its lease.
+    A room is followed on the bus as long as it has a member here, or is to have one, or somebody listens to it. Whoever
+    comes into a room or goes out of it, for whatever reason, is told to the attendance.
     """
 
-    def __init__(self, local: LocalRooms, bus: Bus, records: Records, redis: Redis, nodes: Nodes, tasks: Tasks) -> None:
+    def __init__(self, local: LocalRooms, bus: Bus, records: Records, tasks: Tasks) -> None:
         self._local = local
         self._bus = bus
         self._records = records
-        self._redis = redis
-        self._nodes = nodes
         self._tasks = tasks
         self._listeners: dict[RoomName, list[Listener]] = {}
         self._screens: dict[str, Screen] = {}
         """By the name of the event."""
         self._entered: Counter[RoomName] = Counter()
         """Rooms that connections are on their way into, and how many."""
+        self.attendance: Attendance | None = None
+        """Counts those on other nodes, and tells who comes and goes. Without it those here count."""
         self.reviewer: Callable[[RoomName], None] | None = None
         """Begins a review of the connections here that are in a room, and returns at once."""
         bus.serve(self)
@@ -118,7 +116,7 @@ class ClusterRooms:
                 self._local.leave(connection_id, room)
                 self._let_go(room)
                 raise
-        return await self._changed(room)
+        return await self._came(room, [connection_id])
 
     async def enter(
         self, connection_id: ConnectionId, rooms: Iterable[RoomName], *, at_least: Sequence[int] = ()
@@ -161,23 +159,23 @@ class ClusterRooms:
             await self._records.moved(connection_id, {room: None})
         self._local.leave(connection_id, room)
         self._let_go(room)
-        return await self._changed(room)
+        return await self._went(room, [connection_id])
 
     async def forsake(self, connection_id: ConnectionId) -> None:
         """Take a connection out of all its rooms."""
         rooms = [RoomName(room) for room in self._local.rooms_of(connection_id)]
         for room in rooms:
             self._local.leave(connection_id, room)
-        await self.left(rooms)
+        await self.left(connection_id, rooms)
 
-    def recount(self, rooms: Iterable[RoomName]) -> None:
-        """Count anew, in the background, after a connection came back with its rooms."""
+    def attend(self, connection_id: ConnectionId, rooms: Iterable[RoomName]) -> None:
+        """Have a connection that came back with its rooms known to be in them, in the background."""
 
-        async def count() -> None:
+        async def come() -> None:
             for room in rooms:
-                await self._changed(room)
+                await self._came(room, [connection_id])
 
-        self._tasks.start(count(), name="members counted")
+        self._tasks.start(come(), name="attendance of one that came back")
 
     def succeed(self, connection_id: ConnectionId, earlier: Sequence[ConnectionId]) -> None:
         """See LocalRooms."""
@@ -187,12 +185,12 @@ class ClusterRooms:
         """The client of a connection in ``room`` has come back over another one: whatever node has it, closes it."""
         self._bus.command(room, "replaced", connection_id)
 
-    async def left(self, rooms: Iterable[RoomName]) -> None:
-        """Count anew after a connection went away with its rooms."""
+    async def left(self, connection_id: ConnectionId, rooms: Collection[RoomName]) -> None:
+        """A connection went away with its rooms."""
         for room in rooms:
             self._let_go(room)
-        for room in rooms:
-            await self._changed(room)
+        if self.attendance is not None:
+            await self.attendance.lost(connection_id, [room for room in rooms if room.startswith(ATTENDED)])
 
     def _let_go(self, room: RoomName) -> None:
         """Follow a room no more if nobody here is in it, is entering it, or listens to it."""
@@ -205,7 +203,9 @@ class ClusterRooms:
 
     async def member_count(self, room: RoomName) -> int:
         """See hub.kernel.ports.Rooms."""
-        return await self._count(room, self._here(room))
+        attendance = self._attendance_of(room)
+        elsewhere = 0 if attendance is None else await attendance.elsewhere(room)
+        return self._local.count(room) + elsewhere
 
     # ---------------------------------------------------------------- out
 
@@ -337,7 +337,7 @@ class ClusterRooms:
                 self._local.leave(connection_id, room)
             self._let_go(room)
             raise
-        await self._changed(room)
+        await self._came(room, came)
         return here
 
     async def take_out(self, room: RoomName, of: RoomName) -> int:
@@ -355,43 +355,31 @@ class ClusterRooms:
         return here
 
     async def _were_put_out(self, connection_ids: Sequence[ConnectionId], room: RoomName) -> None:
-        # Counted once, after all of them: a post that is withdrawn may have thousands who watch it.
-        if connection_ids:
-            await self._changed(room)
+        await self._went(room, connection_ids)
         for connection_id in connection_ids:
             try:
                 await self._records.moved(connection_id, {room: None})
             except Unavailable:
                 log.info("a connection was put out of %s; should it come back, its access is looked at again", room)
 
-    async def _changed(self, room: RoomName) -> int:
-        if not room.startswith(COUNTED):
-            return self._here(room)
-        key, me, stored = f"hub:members:{room}", self._nodes.node_id, None
-        try:
-            # Two changes at once travel over two connections, and the older number may be written last. Whoever wrote
-            # it sees that it is old.
-            while stored != (here := self._here(room)):
-                await (self._redis.hset(key, me, str(here)) if here else self._redis.hdel(key, me))
-                stored = here
-        except (RedisError, OSError) as error:
-            log.warning("member count of %s not stored: %s", room, error)
-        return await self._count(room, self._here(room))
+    async def _came(self, room: RoomName, connection_ids: Iterable[ConnectionId]) -> int:
+        """Connections of this node are in a room now, unless they are gone. Returns those in it on all nodes."""
+        elsewhere = 0
+        if (attendance := self._attendance_of(room)) is not None:
+            here = [one for one in connection_ids if self.is_member(one, room)]
+            people = {one: user_id for one in here if (user_id := self._local.user_of(one)) is not None}
+            elsewhere = await attendance.arrived(room, people)
+        return self._local.count(room) + elsewhere
 
-    def _here(self, room: RoomName) -> int:
-        return self._local.count(room)
+    async def _went(self, room: RoomName, connection_ids: Collection[ConnectionId]) -> int:
+        """Connections of this node are in a room no longer. Returns those left in it on all nodes."""
+        elsewhere = 0
+        if (attendance := self._attendance_of(room)) is not None:
+            elsewhere = await attendance.left(room, connection_ids)
+        return self._local.count(room) + elsewhere
 
-    async def _count(self, room: RoomName, here: int) -> int:
-        """Members on all live nodes. Of this node the number in memory counts, so without Redis it is what we know."""
-        if not room.startswith(COUNTED):
-            return here
-        try:
-            numbers = await self._redis.hgetall(f"hub:members:{room}")
-            live = await self._nodes.live()
-        except (RedisError, OSError, Unavailable):
-            return here
-        others = {NodeId(node.decode()): int(number) for node, number in cast("dict[bytes, bytes]", numbers).items()}
-        return here + sum(number for node, number in others.items() if node in live and node != self._nodes.node_id)
+    def _attendance_of(self, room: RoomName) -> Attendance | None:
+        return self.attendance if room.startswith(ATTENDED) else None
 
 
 def _list(rooms: RoomName | Iterable[RoomName]) -> list[RoomName]:

@@ -24,7 +24,6 @@ from core_api.content.store_postgres import PostgresPosts
 from core_api.content.subscriptions import Subscriptions
 from core_api.rooms.handlers import room_events
 from core_api.rooms.live import LiveRooms
-from core_api.rooms.people_there_redis import RedisPeopleThere
 from core_api.rooms.posting import PostingRights
 from core_api.rooms.roles import RoomRoles
 from core_api.rooms.routes import rooms_api
@@ -84,9 +83,8 @@ def rooms(core: Core) -> Feature:
     """Rooms with kept messages."""
     store = PostgresRooms(core.pool)
     roles = core.roles["room"] = RoomRoles(store, core.access)
-    there = RedisPeopleThere(core.redis, core.nodes)
     rights = PostingRights(core.access, store)
-    live = LiveRooms(store, there, core.rooms, core.access, roles, rights, core.clock)
+    live = LiveRooms(store, core.rooms, core.access, roles, rights, core.clock)
     core.expel["room"] = live.expel
     directory = RoomDirectory(store, core.access, core.people, core.clock, expel=live.expel, nudge=core.outbox.nudge)
     core.outbox.add(live.sinks())

@@ -1,6 +1,6 @@
 """What features need of the hub around them, as Protocols; the composition root gives the implementations."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -140,6 +140,30 @@ class Activity(Protocol):
 
         ``None`` if it is gone.
         """
+        ...
+
+
+class Attendance(Protocol):
+    """Who is in which room, over all nodes. Implemented in presence.attendance.
+
+    The rooms of each node say who comes and goes there. No method raises because Redis does not answer: then what is
+    known of this node counts, and the rest is made up for later.
+    """
+
+    async def arrived(self, room: RoomName, connections: Mapping[ConnectionId, UserId]) -> int:
+        """Connections of this node came into ``room``, or are in it still. Returns those that are in it elsewhere."""
+        ...
+
+    async def left(self, room: RoomName, connection_ids: Collection[ConnectionId]) -> int:
+        """They left it, or were put out of it, and are told of at once. Returns those that are in it elsewhere."""
+        ...
+
+    async def lost(self, connection_id: ConnectionId, rooms: Iterable[RoomName]) -> None:
+        """A connection is gone, from all of these rooms. Its person has left them after staying away for a while."""
+        ...
+
+    async def elsewhere(self, room: RoomName) -> int:
+        """Connections in ``room`` on other live nodes."""
         ...
 
 

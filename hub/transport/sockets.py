@@ -6,7 +6,7 @@ from typing import Any
 
 from hub.kernel.delivery import Delivery
 from hub.kernel.events import EventRouter
-from hub.kernel.ids import ConnectionId, NodeId, RoomName
+from hub.kernel.ids import ConnectionId, NodeId, RoomName, UserId
 from hub.kernel.limits import UNLIMITED
 from hub.kernel.ports import Gate, Limits
 from hub.kernel.recovery import Recovery
@@ -93,6 +93,11 @@ class Sockets:
         """See hub.cluster.rooms.LocalRooms."""
         connection = self._connections.get(connection_id)
         return connection is not None and room in connection.socket.rooms
+
+    def user_of(self, connection_id: ConnectionId) -> UserId | None:
+        """See hub.cluster.rooms.LocalRooms."""
+        connection = self._connections.get(connection_id)
+        return None if connection is None else connection.caller.user_id
 
     def rooms_of(self, connection_id: ConnectionId) -> Collection[str]:
         """See hub.gate.access_reviews.LocalRooms."""

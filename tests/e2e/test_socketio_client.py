@@ -81,6 +81,8 @@ async def test_people_on_two_nodes_meet_in_a_room(rest: Rest, script: Script) ->
     assert report["firstJoin"] == {"roomId": room_id, "memberCount": 1}
     assert report["secondJoin"] == {"roomId": room_id, "memberCount": 2}
     assert report["left"] == {"roomId": room_id, "memberCount": 1}
+    version = report["member"].pop("version")
+    assert version > 0
     assert report["member"] == {"roomId": room_id, "userId": bob.id, "joined": True}
     assert report["sendAfterLeaving"]["error"]["code"] == "forbidden"
 

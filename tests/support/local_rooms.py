@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from hub.kernel.delivery import Delivery
-from hub.kernel.ids import ConnectionId, RoomName
+from hub.kernel.ids import ConnectionId, RoomName, UserId
 
 
 class MemoryLocalRooms:
@@ -38,6 +38,10 @@ class MemoryLocalRooms:
 
     def rooms_of(self, connection_id: ConnectionId) -> list[RoomName]:
         return [room for room, members in self._members.items() if connection_id in members]
+
+    def user_of(self, connection_id: ConnectionId) -> UserId | None:
+        """Each connection is of a user of its own, whose name is its id."""
+        return None if connection_id in self.gone else UserId(connection_id)
 
     def drop(self, connection_id: ConnectionId) -> None:
         self.dropped.append(connection_id)

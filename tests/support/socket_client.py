@@ -8,6 +8,8 @@ import socketio
 
 from tests.support.wait import until
 
+CONNECTS = 20
+"""Attempts to land on a given node of two through the shared port: all miss once in a million runs."""
 ANSWER_S = 5.0
 """An event between two nodes takes milliseconds; a loaded machine may take its time."""
 
@@ -84,6 +86,15 @@ async def socket_client(
         yield client
     finally:
         await client.io.shutdown()
+
+
+async def connected_to(node_id: str, url: str, token: str, open_clients: contextlib.AsyncExitStack) -> SocketClient:
+    """A client that came to this node through the shared port, and comes back by itself."""
+    for _ in range(CONNECTS):
+        client = await open_clients.enter_async_context(socket_client(url, token, reconnects=True))
+        if (await client.expect("session:ready"))["nodeId"] == node_id:
+            return client
+    raise AssertionError(f"{CONNECTS} connections, and none to {node_id}")
 
 
 @contextlib.asynccontextmanager

@@ -9,7 +9,6 @@ import pytest
 from redis.asyncio import Redis
 
 from hub.cluster.bus import Bus
-from hub.cluster.leases import RedisNodes
 from hub.cluster.records import Records
 from hub.cluster.recovery import ConnectionRecovery
 from hub.cluster.rooms import ClusterRooms
@@ -43,11 +42,10 @@ class Node:
     """What a node has of the cluster, with connections in memory."""
 
     def __init__(self, redis: Redis, url: str, name: str, tasks: Tasks) -> None:
-        nodes = RedisNodes(redis, NodeId(name), tasks)
         self.bus = Bus(servers_of(url), NodeId(name), tasks, shards=SHARDS)
         self.local = MemoryLocalRooms()
         self.records = Records(self.bus, self.local.drop)
-        self.rooms = ClusterRooms(self.local, self.bus, self.records, redis, nodes, tasks)
+        self.rooms = ClusterRooms(self.local, self.bus, self.records, tasks)
         self.recovery = ConnectionRecovery(self.bus, self.rooms, self.records)
 
     async def begin(self, connection: str, *rooms: RoomName) -> str:

@@ -7,7 +7,6 @@ import pytest
 from redis.asyncio import Redis
 
 from hub.cluster.bus import Bus, OtherShards
-from hub.cluster.leases import RedisNodes
 from hub.cluster.records import Records
 from hub.cluster.rooms import ClusterRooms
 from hub.cluster.servers import servers_of
@@ -64,8 +63,8 @@ async def test_who_is_put_out_of_a_room_has_got_what_was_sent_to_it_before(redis
     call, user, device = RoomName("room:0"), RoomName("user:0"), ConnectionId("device")
     tasks, local = Tasks(), MemoryLocalRooms()
     bus = Bus(servers_of(redis_url), NodeId("one"), tasks, shards=SHARDS)
-    nodes, records = RedisNodes(redis, NodeId("one"), tasks), Records(bus, local.drop)
-    rooms = ClusterRooms(local, bus, records, redis, nodes, tasks)
+    records = Records(bus, local.drop)
+    rooms = ClusterRooms(local, bus, records, tasks)
     assert bus._place(call) != bus._place(user)
     await bus.start()
     await rooms.enter(device, [call, user])

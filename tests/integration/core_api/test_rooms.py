@@ -15,16 +15,15 @@ from core_api.rooms import live
 from core_api.rooms.handlers import room_events
 from core_api.rooms.live import LiveRooms
 from core_api.rooms.model import room_name
-from core_api.rooms.people_there_redis import RedisPeopleThere
 from core_api.rooms.posting import KEPT_REVIEWS, PostingRights
 from core_api.rooms.roles import RoomRoles
 from core_api.rooms.routes import rooms_api
-from core_api.rooms.schema import NewMember, NewRoom, RoomMember, RoomMessage, RoomView, Send, Visibility
+from core_api.rooms.schema import NewMember, NewRoom, RoomMessage, RoomView, Send, Visibility
 from core_api.rooms.service import RoomDirectory
 from core_api.rooms.store_postgres import PostgresRooms
 from hub.kernel.errors import Conflict, Forbidden, InvalidPayload, NotFound, PayloadTooLarge
 from hub.kernel.events import Caller
-from hub.kernel.ids import NodeId, new_uuid, user_room
+from hub.kernel.ids import new_uuid, user_room
 from hub.kernel.pages import PageQuery
 from hub.storage.postgres import create_pool
 from hub.storage.redis import connect
@@ -34,13 +33,6 @@ from tests.support.rooms import RecordedRooms
 from tests.support.wait import until
 
 FIRST_PAGE = PageQuery()
-
-
-class OnlyNode:
-    node_id = NodeId("one")
-
-    async def live(self) -> frozenset[NodeId]:
-        return frozenset({self.node_id})
 
 
 def body_of(message: RoomMessage) -> Any:
@@ -62,9 +54,8 @@ class World:
         self.store = store = PostgresRooms(self.pool)
         access, clock = self.people.access(), self.clock
         roles = self.people.roles["room"] = RoomRoles(store, access)
-        there = RedisPeopleThere(self.redis, OnlyNode())
         self.rights = PostingRights(access, store)
-        self.live = LiveRooms(store, there, self.rooms, access, roles, self.rights, clock)
+        self.live = LiveRooms(store, self.rooms, access, roles, self.rights, clock)
         self.relay = OutboxRelay(self.pool, self.redis, OutboxSettings())
         self.relay.add(self.live.sinks())
         self.directory = RoomDirectory(store, access, self.people, clock, expel=self._expel, nudge=self.relay.nudge)
@@ -91,11 +82,6 @@ class World:
     def is_in(self, caller: Caller, room: RoomView) -> bool:
         return self.rooms.is_member(caller.connection_id, room_name(room.id))
 
-    def told(self, room: RoomView) -> list[tuple[str, bool]]:
-        """Who was said to have entered or left."""
-        events = self.rooms.events_to(room_name(room.id))
-        return [(event.user_id, event.joined) for event in events if isinstance(event, RoomMember)]
-
     def messages(self, room: RoomView) -> list[RoomMessage]:
         return [event for event in self.rooms.events_to(room_name(room.id)) if isinstance(event, RoomMessage)]
 
@@ -112,16 +98,12 @@ async def world(database_url: str, redis_url: str) -> AsyncIterator[World]:
     await pool.close()
 
 
-async def test_entering_and_leaving_answers_with_the_count_and_tells_of_people_not_devices(world: World) -> None:
+async def test_entering_and_leaving_answers_with_the_count(world: World) -> None:
     room, phone = await world.room(), second_device(world.ada)
     assert await world.enter(world.ada, room) == {"roomId": room.id, "memberCount": 1}
     assert await world.enter(phone, room) == {"roomId": room.id, "memberCount": 2}
     assert await world.enter(phone, room) == {"roomId": room.id, "memberCount": 2}
     assert await world.do(phone, "room:leave", room) == {"roomId": room.id, "memberCount": 1}
-    assert world.told(room) == [(world.ada.user_id, True)]
-    await world.live.disconnected(world.ada)
-    await world.live.disconnected(world.ada)
-    assert world.told(room) == [(world.ada.user_id, True), (world.ada.user_id, False)]
 
 
 async def test_a_message_is_stored_and_sent_to_all_but_the_sending_connection(world: World) -> None:
@@ -284,7 +266,6 @@ async def test_a_removed_member_is_put_out_at_once_and_cannot_come_back(world: W
     await world.enter(world.bob, room)
     await world.directory.remove_member(world.ada, room.id, world.bob.user_id)
     assert not world.is_in(world.bob, room)
-    assert world.told(room)[-1] == (world.bob.user_id, False)
     with pytest.raises(NotFound):
         await world.say(world.bob, room)
     with pytest.raises(NotFound):
@@ -328,7 +309,6 @@ async def test_whoever_is_removed_while_entering_does_not_stay(world: World, mon
     with pytest.raises(NotFound):
         await world.do(world.bob, "room:join", room)
     assert not world.is_in(world.bob, room)
-    assert world.told(room) == []
 
 
 async def test_members_may_leave_and_the_owner_may_not(world: World) -> None:
@@ -358,15 +338,6 @@ async def test_a_message_has_at_most_16_kilobytes(world: World) -> None:
     await world.say(world.ada, room, "x" * (16_384 - 2))
     with pytest.raises(PayloadTooLarge):
         await world.say(world.ada, room, "x" * (16_384 - 1), "c2")
-
-
-async def test_without_redis_one_can_still_enter_speak_and_leave(world: World) -> None:
-    room = await world.room()
-    away = World(world.pool, connect("unix:///nowhere/v.sock", size=1), world.rooms, world.people)
-    await away.enter(world.ada, room)
-    assert (await away.say(world.ada, room))["seq"] == 1
-    await away.do(world.ada, "room:leave", room)
-    await away.live.disconnected(world.ada)
 
 
 def test_the_routes_are_those_of_the_contract() -> None:

@@ -63,6 +63,7 @@ async def test_events_that_fit_but_make_no_sense_are_refused_with_a_code(hub: Hu
         "collab:change": {"documentId": nobody, "update": b"\x00\x00"},
         "collab:join": {"documentId": nobody, "stateVector": b"\xff\xff\xff"},
         "content:subscribe": nobody,
+        "presence:members": {"room": f"doc:{nobody}"},
         "room:join": {"roomId": nobody},
         "room:send": {"roomId": nobody, "clientId": "1", "body": None},
         "typing:start": {"room": f"room:{nobody}"},

@@ -47,7 +47,7 @@ class Node:
         self.watchers = Watchers(store, self.rooms, self.sight, clock)
         self.watching = Watching(self.service, store, self.watchers, self.sight, clock)
         self.feeds = PresenceFeeds(store, self.rooms, self.sight, clock)
-        typing = TypingIndicator(self.rooms, clock, settings, self.watching.may_see)
+        typing = TypingIndicator(self.rooms, clock, settings, self.sight)
         idleness = Idleness(here, store, diffs, clock, settings.away_s)
         self.events = presence_events(self.service, idleness, self.watching, typing)
 

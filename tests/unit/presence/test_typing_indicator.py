@@ -8,12 +8,13 @@ from hub.kernel.delivery import Delivery
 from hub.kernel.errors import Forbidden, InvalidPayload
 from hub.kernel.events import Caller
 from hub.kernel.ids import ConnectionId, RoomName, UserId, user_room
+from hub.kernel.sight import Visibility
 from hub.kernel.wire import ServerEvent
 from presence.schema import Typing, TypingUpdate
 from presence.settings import PresenceSettings
 from presence.typing_indicator import TypingIndicator
 from tests.support.clock import FrozenClock
-from tests.support.presence import caller
+from tests.support.presence import Sights, caller
 from tests.support.rooms import RecordedRooms
 
 ROOM = RoomName("room:42")
@@ -31,12 +32,9 @@ class Scene:
     clock: FrozenClock = field(default_factory=FrozenClock)
 
     def __post_init__(self) -> None:
-        self.unseen: set[tuple[UserId, UserId]] = set()
-        self.typing = TypingIndicator(self.rooms, self.clock, PresenceSettings(), self.may_see)
+        self.sight = Sights()
+        self.typing = TypingIndicator(self.rooms, self.clock, PresenceSettings(), self.sight)
         self.rooms.members[ROOM] = {ANN.connection_id, ANN_TOO.connection_id, BEN.connection_id}
-
-    async def may_see(self, viewer: UserId, user_id: UserId) -> bool:
-        return (viewer, user_id) not in self.unseen
 
     def told(self, room: RoomName = ROOM) -> list[tuple[str, bool]]:
         """Who types, as the room was told."""
@@ -259,7 +257,7 @@ async def test_typing_to_a_person_is_throttled_and_ends_by_itself_and_with_the_c
 
 
 async def test_a_block_shows_nothing_and_answers_the_same(direct: Scene) -> None:
-    direct.unseen.add((BEN.user_id, ANN.user_id))
+    direct.sight.block(ANN.user_id, BEN.user_id)
     await start(direct, ANN, TO_BEN)
     direct.typing.stop(ANN, TO_BEN)
     assert direct.told(BENS) == []
@@ -267,11 +265,30 @@ async def test_a_block_shows_nothing_and_answers_the_same(direct: Scene) -> None
 
 async def test_a_block_ends_what_is_being_typed_at_the_next_renewal(direct: Scene) -> None:
     await start(direct, ANN, TO_BEN)
-    direct.unseen.add((BEN.user_id, ANN.user_id))
+    direct.sight.block(ANN.user_id, BEN.user_id)
     for _ in range(3):
         direct.clock.advance(2)
         await start(direct, ANN, TO_BEN)
     assert direct.told(BENS) == [("ann", True), ("ann", False)]
+
+
+@pytest.mark.parametrize("of", [user_room(ANN.user_id), BENS])
+async def test_a_block_ends_what_is_being_typed_when_it_is_reviewed(direct: Scene, of: RoomName) -> None:
+    assert not direct.typing.concerns(of)
+    await start(direct, ANN, TO_BEN)
+    assert direct.typing.concerns(of)
+    assert not direct.typing.concerns(user_room(UserId("eve")))
+    await direct.typing.review(of)
+    direct.sight.block(ANN.user_id, BEN.user_id)
+    await direct.typing.review(of)
+    assert direct.told(BENS) == [("ann", True), ("ann", False)]
+    assert not direct.typing.concerns(of)
+
+
+async def test_whoever_is_not_to_see_that_one_is_there_does_not_see_one_type(direct: Scene) -> None:
+    direct.sight.limits[BEN.user_id, ANN.user_id] = Visibility.NOTHING  # by choice of Ann
+    await start(direct, ANN, TO_BEN)
+    assert direct.told(BENS) == []
 
 
 async def test_a_connection_that_goes_while_it_is_looked_at_shows_nothing(direct: Scene) -> None:
