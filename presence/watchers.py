@@ -23,8 +23,10 @@ class Watched:
     """Somebody whom a connection watches. It is in the watch room of this visibility."""
 
     visibility: Visibility
+    moved: bool = False
+    """Whether the connection has seen more or less of them before."""
     version: int = 0
-    """Of the state that was told when more or less came to be seen; 0: that never was. The next must be higher."""
+    """Of the state that it was told because of that, or as somebody new; 0: none. The next must be higher."""
     note: bytes = b""
     """What is kept with the room."""
 
@@ -45,15 +47,16 @@ class Watcher:
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held around whatever changes it: the client's own events, and reviews of who sees whom."""
 
-    def note(self, user_id: UserId) -> bytes:
+    def note(self, user_id: UserId, watched: Watched) -> bytes:
         """What is to be kept with the room of somebody watched, and b"" if there is nothing to say.
 
-        Who is chosen, where all others belong to a circle; and up to which version the client was told of them by
-        :meth:`Watchers.tell`, which is lost if the connection breaks meanwhile.
+        Who is chosen, where all others belong to a circle; and who was moved, with the version told then. That may be
+        lost if the connection breaks meanwhile, so it is told once more to whoever comes back.
         """
         chosen = bool(self.circles) and user_id in self.chosen
-        version = self.watched[user_id].version
-        return b"%d %d" % (chosen, version) if chosen or version else b""
+        if not chosen and not watched.moved and not watched.version:
+            return b""
+        return b"%d %d %d" % (chosen, watched.moved, watched.version)
 
 
 class Watchers:
@@ -108,15 +111,19 @@ class Watchers:
             if found is None:
                 continue
             user_id, visibility = found
-            chosen, version = map(int, note.split()) if note else (0, 0)
-            before = watcher.watched.get(user_id)
-            if before is None or before.visibility > visibility:
-                watcher.watched[user_id] = Watched(visibility, version, note)
-            if before is not None:  # its node died while it was moved
-                wider = watch_room(user_id, max(before.visibility, visibility))
-                await self._rooms.leave(watcher.connection_id, wider)
+            chosen, moved, version = map(int, note.split()) if note else (0, 0, 0)
             if chosen or not watcher.circles:
                 watcher.chosen.add(user_id)
+            if moved or version:
+                watcher.untold.add(user_id)
+            other = watcher.watched.get(user_id)
+            if other is None:
+                watcher.watched[user_id] = Watched(visibility, bool(moved), version, note)
+            else:  # its node died while it was moved
+                watcher.untold.add(user_id)
+                await self._rooms.leave(watcher.connection_id, watch_room(user_id, max(other.visibility, visibility)))
+                least = min(other.visibility, visibility)
+                watcher.watched[user_id] = Watched(least, moved=True, version=max(other.version, version))
         return watcher
 
     async def people(self, watcher: Watcher, chosen: Iterable[UserId], circles: Iterable[Circle]) -> list[UserId]:
@@ -183,20 +190,28 @@ class Watchers:
 
     async def keep_notes(self, watcher: Watcher) -> None:
         """Keep what a recovery needs beside the rooms. Costs nothing where it is kept already."""
-        news = {one: note for one in watcher.watched if (note := watcher.note(one)) != watcher.watched[one].note}
-        await each(self._note(watcher, user_id, note) for user_id, note in news.items())
+        await each(
+            self._note(watcher, user_id, watched)
+            for user_id, watched in watcher.watched.items()
+            if watcher.note(user_id, watched) != watched.note
+        )
 
-    async def _note(self, watcher: Watcher, user_id: UserId, note: bytes) -> None:
-        watched = watcher.watched[user_id]
-        await self._rooms.note(watcher.connection_id, watch_room(user_id, watched.visibility), note)
-        watched.note = note
+    async def _note(self, watcher: Watcher, user_id: UserId, watched: Watched) -> None:
+        note = watcher.note(user_id, watched)
+        if note != watched.note:
+            await self._rooms.note(watcher.connection_id, watch_room(user_id, watched.visibility), note)
+            watched.note = note
 
     async def _move(self, watcher: Watcher, user_id: UserId, visibility: Visibility) -> None:
-        # Joined before the others are left: whoever recovers from the middle of it is in one of them at least.
+        before, watched = watcher.watched.get(user_id), Watched(visibility)
+        if before is not None:
+            watched = Watched(visibility, moved=True, version=before.version)
+        # Joined, with a note, before the others are left: whoever comes back from the middle of it is in one of them at
+        # least, and is told.
         await self._rooms.join(watcher.connection_id, watch_room(user_id, visibility))
+        await self._note(watcher, user_id, watched)
         await self._leave_rooms(watcher, user_id, but=visibility)
-        before = watcher.watched.get(user_id)
-        watcher.watched[user_id] = Watched(visibility, 0 if before is None else before.version)
+        watcher.watched[user_id] = watched
         if visibility or before is not None:  # of who is new and hidden there is nothing to tell
             watcher.untold.add(user_id)
 

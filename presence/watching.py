@@ -95,7 +95,6 @@ class Watching:
         """
         watcher = await self._watchers.restored(caller, rooms)
         async with watcher.turn:
-            watcher.untold.update(user_id for user_id, watched in watcher.watched.items() if watched.version)
             await self._settle(watcher)
 
     async def disconnected(self, caller: Caller) -> None:

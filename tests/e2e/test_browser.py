@@ -34,7 +34,7 @@ def flow(chromium: str, script: Script) -> Script:
 async def test_two_people_on_two_nodes_see_each_other_and_write_one_text(flow: Script) -> None:
     report = await flow("browser_together")
 
-    assert report["presence"] == ["online", "busy", "offline"]
+    assert report["presence"] == ["online", "busy", "offline", "busy", "offline"]
     assert report["posts"]["arrived"] == ["First <b>words</b>.", "Then more."]
     assert report["posts"]["typed"] == f"{report['ada']} is writing…"
     one, other = report["document"]["texts"]

@@ -7,6 +7,7 @@ import { byId, notice, onPress, onSend } from "./dom";
 import { Hub } from "./hub";
 import { People } from "./people";
 import { Posts } from "./posts";
+import { PrivacyChoice } from "./privacy";
 import { Rest } from "./rest";
 import { Session } from "./session";
 import { WalletLine } from "./wallet";
@@ -26,6 +27,7 @@ function enter(session: Session): void {
   const posts = new Posts(rest, hub, people, session.user);
   const wallet = new WalletLine(rest, hub);
   new Talk(rest, hub);
+  new PrivacyChoice(rest);
   people.changed = () => shared.peopleChanged();
   posts.mint = (post) => wallet.mint(post);
 

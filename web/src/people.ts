@@ -99,10 +99,10 @@ export class People {
     this.rows.set(user.id, { user, presence: null, item, status });
   }
 
-  /** States arrive from several nodes, so perhaps not in their order. */
+  /** States arrive from several nodes, so perhaps not in their order. Version 0: there is nothing to see any more. */
   private show(presence: Presence): void {
     const row = this.rows.get(presence.userId);
-    if (!row || (row.presence && presence.version <= row.presence.version)) return;
+    if (!row || (row.presence && presence.version && presence.version <= row.presence.version)) return;
     row.presence = presence;
     row.status.textContent = presence.text ? `${presence.status}: ${presence.text}` : presence.status;
     row.item.dataset.status = presence.status;

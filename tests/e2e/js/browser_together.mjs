@@ -15,9 +15,15 @@ browse(async (open) => {
 async function presence(ada, bob) {
   const status = person(ada, input.bob).locator(".status");
   const seen = [];
-  for (const choice of ["online", "busy", "invisible"]) {
-    await bob.getByLabel("Your status").selectOption(choice);
-    const shown = choice === "invisible" ? "offline" : choice;
+  await bob.getByText("Who sees you").click();
+  for (const [label, choice, shown] of [
+    ["Your status", "online", "online"],
+    ["Your status", "busy", "busy"],
+    ["That you are there", "nobody", "offline"],
+    ["That you are there", "everyone", "busy"],
+    ["Your status", "invisible", "offline"],
+  ]) {
+    await bob.getByLabel(label).selectOption(choice);
     await status.filter({ hasText: shown }).waitFor();
     seen.push(await status.textContent());
   }

@@ -24,7 +24,7 @@ from presence.store_redis import RedisPresenceStore
 from presence.transitions import Told
 from presence.typing_indicator import TypingIndicator
 from presence.views import watch_room
-from presence.watchers import Watchers
+from presence.watchers import Watcher, Watchers
 from presence.watching import Watching
 from tests.support.clock import FrozenClock
 from tests.support.presence import KnownNodes, MemoryTransitions, Sights, Signs, caller, some_user
@@ -459,6 +459,26 @@ async def test_whoever_was_moved_when_their_node_died_comes_back_into_the_room_t
     await node.rooms.join(me.connection_id, watch_room(ann.user_id, NOTHING))  # and no further
     again = await node.comes_back(me, "m2")
     assert node.sees(again, ann) == [NOTHING]
+    assert [user.status for user in node.told(again)] == ["offline"]
+
+
+async def test_whoever_was_moved_and_not_told_when_the_connection_broke_is_told_as_they_come_back(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann, me = await node.connect("a"), await node.connect("m")
+    await node.ask("presence:watch", me, userIds=[ann.user_id])
+    node.sight.limits[me.user_id, ann.user_id] = NOTHING
+    tell = node.watchers.tell
+
+    async def broken(watcher: Watcher) -> None:
+        raise Unavailable
+
+    monkeypatch.setattr(node.watchers, "tell", broken)
+    with pytest.raises(Unavailable):
+        await node.look_again(me)
+    monkeypatch.setattr(node.watchers, "tell", tell)
+    again = await node.comes_back(me, "m2")
+    assert [user.status for user in node.told(again)] == ["offline"]
 
 
 # -------------------------------------------------------------------- bad input
