@@ -29,7 +29,7 @@ from hub.cluster.requests import NodeRequests
 from hub.cluster.rooms import ClusterRooms
 from hub.cluster.servers import servers_of
 from hub.config import ConfigError, Settings
-from hub.features import administration, attendance, chain, companions, graphql, live, social
+from hub.features import administration, attendance, chain, companions, graphql, live, oversight, social
 from hub.features.core import Core, Feature
 from hub.features.limits import limits
 from hub.gate.access_reviews import AccessReviews, Expel
@@ -254,6 +254,7 @@ def _features(core: Core, key: SigningKey, authenticator: Authenticator, staff: 
         talk,
         minting,
         administration.feature(core, staff),
+        oversight.feature(core),
         _tokens(core, authenticator),
         _outbox(core),
         graphql.feature(

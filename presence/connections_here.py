@@ -64,8 +64,13 @@ class ConnectionsHere:
         return self._parts[part].values()
 
     def has(self, part: int, connection_id: ConnectionId) -> bool:
-        """Whether it is one of this part."""
-        return connection_id in self._parts[part]
+        """Whether it is one of this part, and open."""
+        here = self._parts[part].get(connection_id)
+        return here is not None and self.is_open(here)
+
+    def is_open(self, here: Here) -> bool:
+        """Whether a connection has not gone. The hook that says so may come seconds later, if thousands go at once."""
+        return self._activity.active_s(here.connection.connection_id) is not None
 
     def active_s(self, here: Here) -> float:
         """When somebody last did something over a connection."""

@@ -14,7 +14,8 @@ from presence.transitions import EntryId, Told
 from presence.views import presence, watch_room
 
 LATE_S = 4.0
-"""What this node tells of so late has been told by the relays of others, or is no longer so. The node was stopped."""
+"""Beside the window. What this node tells of so late was told by the relays of others, or is no longer so: the node was
+stopped."""
 AT_ONCE = 100
 """Told in one turn of the loop: some 3 ms of it."""
 
@@ -74,7 +75,7 @@ class Diffs:
                 await asyncio.sleep(0)
             for waiting in pending[start : start + AT_ONCE]:
                 age_s = time.monotonic() - waiting.asked_s
-                if age_s < LATE_S:
+                if age_s < LATE_S + self._window_s:
                     await self.send(waiting.record, own=waiting.own, shown=waiting.shown, age_s=age_s)
                     self._told.add(waiting.entries)
 

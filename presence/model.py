@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import IntEnum
 from operator import attrgetter
 
@@ -84,13 +84,16 @@ class Device(msgspec.Struct, frozen=True, array_like=True):
         return Status.AWAY if self.idle and self.chosen is Status.ONLINE else self.chosen
 
 
+MAX_DEVICES = 20
+"""A view names so many devices: a user may have a thousand connections, and every change goes to all who watch."""
+
+
 def merge(devices: Iterable[Device]) -> Status:
     """The one status of a user: the strongest of any device; offline without devices."""
     return max((device.status for device in devices), default=Status.OFFLINE)
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(msgspec.Struct, frozen=True):
     """A user's presence, as somebody sees it."""
 
     user_id: UserId
@@ -106,11 +109,11 @@ class View:
     def without_last_seen(self) -> "View":
         """The same for somebody who may not know when the user was last there, at the moment of a change."""
         devices = tuple(msgspec.structs.replace(device, active_ms=0) for device in self.devices)
-        return replace(self, last_seen_ms=None, devices=devices)
+        return msgspec.structs.replace(self, last_seen_ms=None, devices=devices)
 
     def at_least(self, version: int) -> "View":
         """The same for somebody who was told this version of it already. Who was never seen stays so."""
-        return replace(self, version=max(self.version, version)) if self.version else self
+        return msgspec.structs.replace(self, version=max(self.version, version)) if self.version else self
 
 
 class Record(msgspec.Struct, frozen=True, array_like=True):
@@ -152,7 +155,7 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
             text=self.text or None,
             text_until_ms=self.text_until_ms or None,
             last_seen_ms=last_seen_ms or None,
-            devices=tuple(sorted(self.devices, key=_NAME_AND_KIND)),
+            devices=_named(self.devices),
             version=version,
         )
 
@@ -168,7 +171,7 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
         if visibility is Visibility.EVERYTHING:
             return shown
         if shown.status is Status.OFFLINE and shown.version:
-            shown = replace(shown, version=max(shown.version, now_ms - CLOCKS_AGREE_MS))
+            shown = msgspec.structs.replace(shown, version=max(shown.version, now_ms - CLOCKS_AGREE_MS))
         return shown.without_last_seen()
 
     def seen_anew(self, visibility: Visibility, now_ms: int, *, above: int) -> View:
@@ -181,10 +184,20 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
             return View(self.user_id)
         # Of who sees nothing it must not say, by what it is, whether the user has done something lately.
         least = now_ms if visibility is Visibility.NOTHING else now_ms - CLOCKS_AGREE_MS
-        return replace(self.seen(visibility, now_ms), version=max(self.shown_version, above, least) + 1)
+        seen = self.seen(visibility, now_ms)
+        return msgspec.structs.replace(seen, version=max(self.shown_version, above, least) + 1)
+
+
+def _named(devices: tuple[Device, ...]) -> tuple[Device, ...]:
+    """Those that a view names, in its order: those used last, if there are too many."""
+    if len(devices) < 2:
+        return devices
+    latest = sorted(devices, key=_ACTIVE, reverse=True)[:MAX_DEVICES] if len(devices) > MAX_DEVICES else devices
+    return tuple(sorted(latest, key=_NAME_AND_KIND))
 
 
 _NAME_AND_KIND = attrgetter("name", "kind")
+_ACTIVE = attrgetter("active_ms", "name", "kind")
 
 
 @dataclass(frozen=True, slots=True)

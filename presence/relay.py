@@ -40,20 +40,24 @@ class Relay:
         if not overdue:
             return
         # Not before the streams: what they had of a view that this read shows is of that view, or of an earlier one.
-        users = list({UserId(one.fields["user"]) for one in overdue})
+        users = list({_user(one) for one in overdue})
         records = {record.user_id: record for record in await self._store.read(users, self._clock.now_ms())}
         for one in overdue:
-            record = records[UserId(one.fields["user"])]
-            await self._diffs.send(
-                record,
-                own=_says(one, "version", record.version),
-                shown=_says(one, "shown", record.shown_version),
-                age_s=one.age_s,
-            )
+            record = records[_user(one)]
+            own, shown = _says(one, "version", record.version), _says(one, "shown", record.shown_version)
+            try:
+                await self._diffs.send(record, own=own, shown=shown, age_s=one.age_s)
+            except Exception:  # a defect of ours, which must not keep the next ones from being told, for ever
+                log.exception("a transition cannot be told")
         METRICS.relayed += len(overdue)
         log.info("%d transitions were told for nodes that did not", len(overdue))
         self._told.add(one.entry for one in overdue)
 
 
+def _user(one: Overdue) -> UserId:
+    return UserId(one.fields.get("user", ""))
+
+
 def _says(one: Overdue, field: str, version: int) -> bool:
-    return int(one.fields[field]) == version
+    """Whether the transition led to this version. One that another version of the hub wrote down may not say."""
+    return one.fields.get(field) == str(version)

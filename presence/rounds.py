@@ -1,7 +1,8 @@
-"""Going round for ever, and finding the dead: what the sweepers have in common."""
+"""Going round for ever, finding the dead, noticing that one was taken for dead: what the sweepers have in common."""
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 
 from hub.kernel.errors import Unavailable
@@ -9,6 +10,28 @@ from hub.kernel.ids import NodeId
 from hub.kernel.ports import Nodes
 
 log = logging.getLogger(__name__)
+
+
+STOPPED_S = 4.0
+"""Between two sweeps, of which there are two a second. A lease is longer, and is looked at twice in this time."""
+
+
+class Standstill:
+    """Tells whether this process stood still, so that others may have buried it, and its clients be elsewhere.
+
+    What it has is not to be registered again before it has found out, and has closed what is void.
+    """
+
+    def __init__(self) -> None:
+        self._last_s = time.monotonic()
+        self._over_s = 0.0
+
+    def is_recent(self) -> bool:
+        """Ask with each sweep."""
+        last_s, self._last_s = self._last_s, time.monotonic()
+        if self._last_s - last_s > STOPPED_S:
+            self._over_s = self._last_s + STOPPED_S
+        return self._last_s < self._over_s
 
 
 class DeadNodes:
@@ -25,7 +48,7 @@ class DeadNodes:
         """Those of ``registered`` that are dead. Raises Unavailable if Redis does not answer."""
         before, self._missing = self._missing, frozenset()
         missing = registered - await self._nodes.live()
-        self._missing = missing
+        self._missing = missing - before
         return missing & before
 
 

@@ -10,13 +10,16 @@ from hub.kernel.events import Caller
 from hub.kernel.ports import Nodes
 from presence.connections_here import ConnectionsHere
 from presence.diffs import Diffs
-from presence.model import Connection, Record
+from presence.model import Connection, Record, part_of
 from presence.schema import Presence, UpdatePresence
 from presence.settings import PresenceSettings
 from presence.store import PresenceStore
 from presence.views import STATUSES, presence
 
 log = logging.getLogger(__name__)
+
+MAX_TEXT_MS = 366 * 86_400_000
+"""Longest time until the end of a text. The last moments that a client can name are too late for a datetime in UTC."""
 
 
 class PresenceService:
@@ -78,7 +81,7 @@ class PresenceService:
     async def update(self, caller: Caller, payload: UpdatePresence) -> Presence:
         """Set the status of the caller's device, on all its connections, and the user's text. Returns own presence.
 
-        Raises InvalidPayload for a text that is over already, or an end without a text.
+        Raises InvalidPayload for a text that is over already or ends in years, or an end without a text.
         """
         here = self._here.get(caller)
         if here is None:
@@ -93,6 +96,7 @@ class PresenceService:
         change = await self._store.update(replace(connection, text=payload.text), self._clock.now_ms())
         here.idle_at_s = None
         await self._diffs.announce(change)
+        await self._hold_if_gone(connection)
         return presence(change.record.own())
 
     def _end_of_text(self, payload: UpdatePresence) -> int:
@@ -101,8 +105,11 @@ class PresenceService:
         until_ms = to_ms(payload.text_expires_at)
         if not payload.text:
             raise _does_not_fit("An end without a text: give both.")
-        if until_ms <= self._clock.now_ms():
+        ahead_ms = until_ms - self._clock.now_ms()
+        if ahead_ms <= 0:
             raise _does_not_fit("This moment has passed.")
+        if ahead_ms > MAX_TEXT_MS:
+            raise _does_not_fit("A text ends within a year. Leave the end out for one that stays.")
         return until_ms
 
     async def reconcile(self, part: int) -> None:
@@ -114,16 +121,22 @@ class PresenceService:
         registered = await self._store.registered(self._nodes.node_id, part)
         unknown = [here for here in self._here.of_part(part) if here.connection.connection_id not in registered]
         for here in unknown:
-            # It may have gone while the one before was registered.
-            if self._here.has(part, here.connection.connection_id):
+            # It may have gone while the one before was registered, or while this node was stopped and others buried it.
+            if self._here.is_open(here):
                 connection = self._here.registration(here)
                 await self._diffs.announce(await self._store.connect(connection, self._clock.now_ms()))
+                await self._hold_if_gone(connection)
         gone = [
             Connection(connection_id, user_id, self._nodes.node_id, device="")
             for connection_id, user_id in registered.items()
             if not self._here.has(part, connection_id)
         ]
         await self._hold(gone)
+
+    async def _hold_if_gone(self, connection: Connection) -> None:
+        """Once more, for one that went while it was registered: the store may have heard of that first."""
+        if not self._here.has(part_of(connection.user_id), connection.connection_id):
+            await self._hold([connection])
 
     async def drain(self) -> None:
         """Clients are sent elsewhere from now on: who is lost has time to get there, and nobody sees them go."""

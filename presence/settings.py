@@ -1,6 +1,9 @@
 """What an operator can set for presence and typing."""
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
 
 
 class PresenceSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,3 +31,6 @@ class PresenceSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Typing that is not renewed for this long has ended. Fixed by the wire contract; shorter in tests only."""
     typing_repeat_s: float = 2.0
     """Renewals are passed on at most this often: often enough for who has just come in or lost a volatile event."""
+    history_days: Annotated[int, Meta(ge=0, le=3650)] = 0
+    """How long changes of everybody's presence are kept in the database, for the staff. 0: they are not. What was kept
+    before goes then."""

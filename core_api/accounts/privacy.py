@@ -17,11 +17,18 @@ class Audience(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Privacy:
-    """What a person has chosen, and how often they have chosen anew."""
+    """What a person has chosen."""
 
     presence: Audience = Audience.EVERYONE
     last_seen: Audience = Audience.EVERYONE
-    version: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class VersionedPrivacy:
+    """The same with how often they have chosen anew."""
+
+    privacy: Privacy
+    version: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from msgspec import UNSET, UnsetType
 
-from core_api.accounts.privacy import Audience, Privacy
+from core_api.accounts.privacy import Audience, VersionedPrivacy
 from core_api.accounts.schema import PrivacyChanges, PrivacyChoice
 from core_api.accounts.store import PRIVACY_CHANGED, PrivacyStore
 from core_api.outbox import Payload, Sink
@@ -26,18 +26,18 @@ class PrivacySettings:
         self._store = store
         self._look_again = look_again
 
-    async def get(self, actor: Actor) -> Privacy:
+    async def get(self, actor: Actor) -> VersionedPrivacy:
         """What the actor has chosen. Raises NotFound if the account is gone."""
         privacy = await self._store.privacy(actor.user_id)
         if privacy is None:
             raise NotFound
         return privacy
 
-    async def replace(self, choice: PrivacyChoice, actor: Actor, version: int | None) -> Privacy:
+    async def replace(self, choice: PrivacyChoice, actor: Actor, version: int | None) -> VersionedPrivacy:
         """Choose all of it. Raises as :meth:`change`."""
         return await self.change(PrivacyChanges(presence=choice.presence, last_seen=choice.last_seen), actor, version)
 
-    async def change(self, changes: PrivacyChanges, actor: Actor, version: int | None) -> Privacy:
+    async def change(self, changes: PrivacyChanges, actor: Actor, version: int | None) -> VersionedPrivacy:
         """Choose some of it, if the settings are still at ``version`` (``None``: whatever they are at).
 
         Raises PreconditionFailed if they have changed meanwhile, NotFound if the account is gone.

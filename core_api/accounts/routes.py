@@ -122,18 +122,18 @@ def privacy_api(settings: PrivacySettings) -> RestApi:
 
     async def get_privacy(actor: Actor) -> Reply[PrivacyChoice]:
         """Get one's own privacy settings."""
-        privacy = await settings.get(actor)
-        return Reply(privacy_view(privacy), version=privacy.version)
+        chosen = await settings.get(actor)
+        return Reply(privacy_view(chosen.privacy), version=chosen.version)
 
     async def replace_privacy(body: PrivacyChoice, actor: Actor, if_match: int | None) -> Reply[PrivacyChoice]:
         """Replace one's own privacy settings. Who watches is told within a second what they may see now."""
-        privacy = await settings.replace(body, actor, if_match)
-        return Reply(privacy_view(privacy), version=privacy.version)
+        chosen = await settings.replace(body, actor, if_match)
+        return Reply(privacy_view(chosen.privacy), version=chosen.version)
 
     async def change_privacy(body: PrivacyChanges, actor: Actor, if_match: int | None) -> Reply[PrivacyChoice]:
         """Change one's own privacy settings."""
-        privacy = await settings.change(body, actor, if_match)
-        return Reply(privacy_view(privacy), version=privacy.version)
+        chosen = await settings.change(body, actor, if_match)
+        return Reply(privacy_view(chosen.privacy), version=chosen.version)
 
     api.get("/users/me/privacy", get_privacy)
     api.put("/users/me/privacy", replace_privacy)

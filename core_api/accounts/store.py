@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from core_api.accounts.model import Account, Session, StaffRole, Status
-from core_api.accounts.privacy import Audience, Privacy
+from core_api.accounts.privacy import Audience, VersionedPrivacy
 from core_api.ports import UserBrief
 from hub.kernel.ids import SessionId, UserId
 
@@ -203,13 +203,13 @@ class PeopleStore(Protocol):
 class PrivacyStore(Protocol):
     """Privacy settings. ``None`` where there is no such account."""
 
-    async def privacy(self, user_id: UserId) -> Privacy | None:
+    async def privacy(self, user_id: UserId) -> VersionedPrivacy | None:
         """What the person has chosen."""
         ...
 
     async def change_privacy(
         self, user_id: UserId, *, presence: Audience | None, last_seen: Audience | None, version: int | None
-    ) -> Privacy | None:
+    ) -> VersionedPrivacy | None:
         """Change what is not ``None``, raise the version, and give the new state, with PRIVACY_CHANGED in the outbox.
 
         ``None``, and nothing changed, also if the settings are not at ``version`` (``None``: any).

@@ -1,11 +1,12 @@
 """Privacy settings in PostgreSQL, and how people stand to each other."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 import asyncpg
 
 from core_api import outbox
-from core_api.accounts.privacy import Audience, Privacy, Relation
+from core_api.accounts.privacy import Audience, Privacy, Relation, VersionedPrivacy
 from core_api.accounts.sight import Pair
 from core_api.accounts.store import PRIVACY_CHANGED
 from hub.kernel.ids import UserId
@@ -23,7 +24,7 @@ RETURNING presence_to, last_seen_to, privacy_version
 """
 # Each condition is one or two probes of an index; friendship is looked up only where the settings ask for it.
 RELATIONS = """
-SELECT pair.viewer::text, u.id::text, u.presence_to, u.last_seen_to, u.privacy_version,
+SELECT pair.viewer::text, u.id::text, u.presence_to, u.last_seen_to,
     EXISTS (SELECT FROM account_block b WHERE b.blocker_id = u.id AND b.blocked_id = pair.viewer)
         OR EXISTS (SELECT FROM account_block b WHERE b.blocker_id = pair.viewer AND b.blocked_id = u.id) AS blocked,
     CASE WHEN 'friends' IN (u.presence_to, u.last_seen_to) THEN
@@ -54,14 +55,14 @@ class PostgresPrivacy:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
 
-    async def privacy(self, user_id: UserId) -> Privacy | None:
+    async def privacy(self, user_id: UserId) -> VersionedPrivacy | None:
         """What the person has chosen."""
         row = await self._pool.fetchrow(PRIVACY, user_id)
         return None if row is None else _privacy(row)
 
     async def change_privacy(
         self, user_id: UserId, *, presence: Audience | None, last_seen: Audience | None, version: int | None
-    ) -> Privacy | None:
+    ) -> VersionedPrivacy | None:
         """Change what is given, if the settings are at ``version``."""
         async with self._pool.acquire() as connection, connection.transaction():
             row = await connection.fetchrow(CHANGE_PRIVACY, user_id, presence, last_seen, version)
@@ -73,15 +74,18 @@ class PostgresPrivacy:
     async def relations(self, pairs: Sequence[Pair]) -> Mapping[Pair, tuple[Privacy, Relation]]:
         """The settings of the second of each pair, and the relation of the two."""
         rows = await self._pool.fetch(RELATIONS, [viewer for viewer, _ in pairs], [seen for _, seen in pairs])
-        return {
-            (UserId(row["viewer"]), UserId(row["id"])): (_privacy(row), Relation(row["blocked"], row["friends"]))
-            for row in rows
-        }
+        return {(viewer, user_id): _standing(*standing) for viewer, user_id, *standing in rows}
 
     async def circle(self, user_id: UserId, circle: Circle, limit: int) -> list[UserId]:
         """The accounts in somebody's circle, those followed last first."""
         return [row["id"] for row in await self._pool.fetch(CIRCLES[circle], user_id, limit)]
 
 
-def _privacy(row: asyncpg.Record) -> Privacy:
-    return Privacy(Audience(row["presence_to"]), Audience(row["last_seen_to"]), row["privacy_version"])
+def _privacy(row: asyncpg.Record) -> VersionedPrivacy:
+    privacy = Privacy(Audience(row["presence_to"]), Audience(row["last_seen_to"]))
+    return VersionedPrivacy(privacy, row["privacy_version"])
+
+
+@cache  # there are 36, and of 500 rows they would take longer to make than the rows to come
+def _standing(presence_to: str, last_seen_to: str, blocked: bool, friends: bool) -> tuple[Privacy, Relation]:
+    return Privacy(Audience(presence_to), Audience(last_seen_to)), Relation(blocked, friends)

@@ -12,6 +12,7 @@ from collab.routes import documents_api
 from collab.service import DocumentRoles, DocumentService
 from collab.store_postgres import PostgresDocumentStore
 from core_api.accounts.people import ActOnTwo
+from hub.features import oversight
 from hub.features.core import Core, Feature
 from presence.connections_here import ConnectionsHere
 from presence.diffs import Diffs
@@ -21,10 +22,9 @@ from presence.idleness import Idleness
 from presence.relay import Relay
 from presence.routes import presence_api
 from presence.service import PresenceService
-from presence.store_redis import TRANSITIONS, RedisPresenceStore
+from presence.store_redis import RedisPresenceStore
 from presence.sweeper import Sweeper
 from presence.transitions import Told
-from presence.transitions_redis import RedisTransitions
 from presence.typing_indicator import TypingIndicator
 from presence.watchers import Watchers
 from presence.watching import Watching
@@ -49,10 +49,10 @@ def presence(core: Core) -> Presence:
     """Presence and typing."""
     settings = core.settings.presence
     store = RedisPresenceStore(core.redis)
-    transitions = RedisTransitions(core.redis, TRANSITIONS)
+    transitions = oversight.transitions(core)
     told = Told(transitions, core.rooms, core.tasks)
     diffs = Diffs(core.rooms, told, core.tasks, settings.coalesce_s)
-    relay = Relay(store, transitions, told, diffs, core.clock, settings.overdue_s)
+    relay = Relay(store, transitions, told, diffs, core.clock, settings.overdue_s + settings.coalesce_s)
     here = ConnectionsHere(core.sockets, core.clock)
     service = PresenceService(here, store, diffs, core.nodes, core.clock, settings)
     idleness = Idleness(here, store, diffs, core.clock, settings.away_s)

@@ -27,4 +27,10 @@ def _cluster(arguments: Sequence[str]) -> int:
     return main(arguments)
 
 
-BENCHES: dict[str, Bench] = {"transport": _transport, "cluster": _cluster}
+def _presence(arguments: Sequence[str]) -> int:
+    from load_tests.bench.presence.command import main  # noqa: PLC0415 each bench needs other packages
+
+    return main(arguments)
+
+
+BENCHES: dict[str, Bench] = {"transport": _transport, "cluster": _cluster, "presence": _presence}

@@ -8,7 +8,7 @@ from presence.attendance.model import PARTS
 from presence.attendance.relay import AttendanceRelay
 from presence.attendance.service import AttendanceService
 from presence.attendance.store import AttendanceStore
-from presence.rounds import DeadNodes, go_round
+from presence.rounds import DeadNodes, Standstill, go_round
 
 
 class AttendanceSweeper:
@@ -30,6 +30,7 @@ class AttendanceSweeper:
         self._announcements = announcements
         self._relay = relay
         self._dead = DeadNodes(nodes)
+        self._standstill = Standstill()
         self._clock = clock
         self._sweep_s = sweep_s
         self._next_part = 0
@@ -48,6 +49,8 @@ class AttendanceSweeper:
         for count in await self._store.due(self._clock.now_ms()):
             self._announcements.counted(count)
         await self._relay.relay()
+        if self._standstill.is_recent():
+            return
         # One part a sweep: all of them in 8 s, and 10 000 connections are not compared in one turn of the loop.
         await self._service.reconcile(self._next_part)
         self._next_part = (self._next_part + 1) % PARTS

@@ -36,12 +36,12 @@ class KnownNodes:
 
 @dataclass
 class Signs:
-    """Implements hub.kernel.ports.Activity: when connections were active, as a test says; 0 at first."""
+    """Implements hub.kernel.ports.Activity: when connections were active, as tests say. 0 at first; ``None``: gone."""
 
-    at_s: dict[ConnectionId, float] = field(default_factory=dict)
+    at_s: dict[ConnectionId, float | None] = field(default_factory=dict)
 
     def active_s(self, connection_id: ConnectionId) -> float | None:
-        return self.at_s.get(connection_id)
+        return self.at_s.get(connection_id, 0.0)
 
 
 @dataclass

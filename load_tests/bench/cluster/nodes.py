@@ -123,6 +123,10 @@ class Nodes:
         """Where a balancer would send somebody now."""
         return [node.port for node in self.all if node.in_rotation]
 
+    def takers(self) -> Sequence[Node]:
+        """The nodes to which a balancer would send somebody, and which are not being broken."""
+        return [node for node in self.all if node.in_rotation and not node.busy]
+
     async def start(self) -> None:
         """Start all at once; return when all are ready."""
         for node in self.all:
@@ -132,6 +136,10 @@ class Nodes:
     async def ready(self) -> None:
         """Wait until all are."""
         await asyncio.gather(*(node.ready() for node in self.all))
+
+    async def kill(self) -> None:
+        """SIGKILL to all."""
+        await asyncio.gather(*(node.kill() for node in self.all))
 
     async def end(self) -> None:
         """End all in good order."""

@@ -55,6 +55,11 @@ class Crowd:
         """The ids of the rooms."""
         return self._rooms
 
+    @property
+    def people(self) -> Sequence[UserId]:
+        """The ids of the people, in the order of their tokens."""
+        return [user for user, _ in self._people]
+
     def tokens(self, count: int) -> list[str]:
         """Fresh tokens of so many people."""
         return [self._signer.sign(*person).text for person in self._people[:count]]

@@ -6,7 +6,7 @@ import json
 import asyncpg
 import pytest
 
-from core_api.accounts.privacy import Audience, Privacy, Relation
+from core_api.accounts.privacy import Audience, Privacy, Relation, VersionedPrivacy
 from core_api.accounts.sight import Relations
 from core_api.accounts.store import PRIVACY_CHANGED, PeopleStore, PrivacyStore
 from core_api.accounts.store_postgres_people import PostgresPeople
@@ -42,11 +42,11 @@ async def test_settings_change_where_something_is_given_and_count_their_own_vers
     store: PrivacyStore, people: PeopleStore, pool: asyncpg.Pool
 ) -> None:
     (ada,) = await insert_people(pool, "ada")
-    assert await store.privacy(ada) == Privacy()
+    assert await store.privacy(ada) == VersionedPrivacy(Privacy(), 1)
     first = await store.change_privacy(ada, presence=None, last_seen=Audience.NOBODY, version=1)
     second = await store.change_privacy(ada, presence=Audience.FRIENDS, last_seen=None, version=None)
-    assert first == Privacy(Audience.EVERYONE, Audience.NOBODY, 2)
-    assert second == await store.privacy(ada) == Privacy(Audience.FRIENDS, Audience.NOBODY, 3)
+    assert first == VersionedPrivacy(Privacy(Audience.EVERYONE, Audience.NOBODY), 2)
+    assert second == await store.privacy(ada) == VersionedPrivacy(Privacy(Audience.FRIENDS, Audience.NOBODY), 3)
     account = await people.account(ada)
     assert account is not None
     assert account.version == 1  # everybody sees that one, and would know
@@ -93,7 +93,7 @@ async def test_of_500_people_one_query_says_how_they_stand_to_somebody(
     others = [friend, fan, star, blocks, blocked, gone, unknown, *many]
     found = await relations.relations([(ada, other) for other in others])
     assert len(queries()) == 1
-    for_friends = Privacy(Audience.FRIENDS, version=2)
+    for_friends = Privacy(Audience.FRIENDS)
     assert found == {
         (ada, friend): (for_friends, Relation(friends=True)),
         (ada, fan): (for_friends, Relation()),

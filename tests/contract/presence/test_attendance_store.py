@@ -8,7 +8,6 @@ from redis.asyncio import Redis
 
 from hub.kernel.errors import Unavailable
 from hub.kernel.ids import ConnectionId, NodeId, RoomName, UserId
-from hub.storage.redis import connect
 from presence.attendance.model import PARTS, Move, Outcome, Seat, part_of
 from presence.attendance.store_redis import BATCH, TRANSITIONS, RedisAttendanceStore
 from presence.transitions_redis import RedisTransitions
@@ -280,7 +279,9 @@ async def test_nothing_stays_of_a_room_that_all_have_left_but_its_version_for_an
 
 
 async def test_without_redis_it_is_unavailable() -> None:
-    store = RedisAttendanceStore(connect("unix:///nowhere/v.sock", size=1), large=LARGE)
-    for call in (store.arrive(N1, [ADA], T0), store.hold(N1, [ADA], T0, T0), store.nodes(), store.window(ROOM, 0, 1)):
-        with pytest.raises(Unavailable):
-            await call
+    async with Redis.from_url("redis://127.0.0.1:1") as nowhere:
+        store = RedisAttendanceStore(nowhere, large=LARGE)
+        calls = (store.arrive(N1, [ADA], T0), store.hold(N1, [ADA], T0, T0), store.nodes(), store.window(ROOM, 0, 1))
+        for call in calls:
+            with pytest.raises(Unavailable):
+                await call

@@ -14,7 +14,7 @@ from hub.cluster.servers import servers_of
 from hub.kernel.ids import ConnectionId, NodeId, UserId, user_room
 from hub.kernel.tasks import Tasks
 from presence.diffs import Diffs
-from presence.model import Change, Connection, Status, part_of
+from presence.model import Change, Connection, Record, Status, part_of
 from presence.relay import Relay
 from presence.store_redis import TRANSITIONS, RedisPresenceStore
 from presence.transitions import Told
@@ -210,3 +210,42 @@ async def test_the_offline_of_a_node_that_dies_while_it_buries_another_is_told_b
     await until(relayed)
     for witness in witnesses:
         assert await witness.told() == ([("online", T0), ("offline", T0 + 7000)],) * 2
+
+
+async def test_an_entry_that_no_version_of_the_hub_understands_holds_up_nothing(
+    nodes: list[Node], redis: Redis
+) -> None:
+    one, two, three = nodes
+    ann = some_user()
+    witness = await Witness(three, ann).begin()
+    await redis.xadd(TRANSITIONS[part_of(ann)], {"from": "the future"})
+    await redis.xadd(TRANSITIONS[part_of(ann)], {"user": ann, "version": "soon"})
+    await one.store.connect(connection(ann), T0)
+    await overdue(two, 3)
+    await two.relay.relay()
+    await nothing_is_left(redis, ann)
+    assert await witness.told() == ([("online", T0)], [("online", T0)])
+
+
+async def test_a_transition_that_cannot_be_told_holds_up_no_other(
+    nodes: list[Node], redis: Redis, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    one, two, three = nodes
+    ann, ben = some_user(), some_user()
+    witness = await Witness(three, ben).begin()
+    await one.store.connect(connection(ann, "c1"), T0)
+    await one.store.connect(connection(ben, "c2"), T0)
+    await overdue(two, 2)
+    send = two.diffs.send
+
+    async def fails_for_ann(record: Record, *, own: bool, shown: bool, age_s: float) -> None:
+        if record.user_id == ann:
+            raise OverflowError
+        await send(record, own=own, shown=shown, age_s=age_s)
+
+    monkeypatch.setattr(two.diffs, "send", fails_for_ann)
+    await two.relay.relay()
+    for user_id in (ann, ben):
+        await nothing_is_left(redis, user_id)
+    assert await witness.told() == ([("online", T0)], [("online", T0)])
+    assert "cannot be told" in caplog.text

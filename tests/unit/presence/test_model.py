@@ -1,6 +1,5 @@
 """The rules of presence: what devices add up to, and what others see of it."""
 
-from dataclasses import replace
 from itertools import pairwise
 
 import msgspec
@@ -10,7 +9,7 @@ from hypothesis import strategies as st
 from hub.kernel.events import DeviceKind
 from hub.kernel.ids import UserId
 from hub.kernel.sight import Visibility
-from presence.model import CLOCKS_AGREE_MS, PARTS, Device, Record, Status, View, merge, part_of
+from presence.model import CLOCKS_AGREE_MS, MAX_DEVICES, PARTS, Device, Record, Status, View, merge, part_of
 
 ANN = UserId("ann")
 CHOSEN = [status for status in Status if status is not Status.OFFLINE]
@@ -89,6 +88,15 @@ def test_idleness_turns_online_into_away_and_leaves_alone_what_was_chosen_with_i
         idle = device("a", chosen, idle=True).status
         assert idle is (Status.AWAY if chosen is Status.ONLINE else chosen)
         assert device("a", chosen).status is chosen
+
+
+@given(st.integers(0, 60))
+def test_a_view_names_the_devices_that_were_used_last_and_no_more_than_a_few(count: int) -> None:
+    many = tuple(Device(f"d{number:02}", "web", Status.ONLINE, 0, number) for number in range(count))
+    named = Record(ANN, devices=many).own().devices
+    assert named == many[-MAX_DEVICES:]
+    strong = Device("strong", "web", Status.DND, 0, 0)
+    assert Record(ANN, devices=(*many, strong)).own().status is Status.DND
 
 
 @given(devices.filter(bool))
@@ -179,7 +187,7 @@ def test_what_is_told_anew_is_newer_than_all_before_and_older_than_what_comes(
     told = min(told, now_ms)
     view = was.seen_anew(visibility, now_ms, above=told)
     assert view.version > max(was.shown_version, told)
-    assert view == replace(was.seen(visibility, now_ms), version=view.version)
+    assert view == msgspec.structs.replace(was.seen(visibility, now_ms), version=view.version)
     assert view.version <= now_ms + 1  # and nobody chooses twice in a millisecond
 
 
