@@ -12,5 +12,12 @@ WINDOWS = Limit(per_minute=300, burst=100)
 def attendance_events(members: RoomMembers) -> EventRouter:
     """``presence:members``. It waits for what the connection does to the same room, such as joining it."""
     router = EventRouter()
-    router.on("presence:members", AskMembers, members.members, order=lambda asked: asked.room, limit=WINDOWS)
+    router.on(
+        "presence:members",
+        AskMembers,
+        members.members,
+        order=lambda asked: asked.room,
+        limit=WINDOWS,
+        automatic=True,
+    )
     return router

@@ -1,28 +1,36 @@
 """Looking at who is in a room: a window of its people, each as the viewer may see them."""
 
-from typing import Annotated, Final
+from collections.abc import Sequence
+from typing import Annotated, Final, Protocol
 
 from msgspec import UNSET, Meta
 
 from hub.kernel.errors import Forbidden
 from hub.kernel.events import Caller
-from hub.kernel.ids import RoomName
+from hub.kernel.ids import RoomName, UserId
 from hub.kernel.pages import decode_cursor, encode_cursor
 from hub.kernel.ports import Rooms
 from presence.attendance.store import AttendanceStore
-from presence.schema import AskMembers, Members
-from presence.watching import Watching
+from presence.schema import AskMembers, Members, Presences
 
 Arrival = Annotated[int, Meta(ge=0, lt=2**53)]
 FROM_THE_START: Final = 0
 
 
+class Sight(Protocol):
+    """What somebody sees of others. Implemented by presence.watching."""
+
+    async def visible(self, caller: Caller, user_ids: Sequence[UserId]) -> Presences:
+        """The presence of these users, without those of whom the caller may see nothing."""
+        ...
+
+
 class RoomMembers:
     """Answers ``presence:members``."""
 
-    def __init__(self, store: AttendanceStore, watching: Watching, rooms: Rooms) -> None:
+    def __init__(self, store: AttendanceStore, sight: Sight, rooms: Rooms) -> None:
         self._store = store
-        self._watching = watching
+        self._sight = sight
         self._rooms = rooms
 
     async def members(self, caller: Caller, payload: AskMembers) -> Members:
@@ -38,7 +46,7 @@ class RoomMembers:
         after = FROM_THE_START if payload.cursor is None else decode_cursor(payload.cursor, tuple[Arrival])[0]
         window = await self._store.window(room, after, payload.limit + 1)
         people = window.shown[: payload.limit]
-        shown = await self._watching.visible(caller, [person.user_id for person in people])
+        shown = await self._sight.visible(caller, [person.user_id for person in people])
         return Members(
             room=room,
             count=window.people,

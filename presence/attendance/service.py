@@ -41,6 +41,8 @@ class AttendanceService:
         """Those whose coming is in the store, and known to the others in the room."""
         self._missing: set[Seat] = set()
         """Those of them that the last look at the store did not find there."""
+        self._unheld: list[Seat] = []
+        """Those that were lost while the store did not answer."""
 
     async def arrived(self, room: RoomName, connections: Mapping[ConnectionId, UserId]) -> int:
         """See hub.kernel.ports.Attendance."""
@@ -82,6 +84,16 @@ class AttendanceService:
             log.warning("the connections in %s are counted on this node alone: %r", room, error)
             return 0
 
+    async def hold_lost(self) -> None:
+        """Hold what was lost while the store did not answer. From now on: their clients could not come back before.
+
+        Raises Unavailable while it still does not.
+        """
+        if self._unheld:
+            seats = list(self._unheld)
+            await self._hold([seat for seat in seats if not self._is_here(seat)])
+            del self._unheld[: len(seats)]
+
     async def reconcile(self, part: int) -> None:
         """Bring one part of the store into step with this node's connections. Raises Unavailable."""
         registered = await self._store.registered(self._nodes.node_id, part)
@@ -117,6 +129,7 @@ class AttendanceService:
             await self._hold(seats)
         except Unavailable:
             log.warning("%d lost connections are still in their rooms", len(seats))
+            self._unheld += seats
 
     def _is_here(self, seat: Seat) -> bool:
         return (seat.room, seat.connection_id) in self._here[part_of(seat.room)]

@@ -41,6 +41,7 @@ class AttendanceSweeper:
 
     async def sweep(self) -> None:
         """Do what is due. Raises Unavailable if Redis does not answer; the next call goes on where this one stopped."""
+        await self._service.hold_lost()
         async for move in self._store.expire(self._clock.now_ms()):
             await self._announcements.moved(move)
         for node_id in await self._dead.among(await self._store.nodes()):

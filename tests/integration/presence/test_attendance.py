@@ -253,6 +253,33 @@ async def test_without_redis_nobody_is_told_and_all_is_made_up_for_later(
     assert lonely.told() == [("ada", True)]
 
 
+async def test_who_is_lost_while_redis_is_away_is_held_from_when_it_is_back(
+    node: Node, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await node.come(ADA, A1)
+    await node.come(BOB, B1)
+
+    async def away(*_: object) -> None:
+        raise Unavailable
+
+    with monkeypatch.context() as outage:
+        outage.setattr(node.store, "hold", away)
+        await node.service.lost(A1, [ROOM])
+        await node.service.lost(B1, [ROOM])
+        clock.advance(60)
+        with pytest.raises(Unavailable):
+            await node.sweeper.sweep()
+    await node.come(BOB, B1)
+    for seconds in (0, 4.9):
+        clock.advance(seconds)
+        await node.sweeper.sweep()
+        assert node.told() == [("ada", True), ("bob", True)]
+    clock.advance(0.1)
+    await node.sweeper.sweep()
+    assert node.told()[2:] == [("ada", False)]
+    assert await node.people() == ["bob"]
+
+
 async def test_after_redis_lost_its_memory_people_are_there_again_and_nobody_hears_of_it(
     node: Node, other: Node, redis: Redis
 ) -> None:
