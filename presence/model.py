@@ -1,8 +1,8 @@
 """The rules of presence, without I/O: what a user's devices add up to, and what others may see of it."""
 
 import zlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from enum import IntEnum
 from operator import attrgetter
 
@@ -93,8 +93,7 @@ def merge(devices: Iterable[Device]) -> Status:
     return max((device.status for device in devices), default=Status.OFFLINE)
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(msgspec.Struct, frozen=True):
     """A user's presence, as somebody sees it."""
 
     user_id: UserId
@@ -110,11 +109,11 @@ class View:
     def without_last_seen(self) -> "View":
         """The same for somebody who may not know when the user was last there, at the moment of a change."""
         devices = tuple(msgspec.structs.replace(device, active_ms=0) for device in self.devices)
-        return replace(self, last_seen_ms=None, devices=devices)
+        return msgspec.structs.replace(self, last_seen_ms=None, devices=devices)
 
     def at_least(self, version: int) -> "View":
         """The same for somebody who was told this version of it already. Who was never seen stays so."""
-        return replace(self, version=max(self.version, version)) if self.version else self
+        return msgspec.structs.replace(self, version=max(self.version, version)) if self.version else self
 
 
 class Record(msgspec.Struct, frozen=True, array_like=True):
@@ -172,7 +171,7 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
         if visibility is Visibility.EVERYTHING:
             return shown
         if shown.status is Status.OFFLINE and shown.version:
-            shown = replace(shown, version=max(shown.version, now_ms - CLOCKS_AGREE_MS))
+            shown = msgspec.structs.replace(shown, version=max(shown.version, now_ms - CLOCKS_AGREE_MS))
         return shown.without_last_seen()
 
     def seen_anew(self, visibility: Visibility, now_ms: int, *, above: int) -> View:
@@ -185,14 +184,16 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
             return View(self.user_id)
         # Of who sees nothing it must not say, by what it is, whether the user has done something lately.
         least = now_ms if visibility is Visibility.NOTHING else now_ms - CLOCKS_AGREE_MS
-        return replace(self.seen(visibility, now_ms), version=max(self.shown_version, above, least) + 1)
+        seen = self.seen(visibility, now_ms)
+        return msgspec.structs.replace(seen, version=max(self.shown_version, above, least) + 1)
 
 
-def _named(devices: Sequence[Device]) -> tuple[Device, ...]:
+def _named(devices: tuple[Device, ...]) -> tuple[Device, ...]:
     """Those that a view names, in its order: those used last, if there are too many."""
-    if len(devices) > MAX_DEVICES:
-        devices = sorted(devices, key=_ACTIVE, reverse=True)[:MAX_DEVICES]
-    return tuple(sorted(devices, key=_NAME_AND_KIND))
+    if len(devices) < 2:
+        return devices
+    latest = sorted(devices, key=_ACTIVE, reverse=True)[:MAX_DEVICES] if len(devices) > MAX_DEVICES else devices
+    return tuple(sorted(latest, key=_NAME_AND_KIND))
 
 
 _NAME_AND_KIND = attrgetter("name", "kind")

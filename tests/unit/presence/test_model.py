@@ -1,6 +1,5 @@
 """The rules of presence: what devices add up to, and what others see of it."""
 
-from dataclasses import replace
 from itertools import pairwise
 
 import msgspec
@@ -188,7 +187,7 @@ def test_what_is_told_anew_is_newer_than_all_before_and_older_than_what_comes(
     told = min(told, now_ms)
     view = was.seen_anew(visibility, now_ms, above=told)
     assert view.version > max(was.shown_version, told)
-    assert view == replace(was.seen(visibility, now_ms), version=view.version)
+    assert view == msgspec.structs.replace(was.seen(visibility, now_ms), version=view.version)
     assert view.version <= now_ms + 1  # and nobody chooses twice in a millisecond
 
 
