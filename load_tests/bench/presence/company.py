@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,7 +35,6 @@ class Journal:
 
     records: list[AnyRecord] = field(default_factory=list)
     moved_ms: float = 0.0
-
     is_over: bool = False
     """Whether everybody goes home: that is not judged, since nobody waits for what it brings."""
 
@@ -60,6 +59,9 @@ class Company:
     """The first device of each person, all on one node to begin with."""
     seconds: Sequence[Device]
     watchers: Sequence[Watcher]
+
+    def __post_init__(self) -> None:
+        self._firsts = set(self.firsts)
 
     @property
     def home(self) -> Node:
@@ -118,9 +120,6 @@ class Company:
         back = all(device.is_there or device.stays_away or not device.wanted for device in self.devices)
         return back and all(watcher.is_there for watcher in self.watchers)
 
-    def __post_init__(self) -> None:
-        self._firsts = set(self.firsts)
-
 
 @contextlib.asynccontextmanager
 async def running_company(
@@ -170,6 +169,3 @@ def _company(backends: Backends, cluster: Nodes, journal: Journal, scene: Scene,
 def watchers_needed(people: int, nodes: int) -> int:
     """Each person is watched on each node but the first."""
     return -(-people // MAX_USERS) * (nodes - 1)
-
-
-Tell = Callable[[str], None]
