@@ -9,7 +9,7 @@ from load_tests.bench.presence.company import CALM_S, Company
 from load_tests.bench.presence.people import Device, come_all, now_ms
 from load_tests.bench.presence.stays import REDIS_EMPTIED
 
-CALM_AFTER_REDIS_S = 18.0
+CALM_AFTER_REDIS_S = 23.0
 BEGIN_S = 2.0
 """After somebody came: longer than it takes until all see them."""
 MOVERS = 0.05

@@ -32,7 +32,7 @@ class Promise:
     """From then until watchers are told, if they did not come back."""
     told_ms: float = 1_500.0
     """From a connection that stands to watchers who are told so. As long, what was decided before may come later."""
-    outage_ms: float = 15_000.0
+    outage_ms: float = 20_000.0
     """What all of that may take longer, after Redis was away: a node compares what Redis knows with its own connections
     within 8 s, and who turns out to be gone is held then."""
     forgotten_ms: float = 3_000.0
