@@ -5,6 +5,7 @@ local was_there = redis.call('HEXISTS', PEOPLE, user) == 1
 if redis.call('SADD', NODE, member(connection)) == 1 then
   redis.call('SADD', NODES, node)
   add_connections(node, 1)
+  count_soon() -- for this connection: it may be back, and has missed what was told meanwhile
 end
 redis.call('ZREM', LOST, member(connection))
 -- The person is back: lost connections need no hold. One that flaps keeps one seat, not one a flap.

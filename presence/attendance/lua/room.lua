@@ -47,6 +47,14 @@ local function next_version()
   return string.format('%.0f', version)
 end
 
+-- In a large room, has the count told: at most once a second. Gives whether the room is large.
+local function count_soon()
+  if redis.call('ZCARD', ORDER) <= LARGE then return false end
+  local told = tonumber(redis.call('HGET', ROOM, 'told') or 0)
+  redis.call('ZADD', COUNTS, 'NX', string.format('%.0f', math.max(NOW, told + COUNT_EVERY_MS)), room)
+  return true
+end
+
 -- The person came or went: gives the id under which that is kept until it was told, '' in a large room, and the version.
 local function moved(joined)
   local version = next_version()
@@ -56,13 +64,8 @@ local function moved(joined)
   else
     redis.call('ZREM', ORDER, user)
   end
-  local people = redis.call('ZCARD', ORDER)
-  if people == 0 then redis.call('EXPIRE', ROOM, KEEP_EMPTY_S) end
-  if people > LARGE then
-    local told = tonumber(redis.call('HGET', ROOM, 'told') or 0)
-    redis.call('ZADD', COUNTS, 'NX', string.format('%.0f', math.max(NOW, told + COUNT_EVERY_MS)), room)
-    return {'', version}
-  end
+  if redis.call('EXISTS', ORDER) == 0 then redis.call('EXPIRE', ROOM, KEEP_EMPTY_S) end
+  if count_soon() then return {'', version} end
   local entry = redis.call('XADD', TRANSITIONS, 'MAXLEN', '~', KEPT_TRANSITIONS, '*', 'room', room, 'user', user,
     'connection', connection, 'joined', joined and '1' or '0', 'version', version)
   return {entry, version}

@@ -67,7 +67,9 @@ async def test_any_history_gives_the_expected_people_counts_and_moves(
             outcomes: list[Outcome] = []
             moves: list[Move] = []
             if action == "arrive":
+                is_new = who not in expected.live
                 expected.arrive(who)
+                crowded |= is_new and len(expected.people()) > LARGE
                 outcomes = await store.arrive(NODES[node], [seat], now_ms)
             elif action == "leave":
                 expected.live.discard(who)

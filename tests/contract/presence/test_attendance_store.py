@@ -244,6 +244,20 @@ async def test_in_a_large_room_the_count_is_due_and_no_move_is_kept(store: Redis
     assert [fields.get("user") for fields in kept] == ["u0", "u1", "u2", None, "ada"]
 
 
+async def test_a_connection_that_comes_back_to_a_large_room_has_its_count_told_again(
+    store: RedisAttendanceStore,
+) -> None:
+    await store.arrive(N1, [seat(f"u{number}", f"c{number}") for number in range(LARGE + 1)], T0)
+    assert len(await store.due(T0)) == 1
+    await store.hold(N1, [seat("u0", "c0")], T0 + HOLD_MS, T0)
+    assert await store.due(T0 + 2000) == []
+    await store.arrive(N2, [seat("u0", "d0")], T0 + 2000)
+    [count] = await store.due(T0 + 2000)
+    assert count.people == LARGE + 1
+    await store.arrive(N2, [seat("u0", "d0")], T0 + 4000)
+    assert await store.due(T0 + 4000) == [], "it has been there all the time"
+
+
 async def test_the_count_of_a_room_is_due_once_a_second_for_one_caller(
     store: RedisAttendanceStore, rival: RedisAttendanceStore
 ) -> None:
