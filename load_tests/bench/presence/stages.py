@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from redis.asyncio import Redis
 
 from load_tests.bench.presence.company import CALM_S, Company
-from load_tests.bench.presence.people import Device, come_all, now_ms
+from load_tests.bench.presence.people import Device, come_all, leave_all, now_ms
 from load_tests.bench.presence.stays import REDIS_EMPTIED
 
 CALM_AFTER_REDIS_S = 23.0
@@ -19,6 +19,8 @@ STOPPED_S = 12.0
 """Longer than the lease and the sweep that buries: everybody is gone before the node goes on."""
 COME_BACK = 0.1
 """Part of the people who come back by themselves when a node that stood still cuts them."""
+MOVING_AT_ONCE = 100
+"""So few that all are back within the hold."""
 AWAY_S = 1.5
 """Redis."""
 FLAPPERS, FLAPS, FLAPPING_S = 100, 10, 5.0
@@ -166,9 +168,14 @@ async def _begin(company: Company) -> Sequence[Device]:
 
 
 async def _back_home(company: Company, everybody: Sequence[Device]) -> None:
-    """Whoever is away comes back, and all are seen."""
+    """Whoever is away comes back, whoever is elsewhere moves to where they began, and all are seen."""
+    elsewhere = [one for one in everybody if one.is_there and one.node != company.place(one).name]
     for device in everybody:
         device.delay_s = None
+    for start in range(0, len(elsewhere), MOVING_AT_ONCE):
+        moving = elsewhere[start : start + MOVING_AT_ONCE]
+        await leave_all(moving)
+        await come_all(moving, company.place)
     await come_all([device for device in everybody if not device.is_there], company.place)
     await company.settle(BEGIN_S)
 
