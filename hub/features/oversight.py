@@ -28,6 +28,5 @@ def feature(core: Core) -> Feature:
     async def start() -> None:
         recorder.start(core.tasks)
 
-    return Feature(
-        apis=[presence_admin_api(Oversight(RedisInspector(core.redis), store, core.clock, days))], starts=[start]
-    )
+    oversight = Oversight(RedisInspector(core.redis), store, core.people.exists, core.clock, days)
+    return Feature(apis=[presence_admin_api(oversight)], starts=[start])

@@ -176,7 +176,7 @@ async def test_a_body_that_is_too_big_is_refused_and_ends_the_session(cluster: L
 async def test_a_head_that_is_too_big_is_refused_where_it_comes_in(cluster: LocalCluster) -> None:
     owner, other, _ = cluster.nodes
     session = await owner.client.polling()
-    response = await other.client.request("GET", POLL + session.handshake.sid, Cookie="x" * 20_000)
+    response = await other.client.request("GET", POLL + session.handshake.sid, Cookie="x" * 40_000)
     assert response.status == 431
 
 

@@ -107,12 +107,16 @@ async def test_a_connection_that_is_cut_as_it_comes_back_leaves_no_trace(
 ) -> None:
     two = scene.two.hub.sockets
     live = two._life._router.restores["room"].__self__  # type: ignore[attr-defined]
+
+    def seats() -> set[object]:
+        return {seat for part in live._rooms.attendance._here for seat in part}
+
     async with scene.listener() as before:
         pass
     await scene.alone()
     gate = two._life._gate
     assert gate is not None
-    spoken = set(live._entered)
+    before_it_came = seats()
 
     async def cut(_session_id: str) -> None:
         for connection_id in two.members(user_room(UserId(scene.ada.id))):
@@ -124,7 +128,7 @@ async def test_a_connection_that_is_cut_as_it_comes_back_leaves_no_trace(
         assert await socket.closed()
     await until(lambda: len(two) == 1)
     await two.settled()
-    assert set(live._entered) == spoken
+    await until(lambda: seats() == before_it_came)
 
 
 async def test_an_event_for_several_rooms_skips_one_who_is_in_two_of_them(scene: Scene) -> None:

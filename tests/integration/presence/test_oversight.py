@@ -77,9 +77,12 @@ async def test_the_truth_of_a_user_has_every_connection_live_or_held(
         assert lost["lostAt"] >= lost["since"]
 
 
-async def test_somebody_unknown_looks_like_somebody_who_never_came(rest: Rest, admin: Person) -> None:
-    seen = await presence(rest, admin, "00000000-0000-7000-8000-000000000000")
+async def test_somebody_who_never_came_is_shown_and_somebody_unknown_is_not_there(rest: Rest, admin: Person) -> None:
+    ann = await rest.sign_up("ann")
+    seen = await presence(rest, admin, ann.id)
     assert (seen["status"], seen["devices"], seen["lastSeen"], seen["version"]) == ("offline", [], None, 0)
+    for path in ("presence", "presence/history"):
+        (await rest.get(f"/admin/users/00000000-0000-7000-8000-000000000000/{path}", admin)).expect(404)
 
 
 async def test_every_change_of_a_user_is_in_the_history_invisible_included(
