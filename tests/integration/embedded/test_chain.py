@@ -119,8 +119,9 @@ def test_what_is_not_there_is_null(chain: ChainProcess) -> None:
 
 
 def test_a_transaction_sent_twice_is_refused_in_words_that_say_so(chain: ChainProcess) -> None:
-    raw, _ = signed(chain)
+    raw, sent = signed(chain)
     chain.call("eth_sendRawTransaction", raw)
+    receipt_of(chain, sent)
     assert "nonce too low" in refusal(chain, "eth_sendRawTransaction", raw).message
     count = nonce_of(chain, "latest")
     assert count == nonce_of(chain, "pending")
