@@ -2,13 +2,11 @@
 
 import argparse
 import asyncio
-import contextlib
 import json
 import shutil
-import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -21,10 +19,12 @@ from load_tests.bench.cluster.recovery_times import absences
 from load_tests.bench.cluster.report import cost_rows, excerpt, holds, pace_rows, storm_rows, time_rows, to_json
 from load_tests.bench.cluster.schedule import NAMES, plan
 from load_tests.bench.cluster.storm import Size, Storm, raise_storm, running_cluster
-from load_tests.bench.errors import CannotMeasure
+from load_tests.bench.ending import exit_code_of
 from load_tests.bench.machine import machine
+from load_tests.bench.options import at_least, some_of
 from load_tests.bench.report import table
 from load_tests.bench.rows import Row
+from load_tests.bench.run_folder import run_folder
 
 SHOWN = 5
 """Findings whose part of the history is printed. All are in the file of ``--json``."""
@@ -39,16 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     cannot be measured.
     """
     arguments = parser().parse_args(argv)
-    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that servers are ended
-    try:
-        return asyncio.run(_cost(arguments) if arguments.cost else _storm(arguments))
-    except CannotMeasure as error:
-        print(f"sparkle-hub bench: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130  # interrupted, in the numbers of shells
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    return exit_code_of(lambda: asyncio.run(_cost(arguments) if arguments.cost else _storm(arguments)))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -61,14 +52,14 @@ def parser() -> argparse.ArgumentParser:
         "saw is written down and judged: nothing may be lost without a word, doubled, or out of order.",
     )
     add = parser.add_argument
-    add("--faults", type=_at_least(0), default=30, help="how many; 30 take a minute and a half (default: 30)")
+    add("--faults", type=at_least(0), default=30, help="how many; 30 take a minute and a half (default: 30)")
     add("--seed", type=int, default=1, help="of the schedule, and of who does what (default: 1)")
-    add("--kinds", type=_kinds, default=NAMES, metavar="A,B", help=f"of: {', '.join(NAMES)} (default: all)")
-    add("--nodes", type=_at_least(2), default=size.nodes, help="default: %(default)s")
-    add("--clients", type=_at_least(2), default=size.clients, help="default: %(default)s")
-    add("--rooms", type=_at_least(1), default=size.rooms, help="default: %(default)s")
+    add("--kinds", type=some_of(NAMES), default=NAMES, metavar="A,B", help=f"of: {', '.join(NAMES)} (default: all)")
+    add("--nodes", type=at_least(2), default=size.nodes, help="default: %(default)s")
+    add("--clients", type=at_least(2), default=size.clients, help="default: %(default)s")
+    add("--rooms", type=at_least(1), default=size.rooms, help="default: %(default)s")
     add("--rate", type=float, default=size.per_second, help="messages a second, of all clients (default: %(default)s)")
-    add("--shards", type=_at_least(1), default=size.shards, help="of the order of events (default: %(default)s)")
+    add("--shards", type=at_least(1), default=size.shards, help="of the order of events (default: %(default)s)")
     add("--no-pace", action="store_true", help="do not measure how long events take while nothing is broken")
     add("--cost", action="store_true", help="measure only what keeping events costs: needs a C compiler and two cores")
     add("--json", type=Path, metavar="FILE", help="write the machine, rows and findings")
@@ -81,7 +72,7 @@ async def _storm(arguments: argparse.Namespace) -> int:
     size = Size(arguments.nodes, arguments.clients, arguments.rooms, arguments.rate, shards=arguments.shards)
     schedule = plan(arguments.seed, arguments.faults, arguments.kinds)
     rows: list[Row] = []
-    with _folder(arguments.history) as folder:
+    with run_folder(arguments.history, _copy) as folder:
         async with running_cluster(folder, size) as (backends, nodes):
             if not arguments.no_pace:
                 (folder / "pace").mkdir()
@@ -103,7 +94,7 @@ async def _storm(arguments: argparse.Namespace) -> int:
 
 
 async def _cost(arguments: argparse.Namespace) -> int:
-    with _folder(arguments.history) as folder:
+    with run_folder(arguments.history, _copy) as folder:
         rows = list(cost_rows(await measure_cost(folder, arguments.cache)))
     print(table(rows))
     if arguments.json is not None:
@@ -118,23 +109,6 @@ def _show(storm: Storm, verdict: Verdict) -> None:
         print("\n".join(f"  {line}" for line in excerpt(storm.history, finding)))
     if len(verdict.findings) > SHOWN:
         print(f"\nand {len(verdict.findings) - SHOWN} findings more")
-
-
-@contextlib.contextmanager
-def _folder(wanted: Path | None) -> Iterator[Path]:
-    """Where the run is. It goes afterwards, unless it was asked for, or :func:`_keep` has taken it out."""
-    if wanted is not None:
-        wanted.mkdir(parents=True, exist_ok=True)
-        if any(wanted.iterdir()):
-            raise CannotMeasure(f"--history: {wanted} is not empty")
-    folder = Path(tempfile.mkdtemp(prefix="sparkle-bench-"))
-    folder.chmod(0o711)  # as root, PostgreSQL runs as nobody and has to get through
-    try:
-        yield folder
-    finally:
-        if wanted is not None:  # also when something failed: it may take an hour to come to it again
-            _copy(folder, wanted)
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _keep(folder: Path, arguments: argparse.Namespace) -> None:
@@ -171,23 +145,3 @@ def _write(arguments: argparse.Namespace, rows: Sequence[Row], verdict: Verdict)
 
 def _tell(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
-
-
-# Values of options
-
-
-def _at_least(least: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        number = int(text)
-        if number < least:
-            raise argparse.ArgumentTypeError(f"at least {least}")
-        return number
-
-    return parse
-
-
-def _kinds(text: str) -> tuple[str, ...]:
-    given = [name.strip() for name in text.split(",") if name.strip()]
-    if unknown := sorted(set(given) - set(NAMES)):
-        raise argparse.ArgumentTypeError(f"{', '.join(unknown)}: not among {', '.join(NAMES)}")
-    return tuple(name for name in NAMES if name in given)

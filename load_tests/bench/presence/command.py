@@ -2,14 +2,12 @@
 
 import argparse
 import asyncio
-import contextlib
 import gc
 import json
 import shutil
-import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -18,8 +16,9 @@ from redis.asyncio import Redis
 from hub.transport.eager import HubLoop
 from hub.version import __version__
 from load_tests.bench.cluster.backends import Backends, running_backends
-from load_tests.bench.errors import CannotMeasure
+from load_tests.bench.ending import exit_code_of
 from load_tests.bench.machine import machine
+from load_tests.bench.options import at_least, some_of
 from load_tests.bench.presence.checker import Verdict, check, merged
 from load_tests.bench.presence.company import SECOND_DEVICE, running_company, watchers_needed
 from load_tests.bench.presence.history import AnyRecord, write_history
@@ -30,6 +29,7 @@ from load_tests.bench.presence.store_cost import measure_store
 from load_tests.bench.processes import allow_open_files
 from load_tests.bench.report import table
 from load_tests.bench.rows import Row
+from load_tests.bench.run_folder import run_folder
 from presence.schema import MAX_USERS
 
 MEASURES = ("store", "pace")
@@ -49,17 +49,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     measured.
     """
     arguments = parser().parse_args(argv)
-    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that servers are ended
-    try:
+
+    def run() -> int:
         with asyncio.Runner(loop_factory=HubLoop) as runner:
             return runner.run(_run(arguments))
-    except CannotMeasure as error:
-        print(f"sparkle-hub bench: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130  # interrupted, in the numbers of shells
-    finally:
-        signal.signal(signal.SIGTERM, before)
+
+    return exit_code_of(run)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -72,17 +67,17 @@ def parser() -> argparse.ArgumentParser:
         "watcher was shown is written down and judged: whoever goes is shown as gone once, in time, and nobody else.",
     )
     add = parser.add_argument
-    add("--people", type=_at_least(FLAPPERS), default=10_000, help="on the node that dies (default: %(default)s)")
+    add("--people", type=at_least(FLAPPERS), default=10_000, help="on the node that dies (default: %(default)s)")
     add(
         "--few",
-        type=_at_least(FLAPPERS),
+        type=at_least(FLAPPERS),
         default=1_000,
         help="people where all of them move at once, to nodes that must take them in within the hold "
         "(default: %(default)s)",
     )
     add("--seed", type=int, default=1, help="of who does what (default: 1)")
-    add("--nodes", type=_at_least(2), default=3, help="default: %(default)s")
-    add("--stages", type=_names(everything), default=everything, metavar="A,B", help=f"of: {', '.join(everything)}")
+    add("--nodes", type=at_least(2), default=3, help="default: %(default)s")
+    add("--stages", type=some_of(everything), default=everything, metavar="A,B", help=f"of: {', '.join(everything)}")
     add("--json", type=Path, metavar="FILE", help="write the machine, rows and findings")
     add("--history", type=Path, metavar="FOLDER", help="keep the history and the nodes' logs there; an empty folder")
     return parser
@@ -91,7 +86,7 @@ def parser() -> argparse.ArgumentParser:
 async def _run(arguments: argparse.Namespace) -> int:
     wanted = arguments.people + watchers_needed(arguments.people, arguments.nodes)
     rows: list[Row] = []
-    with _folder(arguments.history) as folder:
+    with run_folder(arguments.history, _copy) as folder:
         allow_open_files(wanted + wanted // SECOND_DEVICE + OTHER_FILES)
         for name in LOGS:
             (folder / name).mkdir()
@@ -159,23 +154,6 @@ def _show(history: Sequence[AnyRecord], verdict: Verdict) -> None:
         print(f"\nand {len(verdict.findings) - SHOWN} findings more")
 
 
-@contextlib.contextmanager
-def _folder(wanted: Path | None) -> Iterator[Path]:
-    """Where the run is. It goes afterwards, unless it was asked for, or :func:`_keep` has taken it out."""
-    if wanted is not None:
-        wanted.mkdir(parents=True, exist_ok=True)
-        if any(wanted.iterdir()):
-            raise CannotMeasure(f"--history: {wanted} is not empty")
-    folder = Path(tempfile.mkdtemp(prefix="sparkle-bench-"))
-    folder.chmod(0o711)  # as root, PostgreSQL runs as nobody and has to get through
-    try:
-        yield folder
-    finally:
-        if wanted is not None:
-            _copy(folder, wanted)
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 def _keep(folder: Path, arguments: argparse.Namespace) -> None:
     """Leave what shows the findings, and say how to come by them again."""
     kept = arguments.history
@@ -210,26 +188,3 @@ def _write(arguments: argparse.Namespace, rows: Sequence[Row], verdict: Verdict)
 
 def _tell(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
-
-
-# Values of options
-
-
-def _at_least(least: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        number = int(text)
-        if number < least:
-            raise argparse.ArgumentTypeError(f"at least {least}")
-        return number
-
-    return parse
-
-
-def _names(known: Sequence[str]) -> Callable[[str], tuple[str, ...]]:
-    def parse(text: str) -> tuple[str, ...]:
-        given = [name.strip() for name in text.split(",") if name.strip()]
-        if unknown := sorted(set(given) - set(known)):
-            raise argparse.ArgumentTypeError(f"{', '.join(unknown)}: not among {', '.join(known)}")
-        return tuple(name for name in known if name in given)
-
-    return parse

@@ -4,18 +4,19 @@ import argparse
 import contextlib
 import dataclasses
 import random
-import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from core_api.accounts.signing_key import load_or_create
 from hub import config
 from load_tests.bench.cache import cache_folder
+from load_tests.bench.ending import exit_code_of
 from load_tests.bench.errors import CannotMeasure
 from load_tests.bench.machine import machine
+from load_tests.bench.options import at_least, some_of
 from load_tests.bench.processes import allow_open_files, cores
 from load_tests.bench.report import table, write_json
 from load_tests.bench.rows import Row
@@ -39,16 +40,7 @@ NEAREST = ("node", "node-redis", "node-streams")
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure and report. Returns the exit code: 0; 1 if a row fails ``--gate``; 2 if something cannot be measured."""
     arguments = parser().parse_args(argv)
-    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that servers are ended
-    try:
-        return _bench(arguments)
-    except CannotMeasure as error:
-        print(f"sparkle-hub bench: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130  # interrupted, in the numbers of shells
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    return exit_code_of(lambda: _bench(arguments))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -63,16 +55,16 @@ def parser() -> argparse.ArgumentParser:
     add("--plot", type=Path, metavar="FILE", help="draw the costs (needs matplotlib)")
     add("--short", action="store_true", help="two minutes: fewer connections, only Node beside the hub")
     add("--gate", action="store_true", help="exit 1 if a row is below 75 %% of its target")
-    add("--tries", type=_positive, default=1, help="with --gate: measure what fails it again, so often in all")
-    add("--rows", type=_some_of(ROWS), default=ROWS, metavar="A,B", help=f"of {','.join(ROWS)} (default: all)")
+    add("--tries", type=at_least(1), default=1, help="with --gate: measure what fails it again, so often in all")
+    add("--rows", type=some_of(ROWS), default=ROWS, metavar="A,B", help=f"of {','.join(ROWS)} (default: all)")
     add(
         "--peers",
-        type=_some_of(PEERS),
+        type=some_of(PEERS),
         metavar="A,B",
         help=f"of {','.join(PEERS)} (default: all; with --short {','.join(NEAREST)})",
     )
-    add("--forms", type=_some_of(OURS), default=OURS, metavar="A,B", help=f"of {','.join(OURS)} (default: both)")
-    add("--runs", type=_positive, default=3, help="medians are taken over these (default: 3)")
+    add("--forms", type=some_of(OURS), default=OURS, metavar="A,B", help=f"of {','.join(OURS)} (default: both)")
+    add("--runs", type=at_least(1), default=3, help="medians are taken over these (default: 3)")
     add("--seed", type=int, default=1, help="of the order of the servers after the first run (default: 1)")
     add("--results", type=Path, metavar="FILE", help="keep every value here, and go on from it when run again")
     add("--cache", type=Path, default=cache_folder(), help="where peers and programs are kept (default: %(default)s)")
@@ -196,23 +188,6 @@ def _rooms(plan: Plan) -> int:
 
 
 # Values of options
-
-
-def _some_of(names: Sequence[str]) -> Callable[[str], tuple[str, ...]]:
-    def parse(text: str) -> tuple[str, ...]:
-        given = [name.strip() for name in text.split(",") if name.strip()]
-        if unknown := sorted(set(given) - set(names)):
-            raise argparse.ArgumentTypeError(f"{', '.join(unknown)}: not among {', '.join(names)}")
-        return tuple(name for name in names if name in given)
-
-    return parse
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("at least 1")
-    return number
 
 
 def _loopback(text: str) -> int:
