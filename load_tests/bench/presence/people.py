@@ -58,6 +58,8 @@ class Device:
         self._opening: Connection | None = None
         self._claim: Claim | None = None
         self._sent_away = False
+        self._turn = asyncio.Lock()
+        """Held while it connects: a slow attempt and the next would both stand, and one would never be closed."""
         self.node = ""
 
     @property
@@ -66,7 +68,17 @@ class Device:
         return self._connection is not None
 
     async def come(self, node: Node) -> bool:
-        """Connect to a node, once. Whether that was possible."""
+        """Connect to a node, once, unless it has come meanwhile or is not wanted any more. Whether it could."""
+        async with self._turn:
+            if not self._wants_to_come():
+                return True
+            if not await self._connect(node):
+                return False
+        if not self.wanted:  # it left while it was coming
+            await self.leave()
+        return True
+
+    async def _connect(self, node: Node) -> bool:
         scene = self._scene
         self._number, self._sent_away, self.node = next(scene.numbers), False, node.name
         connection = Connection(scene.http, scene.tasks, self)
