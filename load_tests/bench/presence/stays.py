@@ -129,9 +129,8 @@ def held_until(stay: Stay, promise: Promise) -> float:
 
 def _certain(stay: Stay, promise: Promise, away: Iterable[Outage]) -> Times:
     until = held_until(stay, promise)
-    if any(one.emptied and one.begin <= until and stay.end <= one.end + promise.forgotten_ms for one in away):
-        # Forgotten, and nobody has them any more who could tell Redis: nodes cut their connections when they find out.
-        return Times(stay.there, stay.end)
+    if any(one.emptied and one.begin <= until and stay.end <= one.end for one in away):
+        return Times(stay.there, stay.end)  # forgotten, and nobody has them any more who could tell Redis
     return Times(stay.there, until)
 
 
