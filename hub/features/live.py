@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 from collab.changes import ChangeFeed
+from collab.compaction import Compaction
+from collab.compactor_process import CompactorProcess
 from collab.engine import Engine
 from collab.handlers import collab_events
 from collab.hints_redis import RedisHints
@@ -92,7 +94,8 @@ def documents(core: Core) -> Documents:
     store = PostgresDocumentStore(core.pool)
     core.roles["document"] = DocumentRoles(store, core.access)
     log = PostgresLog(core.pool, core.settings.database_url or "")
-    engine = Engine(log, RedisHints(core.redis), settings)
+    compaction = Compaction(CompactorProcess(core.settings.database_url or ""), log, after=settings.compact_after)
+    engine = Engine(log, RedisHints(core.redis), settings, compaction)
     live = LiveDocuments(engine, store, core.access, core.rooms, settings)
     core.expel["document"] = live.expel
     service = DocumentService(store, core.access, core.people, core.rooms, core.clock, settings)
