@@ -14,6 +14,7 @@ from collab.store_postgres import PostgresDocumentStore
 from core_api.accounts.people import ActOnTwo
 from hub.features import oversight
 from hub.features.core import Core, Feature
+from hub.features.documents import library as documents_library
 from presence.connections_here import ConnectionsHere
 from presence.diffs import Diffs
 from presence.feeds import PresenceFeeds
@@ -97,14 +98,16 @@ def documents(core: Core) -> Documents:
     core.expel["document"] = live.expel
     service = DocumentService(store, core.access, core.people, core.rooms, core.clock, settings)
 
+    library = documents_library(core, store, service)
+
     async def start() -> None:
         engine.start()
         live.start()
 
     return Documents(
-        apis=[documents_api(service)],
+        apis=[documents_api(service), *library.apis],
         events=collab_events(live),
-        starts=[start],
+        starts=[start, *library.starts],
         closes=[engine.close, live.close],
         changes=ChangeFeed(engine),
     )

@@ -11,6 +11,7 @@ from collab.service import DocumentRoles
 from collab.store import DocumentStore
 from hub.kernel.errors import Forbidden, NotFound
 from hub.kernel.events import Actor
+from hub.kernel.ids import SessionId, UserId, new_uuid
 
 DOCUMENT = "11111111-1111-4111-8111-111111111111"
 OTHER = "22222222-2222-4222-8222-222222222222"
@@ -51,6 +52,11 @@ MAY = {
     "commenter": {"read", "comment"},
     "viewer": {"read"},
 }
+
+
+def person() -> Actor:
+    """Somebody who is signed in."""
+    return Actor(UserId(new_uuid()), SessionId(new_uuid()))
 
 
 class RoleAccess:
