@@ -20,6 +20,8 @@ class CollabSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Updates of one document: it has to be loaded by whoever joins."""
     access_s: float = 1.0
     """How long a checked right to change a document is believed; also how often those who read are checked."""
+    documents_per_connection: int = 100
+    """Documents that one connection may have open: each costs a question to PostgreSQL now and then."""
     members: int = 200
     """People that one document may be shared with."""
     links: int = 50

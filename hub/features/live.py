@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
+from collab.awareness_exchange import AwarenessExchange
 from collab.changes import ChangeFeed
+from collab.editing import Editing
 from collab.engine import Engine
 from collab.handlers import collab_events
 from collab.hints_redis import RedisHints
@@ -93,8 +95,10 @@ def documents(core: Core) -> Documents:
     store = PostgresDocumentStore(core.pool)
     core.roles["document"] = DocumentRoles(store, core.access)
     log = PostgresLog(core.pool, core.settings.database_url or "")
-    engine = Engine(log, RedisHints(core.redis), settings)
-    live = LiveDocuments(engine, store, core.access, core.rooms, settings)
+    hints = RedisHints(core.redis)
+    engine = Engine(log, hints, settings)
+    editing = Editing(engine, store, core.access, AwarenessExchange(hints, core.nodes), settings)
+    live = LiveDocuments(editing, core.rooms)
     core.expel["document"] = live.expel
     service = DocumentService(store, core.access, core.people, core.rooms, core.clock, settings)
 
@@ -102,13 +106,14 @@ def documents(core: Core) -> Documents:
 
     async def start() -> None:
         engine.start()
+        editing.start()
         live.start()
 
     return Documents(
         apis=[documents_api(service), *library.apis],
         events=collab_events(live),
         starts=[start, *library.starts],
-        closes=[engine.close, live.close],
+        closes=[engine.close, editing.close, live.close],
         changes=ChangeFeed(engine),
     )
 
