@@ -31,3 +31,12 @@ class NotJoined(HubError):
     http_status = 409
     temporary = False
     default_message = "Join the document first."
+
+
+class TooManyDocuments(HubError):
+    """The connection has as many documents open as it may. Close some, or open another connection."""
+
+    code = "too_many_documents"
+    http_status = 409
+    temporary = False
+    default_message = "This connection has too many documents open."

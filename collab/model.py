@@ -15,6 +15,7 @@ class DocumentRecord:
     version: int
     created_at: datetime
     updated_at: datetime
+    deleted_at: datetime | None
     member_role: str | None
     """The role that the reader was given, if any."""
 

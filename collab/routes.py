@@ -1,10 +1,19 @@
 """REST interface of documents."""
 
-from collab.schema import DocumentChanges, DocumentView, MemberRole, MemberView, NewDocument, NewMember
+from collab.schema import (
+    DocumentChanges,
+    DocumentQuery,
+    DocumentView,
+    MemberRole,
+    MemberView,
+    NewDocument,
+    NewMember,
+    NewOwner,
+)
 from collab.service import DocumentService
 from hub.kernel.events import Actor
 from hub.kernel.http import Reply, RestApi
-from hub.kernel.pages import Page, PageQuery
+from hub.kernel.pages import Page
 from hub.kernel.wire import Uuid
 
 
@@ -16,7 +25,7 @@ def documents_api(service: DocumentService) -> RestApi:
         view = await service.create(actor, body)
         return Reply(view, version=view.version, location=f"/documents/{view.id}")
 
-    async def listing(actor: Actor, query: PageQuery) -> Page[DocumentView]:
+    async def listing(actor: Actor, query: DocumentQuery) -> Page[DocumentView]:
         """Documents of your own, and shared with you"""
         return await service.list(actor, query)
 
@@ -35,6 +44,16 @@ def documents_api(service: DocumentService) -> RestApi:
     async def delete(actor: Actor, document_id: Uuid, if_match: int | None) -> None:
         """Delete a document"""
         await service.delete(actor, document_id, if_match)
+
+    async def undelete(actor: Actor, document_id: Uuid) -> Reply[DocumentView]:
+        """Take the deletion of a document back"""
+        view = await service.undelete(actor, document_id)
+        return Reply(view, version=view.version)
+
+    async def transfer(actor: Actor, document_id: Uuid, body: NewOwner) -> Reply[DocumentView]:
+        """Give a document to one of its members"""
+        view = await service.transfer(actor, document_id, body.user_id)
+        return Reply(view, version=view.version)
 
     async def add_member(actor: Actor, document_id: Uuid, body: NewMember) -> Reply[MemberView]:
         """Share a document"""
@@ -55,6 +74,8 @@ def documents_api(service: DocumentService) -> RestApi:
     api.get("/documents/{documentId}", read)
     api.patch("/documents/{documentId}", change)
     api.delete("/documents/{documentId}", delete)
+    api.post("/documents/{documentId}/undelete", undelete, status=200)
+    api.put("/documents/{documentId}/owner", transfer)
     api.post("/documents/{documentId}/members", add_member)
     api.patch("/documents/{documentId}/members/{userId}", change_member)
     api.delete("/documents/{documentId}/members/{userId}", remove_member)

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 from msgspec import UNSET, Meta, UnsetType
 
 from collab import awareness, update
+from hub.kernel.pages import PageQuery
 from hub.kernel.wire import END, ServerEvent, Uuid, Wire
 
 Title = Annotated[
@@ -83,6 +84,14 @@ class AwarenessUpdated(ServerEvent):
     update: bytes
 
 
+class AccessChanged(ServerEvent):
+    """What the receiver may do with a document that it has open. With ``none`` it has it open no more."""
+
+    event: ClassVar[str] = "collab:access"
+    document_id: str
+    access: Literal["write", "read", "none"]
+
+
 class NewDocument(Wire):
     """A document to create."""
 
@@ -108,8 +117,22 @@ class DocumentView(Wire):
     version: int
     created_at: datetime
     updated_at: datetime
+    removed_at: datetime | UnsetType = UNSET
+    """Of a deleted document: when it is gone for good."""
     members: list["MemberView"] | UnsetType = UNSET
     """To the owner, when a single document is read."""
+
+
+class DocumentQuery(PageQuery):
+    """Which documents: those that are there, or one's own that are deleted and can be taken back."""
+
+    deleted: bool = False
+
+
+class NewOwner(Wire):
+    """Who is to own a document: one of its members."""
+
+    user_id: Uuid
 
 
 class NewMember(Wire):

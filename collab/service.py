@@ -8,14 +8,14 @@ from msgspec import UNSET
 
 from collab.model import DocumentRecord, Member
 from collab.ports import People
-from collab.schema import DocumentChanges, DocumentView, MemberView, NewDocument, NewMember
+from collab.schema import DocumentChanges, DocumentQuery, DocumentView, MemberView, NewDocument, NewMember
 from collab.settings import CollabSettings
 from collab.store import DocumentStore
 from hub.kernel.clock import Clock
 from hub.kernel.errors import Conflict, NotFound, PreconditionFailed
 from hub.kernel.events import Actor
 from hub.kernel.ids import RoomName, UserId, new_uuid, user_room
-from hub.kernel.pages import Page, PageQuery, decode_cursor, page
+from hub.kernel.pages import Page, decode_cursor, page
 from hub.kernel.ports import Access, Rooms
 from hub.kernel.wire import UUID_PATTERN, Uuid
 
@@ -81,6 +81,7 @@ class DocumentService:
         self._rooms = rooms
         self._clock = clock
         self._settings = settings
+        self._grace = settings.grace
 
     async def create(self, actor: Actor, new: NewDocument) -> DocumentView:
         """Create an empty document."""
@@ -88,11 +89,15 @@ class DocumentService:
         await self._store.create(document_id, new.title, actor.user_id, new.visibility, self._clock.now())
         return await self.read(actor, document_id)
 
-    async def list(self, actor: Actor, query: PageQuery) -> Page[DocumentView]:
-        """The actor's own documents and those shared with the actor, newest first."""
+    async def list(self, actor: Actor, query: DocumentQuery) -> Page[DocumentView]:
+        """The actor's own documents and those shared with the actor, newest first; or those that the actor deleted."""
         after = decode_cursor(query.cursor, tuple[datetime, Uuid]) if query.cursor else None
-        rows = await self._store.of_user(actor.user_id, query.limit + 1, after)
-        return page(rows, query.limit, lambda row: _view(row, actor), lambda row: (row.created_at, row.id))
+        if query.deleted:
+            since = self._clock.now() - self._grace
+            rows = await self._store.deleted_of(actor.user_id, since, query.limit + 1, after)
+        else:
+            rows = await self._store.of_user(actor.user_id, query.limit + 1, after)
+        return page(rows, query.limit, lambda row: self._view(row, actor), lambda row: (row.created_at, row.id))
 
     async def read(self, actor: Actor, document_id: str) -> DocumentView:
         """One document; its owner also sees the members."""
@@ -100,7 +105,7 @@ class DocumentService:
         record = await self._store.find(document_id, actor.user_id)
         if record is None:
             raise NotFound
-        view = _view(record, actor)
+        view = self._view(record, actor)
         if view.role == "owner":
             members = await self._store.members(document_id)
             view.members = [_member_view(member) for member in members]
@@ -119,12 +124,34 @@ class DocumentService:
         return await self.read(actor, document_id)
 
     async def delete(self, actor: Actor, document_id: str, if_version: int | None) -> None:
-        """Delete a document for everybody, and put out whoever has it open. Its log stays."""
+        """Delete a document for everybody, and put out whoever has it open. Its owner can take that back."""
         await self._access.check(actor, "manage", "document", document_id)
         if not await self._store.delete(document_id, if_version, self._clock.now()):
             await self._explain(actor, document_id)
         room = document_room(document_id)
         await self._rooms.evict(room, of=room)
+
+    async def undelete(self, actor: Actor, document_id: str) -> DocumentView:
+        """Take a deletion back, with members, links and all. Raises NotFound for others, and when it is late.
+
+        For anybody but the owner a deleted document does not exist, which the access rule says by giving no role.
+        """
+        now = self._clock.now()
+        if not await self._store.undelete(document_id, actor.user_id, now - self._grace, now):
+            raise NotFound
+        return await self.read(actor, document_id)
+
+    async def transfer(self, actor: Actor, document_id: str, new_owner_id: str) -> DocumentView:
+        """Give a document to one of its members; the owner becomes an editor.
+
+        Raises NotFound for the document, and Conflict for who is no member, or is no more.
+        """
+        await self._access.check(actor, "manage", "document", document_id)
+        if not await self._people.exists(new_owner_id) or not await self._store.transfer(
+            document_id, actor.user_id, new_owner_id, self._clock.now()
+        ):
+            raise Conflict("Only a member can become the owner. Share the document first.")
+        return await self.read(actor, document_id)
 
     async def add_member(self, actor: Actor, document_id: str, new: NewMember) -> MemberView:
         """Share a document. Doing it twice is harmless; another role than the standing one is a Conflict.
@@ -160,6 +187,12 @@ class DocumentService:
             raise NotFound
         # A public document stays readable; the client joins again, as a viewer.
         await self._rooms.evict(document_room(document_id), of=user_room(UserId(user_id)))
+
+    def _view(self, record: DocumentRecord, actor: Actor) -> DocumentView:
+        view = _view(record, actor)
+        if record.deleted_at is not None:
+            view.removed_at = record.deleted_at + self._grace
+        return view
 
     async def _explain(self, actor: Actor, document_id: str) -> None:
         """Say why nothing was changed: gone meanwhile, or of another version."""

@@ -1,5 +1,7 @@
 """Settings of documents."""
 
+from datetime import timedelta
+
 import msgspec
 
 
@@ -18,5 +20,20 @@ class CollabSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Updates of one document: it has to be loaded by whoever joins."""
     access_s: float = 1.0
     """How long a checked right to change a document is believed; also how often those who read are checked."""
+    documents_per_connection: int = 100
+    """Documents that one connection may have open: each costs a question to PostgreSQL now and then."""
     members: int = 200
     """People that one document may be shared with."""
+    links: int = 50
+    """Links that one document may be shared by."""
+    deleted_days: float = 30.0
+    """How long an owner can take back the deletion of a document: an hour at least."""
+
+    @property
+    def grace(self) -> timedelta:
+        """The same, as a duration.
+
+        What an open document had queued when it was deleted is committed, or given up, within the hour: rows that came
+        after the removal would stay for ever.
+        """
+        return max(timedelta(days=self.deleted_days), timedelta(hours=1))

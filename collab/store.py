@@ -36,6 +36,27 @@ class DocumentStore(Protocol):
         """Mark as deleted. False as in :meth:`change`."""
         ...
 
+    async def deleted_of(
+        self, owner_id: str, deleted_after: datetime, limit: int, after: tuple[datetime, str] | None
+    ) -> list[DocumentRecord]:
+        """Documents that their owner has deleted since ``deleted_after``, newest first, as in :meth:`of_user`."""
+        ...
+
+    async def undelete(self, document_id: str, owner_id: str, deleted_after: datetime, now: datetime) -> bool:
+        """Take a deletion back. False if the user has deleted no such document since ``deleted_after``."""
+        ...
+
+    async def remove_deleted(self, deleted_until: datetime) -> str | None:
+        """Remove one document that was deleted by then for good, with all that is stored of it; gives its id.
+
+        ``None`` if there is none that no other node removes at this moment.
+        """
+        ...
+
+    async def transfer(self, document_id: str, owner_id: str, new_owner_id: str, now: datetime) -> bool:
+        """Make a member the owner, and the owner an editor. False if it is no member, or ``owner_id`` not the owner."""
+        ...
+
     async def members(self, document_id: str) -> list[Member]:
         """The members, in the order they were added."""
         ...

@@ -8,7 +8,7 @@ import asyncpg
 from collab.model import DocumentRecord, Member, role
 
 COLUMNS = """d.id::text, d.title, d.owner_id::text, d.visibility, d.version, d.created_at, d.updated_at,
-m.role AS member_role"""
+d.deleted_at, m.role AS member_role"""
 CREATE = """
 INSERT INTO documents (id, title, owner_id, visibility, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $5)"""
 FIND = f"""
@@ -31,6 +31,23 @@ WHERE id = $1 AND deleted_at IS NULL AND ($4::bigint IS NULL OR version = $4) RE
 DELETE = """
 UPDATE documents SET deleted_at = $3, version = version + 1
 WHERE id = $1 AND deleted_at IS NULL AND ($2::bigint IS NULL OR version = $2) RETURNING id"""
+DELETED_OF = f"""
+SELECT {COLUMNS} FROM documents d LEFT JOIN document_members m ON m.document_id = d.id AND m.user_id = $1
+WHERE d.deleted_at > $5 AND d.owner_id = $1
+AND ($3::timestamptz IS NULL OR (d.created_at, d.id) < ($3, $4::uuid))
+ORDER BY d.created_at DESC, d.id DESC LIMIT $2"""  # noqa: S608 - a constant
+UNDELETE = """
+UPDATE documents SET deleted_at = NULL, version = version + 1, updated_at = $4
+WHERE id = $1 AND owner_id = $2 AND deleted_at > $3 RETURNING id"""
+CLAIM_DELETED = """
+SELECT id::text FROM documents WHERE deleted_at <= $1 ORDER BY deleted_at LIMIT 1 FOR UPDATE SKIP LOCKED"""
+REMOVE = (
+    "DELETE FROM collab_update WHERE document_id = $1",
+    "DELETE FROM collab_snapshot WHERE document_id = $1",
+    "DELETE FROM documents WHERE id = $1",  # the rest goes with it
+)
+OWN = "UPDATE documents SET owner_id = $2, version = version + 1, updated_at = $3 WHERE id = $1"
+LOCK_OWNED = "SELECT id FROM documents WHERE id = $1 AND owner_id = $2 AND deleted_at IS NULL FOR UPDATE"
 MEMBERS = "SELECT user_id::text, role FROM document_members WHERE document_id = $1 ORDER BY added_at, user_id"
 TOUCH = """
 UPDATE documents SET version = version + 1, updated_at = $2 WHERE id = $1 AND deleted_at IS NULL RETURNING id"""
@@ -81,6 +98,37 @@ class PostgresDocumentStore:
     async def delete(self, document_id: str, if_version: int | None, now: datetime) -> bool:
         """See collab.store.DocumentStore."""
         return await self._pool.fetchval(DELETE, document_id, if_version, now) is not None
+
+    async def deleted_of(
+        self, owner_id: str, deleted_after: datetime, limit: int, after: tuple[datetime, str] | None
+    ) -> list[DocumentRecord]:
+        """See collab.store.DocumentStore."""
+        rows = await self._pool.fetch(DELETED_OF, owner_id, limit, *(after or (None, None)), deleted_after)
+        return [DocumentRecord(**row) for row in rows]
+
+    async def undelete(self, document_id: str, owner_id: str, deleted_after: datetime, now: datetime) -> bool:
+        """See collab.store.DocumentStore."""
+        return await self._pool.fetchval(UNDELETE, document_id, owner_id, deleted_after, now) is not None
+
+    async def remove_deleted(self, deleted_until: datetime) -> str | None:
+        """See collab.store.DocumentStore."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            document_id: str | None = await connection.fetchval(CLAIM_DELETED, deleted_until)
+            if document_id is not None:
+                for statement in REMOVE:
+                    await connection.execute(statement, document_id)
+            return document_id
+
+    async def transfer(self, document_id: str, owner_id: str, new_owner_id: str, now: datetime) -> bool:
+        """See collab.store.DocumentStore."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            if await connection.fetchval(LOCK_OWNED, document_id, owner_id) is None:
+                return False
+            if await connection.fetchval(REMOVE_MEMBER, document_id, new_owner_id) is None:
+                return False
+            await connection.execute(ADD_MEMBER, document_id, owner_id, "editor", now)
+            await connection.execute(OWN, document_id, new_owner_id, now)
+            return True
 
     async def members(self, document_id: str) -> list[Member]:
         """See collab.store.DocumentStore."""

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
+from collab.awareness_exchange import AwarenessExchange
 from collab.changes import ChangeFeed
+from collab.editing import Editing
 from collab.engine import Engine
 from collab.handlers import collab_events
 from collab.hints_redis import RedisHints
@@ -14,6 +16,7 @@ from collab.store_postgres import PostgresDocumentStore
 from core_api.accounts.people import ActOnTwo
 from hub.features import oversight
 from hub.features.core import Core, Feature
+from hub.features.documents import library as documents_library
 from presence.connections_here import ConnectionsHere
 from presence.diffs import Diffs
 from presence.feeds import PresenceFeeds
@@ -92,20 +95,25 @@ def documents(core: Core) -> Documents:
     store = PostgresDocumentStore(core.pool)
     core.roles["document"] = DocumentRoles(store, core.access)
     log = PostgresLog(core.pool, core.settings.database_url or "")
-    engine = Engine(log, RedisHints(core.redis), settings)
-    live = LiveDocuments(engine, store, core.access, core.rooms, settings)
+    hints = RedisHints(core.redis)
+    engine = Engine(log, hints, settings)
+    editing = Editing(engine, store, core.access, AwarenessExchange(hints, core.nodes), settings)
+    live = LiveDocuments(editing, core.rooms)
     core.expel["document"] = live.expel
     service = DocumentService(store, core.access, core.people, core.rooms, core.clock, settings)
 
+    library = documents_library(core, store, service)
+
     async def start() -> None:
         engine.start()
+        editing.start()
         live.start()
 
     return Documents(
-        apis=[documents_api(service)],
+        apis=[documents_api(service), *library.apis],
         events=collab_events(live),
-        starts=[start],
-        closes=[engine.close, live.close],
+        starts=[start, *library.starts],
+        closes=[engine.close, editing.close, live.close],
         changes=ChangeFeed(engine),
     )
 

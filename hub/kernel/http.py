@@ -36,6 +36,9 @@ class Reply(Generic[T]):
     version: int | None = None
     location: str | None = None
     status: int | None = None
+    kept: T | None = None
+    """What a repeat under the same Idempotency-Key is answered with, if that must not be ``body``: one with a secret
+    that is shown once, and stored nowhere."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,11 +79,17 @@ class Rooms(Protocol):
         ...
 
     async def emit_local(
-        self, rooms: RoomName | Iterable[RoomName], event: ServerEvent, *, skip: ConnectionId | None = None
+        self,
+        rooms: RoomName | Iterable[RoomName],
+        event: ServerEvent,
+        *,
+        skip: ConnectionId | None = None,
+        volatile: bool = False,
     ) -> None:
         """Send ``event`` to the members on this node only, once each, except ``skip``, in the order of the calls.
 
-        For a feature that brings its events to the other nodes itself, as documents do.
+        For a feature that brings its events to the other nodes itself, as documents do. ``volatile``: it is dropped
+        for those who do not keep up.
         """
         ...
 

@@ -213,11 +213,14 @@ async def _once(
         headers = kept.headers | {"Idempotency-Replayed": "true"}
         return web.Response(body=kept.body, status=kept.status, headers=headers)
     try:
-        response = _response(endpoint, request, await endpoint.handler(**arguments))
+        result = await endpoint.handler(**arguments)
+        response = _response(endpoint, request, result)
     except BaseException:
         await answers.finish(actor.user_id, key, None)
         raise
     content = response.body if isinstance(response.body, bytes) else b""
+    if isinstance(result, Reply) and result.kept is not None:
+        content = msgspec.json.encode(result.kept)
     kept_headers = {
         name: response.headers[name] for name in ("Content-Type", "ETag", "Location") if name in response.headers
     }

@@ -11,6 +11,7 @@ from collab.service import DocumentRoles
 from collab.store import DocumentStore
 from hub.kernel.errors import Forbidden, NotFound
 from hub.kernel.events import Actor
+from hub.kernel.ids import NodeId, SessionId, UserId, new_ulid, new_uuid
 
 DOCUMENT = "11111111-1111-4111-8111-111111111111"
 OTHER = "22222222-2222-4222-8222-222222222222"
@@ -53,6 +54,11 @@ MAY = {
 }
 
 
+def person() -> Actor:
+    """Somebody who is signed in."""
+    return Actor(UserId(new_uuid()), SessionId(new_uuid()))
+
+
 class RoleAccess:
     """Implements hub.kernel.ports.Access for documents: their roles, and the pairs in ``blocks``."""
 
@@ -72,6 +78,17 @@ class RoleAccess:
 
     async def blocked_among(self, one: str, others: Iterable[str]) -> frozenset[str]:
         return frozenset([other for other in others if await self.blocked(one, other)])
+
+
+@dataclass
+class NodesOf:
+    """Implements hub.kernel.ports.Nodes: one node among those that are ``alive``, itself included."""
+
+    node_id: NodeId = field(default_factory=lambda: NodeId(new_ulid()))
+    alive: set[NodeId] = field(default_factory=set)
+
+    async def live(self) -> frozenset[NodeId]:
+        return frozenset(self.alive | {self.node_id})
 
 
 @dataclass

@@ -3,21 +3,15 @@
 import asyncpg
 import pytest
 
-from collab.schema import DocumentChanges, NewDocument, NewMember
+from collab.schema import DocumentChanges, DocumentQuery, NewDocument, NewMember
 from collab.service import DocumentRoles, DocumentService, document_room
 from collab.settings import CollabSettings
 from collab.store_postgres import PostgresDocumentStore
 from hub.kernel.errors import Conflict, Forbidden, InvalidPayload, NotFound, PreconditionFailed
-from hub.kernel.events import Actor
-from hub.kernel.ids import ConnectionId, SessionId, UserId, new_uuid, user_room
-from hub.kernel.pages import PageQuery
+from hub.kernel.ids import ConnectionId, new_uuid, user_room
 from tests.support.clock import FrozenClock
-from tests.support.collab import Accounts, RoleAccess
+from tests.support.collab import Accounts, RoleAccess, person
 from tests.support.rooms import RecordedRooms
-
-
-def person() -> Actor:
-    return Actor(UserId(new_uuid()), SessionId(new_uuid()))
 
 
 @pytest.fixture
@@ -85,12 +79,12 @@ async def test_the_list_has_own_and_shared_documents_without_skipping_or_repeati
         clock.advance(number % 2)
     await service.create(bo, NewDocument(title="not shared"))
     found: list[str] = []
-    query: PageQuery | None = PageQuery(limit=2)
+    query: DocumentQuery | None = DocumentQuery(limit=2)
     while query is not None:
         page = await service.list(ana, query)
         found += [view.id for view in page.data]
         cursor = page.page_info.next_cursor
-        query = PageQuery(limit=2, cursor=cursor) if cursor else None
+        query = DocumentQuery(limit=2, cursor=cursor) if cursor else None
     assert len(found) == 5
     assert set(found) == set(ids)
 
@@ -98,7 +92,7 @@ async def test_the_list_has_own_and_shared_documents_without_skipping_or_repeati
 async def test_a_forged_cursor_is_refused(service: DocumentService) -> None:
     for cursor in ("x", "WyIyMDI2LTAxLTAxVDAwOjAwOjAwWiIsICJ4Il0"):
         with pytest.raises(InvalidPayload):
-            await service.list(person(), PageQuery(cursor=cursor))
+            await service.list(person(), DocumentQuery(cursor=cursor))
 
 
 async def test_a_change_of_another_version_is_refused(service: DocumentService) -> None:
@@ -194,4 +188,4 @@ async def test_a_deleted_document_is_gone_for_all_and_closed(service: DocumentSe
     assert not rooms.members[document_room(document.id)]
     with pytest.raises(NotFound):
         await service.read(ana, document.id)
-    assert (await service.list(ana, PageQuery())).data == []
+    assert (await service.list(ana, DocumentQuery())).data == []
