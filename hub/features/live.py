@@ -84,9 +84,10 @@ def presence(core: Core) -> Presence:
 
 @dataclass(kw_only=True)
 class Documents(Feature):
-    """Documents, and the news that one has changed."""
+    """Documents, what edits them, and the news that one has changed."""
 
     changes: ChangeFeed
+    editing: Editing
 
 
 def documents(core: Core) -> Documents:
@@ -97,7 +98,8 @@ def documents(core: Core) -> Documents:
     log = PostgresLog(core.pool, core.settings.database_url or "")
     hints = RedisHints(core.redis)
     engine = Engine(log, hints, settings)
-    editing = Editing(engine, store, core.access, AwarenessExchange(hints, core.nodes), settings)
+    awareness = AwarenessExchange(hints, core.nodes)
+    editing = Editing(engine, store, core.access, awareness, settings, sessions=core.revocations)
     live = LiveDocuments(editing, core.rooms)
     core.expel["document"] = live.expel
     service = DocumentService(store, core.access, core.people, core.rooms, core.clock, settings)
@@ -115,6 +117,7 @@ def documents(core: Core) -> Documents:
         starts=[start, *library.starts],
         closes=[engine.close, editing.close, live.close],
         changes=ChangeFeed(engine),
+        editing=editing,
     )
 
 
