@@ -114,7 +114,11 @@ class PresenceService:
         # Not before: whoever goes until then is among them, and whoever goes after that is registered.
         latest = {one.connection.connection_id: one for one in self._held}
         held = [one for one in latest.values() if part_of(one.connection.user_id) == part]
-        async for change in self._store.restore(held, self._clock.now_ms()):
+        now_ms = self._clock.now_ms()
+        # Where thousands are cut at once, the hooks of many have not come yet.
+        gone = [here for here in self._here.of_part(part) if not self._here.is_open(here)]
+        held += [Held(self._here.registration(here), now_ms, now_ms + self._hold_ms) for here in gone]
+        async for change in self._store.restore(held, now_ms):
             await self._diffs.announce(change)
 
     async def update(self, caller: Caller, payload: UpdatePresence) -> Presence:
