@@ -12,15 +12,17 @@ from collections.abc import Iterable
 
 from collab import state_vector
 from collab.commits import Commit, GroupCommit
+from collab.compaction import Compaction
 from collab.decoding import BadUpdate
-from collab.document import BrokenDocument, Document
+from collab.document import BrokenDocument, Document, NestingUnknown
 from collab.hints import Hints
 from collab.hot import Gap, Hot, Joined, Subscriber
 from collab.log import Known, Row, UpdateLog
+from collab.metrics import METRICS
 from collab.settings import CollabSettings
 from collab.state_vector import Clocks
 from collab.update import parse
-from hub.kernel.errors import PayloadTooLarge, Unavailable
+from hub.kernel.errors import Overloaded, PayloadTooLarge, Unavailable
 from hub.kernel.tasks import Tasks
 
 log = logging.getLogger(__name__)
@@ -39,7 +41,10 @@ NO_ROW = "0-0"
 class Engine:
     """Joins clients to documents and takes their changes. Knows no transport."""
 
-    def __init__(self, updates: UpdateLog, hints: Hints, settings: CollabSettings) -> None:
+    def __init__(
+        self, updates: UpdateLog, hints: Hints, settings: CollabSettings, compaction: Compaction | None = None
+    ) -> None:
+        """Without ``compaction`` the log only grows."""
         self._log = updates
         self._hints = hints
         self._settings = settings
@@ -52,7 +57,10 @@ class Engine:
         self._publish_wake = asyncio.Event()
         self._probe_wake = asyncio.Event()
         self._commits = GroupCommit(updates, self._on_commit, waiting_bytes=settings.waiting_bytes)
+        self._compaction = compaction
         self._tasks = Tasks()
+        if compaction is not None:
+            compaction.folded = self._on_folded
         hints.receive = self._on_hint
         hints.reconnected = self._probe_wake.set
 
@@ -62,6 +70,8 @@ class Engine:
         self._tasks.start(self._hints.run(), name="collab hints")
         self._tasks.start(self._publish_for_ever(), name="collab publications")
         self._tasks.start(self._probe_for_ever(), name="collab probe")
+        if self._compaction is not None:
+            self._tasks.start(self._compaction.run(), name="collab compaction")
 
     async def close(self) -> None:
         """Commit what waits, for at most five seconds, and stop."""
@@ -126,6 +136,11 @@ class Engine:
         if hot.document.size + len(update) > self._settings.document_bytes:
             raise PayloadTooLarge(f"A document may have {self._settings.document_bytes} bytes of changes.")
         try:
+            hot.document.check_nesting(parsed)
+        except NestingUnknown as error:
+            self._grown(hot.document, at_once=True)
+            raise Overloaded("The document is being compacted. Try again in a moment.") from error
+        try:
             hot.document.apply(update, parsed)  # before the commit: what Yrs refuses must never reach the log
         except BrokenDocument as error:
             self._replace(hot)
@@ -165,6 +180,7 @@ class Engine:
             if hot.answered and not document.broken:
                 hot.ready = True
                 opening.set_result(hot)
+                self._grown(document)
             else:
                 self._hot.pop(document.id, None)
                 opening.set_exception(Unavailable("The document cannot be loaded just now."))
@@ -194,12 +210,13 @@ class Engine:
             for document_id, hot in self._hot.items()
             if document_id not in self._subscribers and hot.ready and hot.committed
         ]
-        held = sum(hot.document.size for hot in self._hot.values())
+        held = sum(hot.document.cost for hot in self._hot.values())
         for hot in sorted(idle, key=lambda hot: hot.used_at):
             if held > self._settings.hot_bytes or now - hot.used_at >= self._settings.idle_s:
-                held -= hot.document.size
+                held -= hot.document.cost
                 del self._hot[hot.document.id]
                 self._tasks.start(self._hints.unsubscribe(hot.document.id), name="unsubscribe a document")
+        METRICS.open, METRICS.held_bytes, METRICS.waiting_bytes = len(self._hot), held, self._commits.waiting_bytes
 
     # Taking in what was committed, here and elsewhere
 
@@ -210,12 +227,24 @@ class Engine:
             # Contained only in the Document that applied it. One loaded anew has to read it, and what came before.
             if hot.document is document and have + 1 == row.number:
                 document.reach(row.stream, row.number)
+                self._grown(document)
             else:
                 self._fill_soon(hot)
+        METRICS.commits += 1
+        METRICS.updates += len(commit.submissions)
         for submission in commit.submissions:
             self._deliver(row.document_id, submission.update, submission.sender)
         self._unpublished.append(row)
         self._publish_wake.set()
+
+    def _grown(self, document: Document, *, at_once: bool = False) -> None:
+        if self._compaction is not None:
+            self._compaction.grown(document.id, document.tail, at_once=at_once)
+
+    def _on_folded(self, document_id: str) -> None:
+        hot = self._hot.get(document_id)
+        if hot is not None:
+            self._fill_soon(hot)  # what it reads is the new position, not the state
 
     def _on_hint(self, row: Row) -> None:
         hot = self._hot.get(row.document_id)
@@ -263,8 +292,10 @@ class Engine:
             reading = await self._log.read(document.id, Known(document.generation, dict(document.position)))
             if (snapshot := reading.snapshot) is not None:
                 before = document.vector()
-                document.load(snapshot.generation, snapshot.state, snapshot.position)
-                self._relay(hot, [document.diff(before), *document.apply_ready()])
+                document.load(snapshot)
+                if hot.ready and snapshot.state is not None:
+                    self._relay(hot, [document.diff(before)])
+                self._relay(hot, document.apply_ready())
             for count, row in enumerate(reading.rows, start=1):
                 self._relay(hot, document.take(row))
                 if count % ROWS_A_TURN == 0:

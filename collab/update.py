@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from collab.decoding import MAX_CLIENT_ID, MAX_CLOCK, BadUpdate, Reader
+from collab.nesting import Item, levels
 from collab.state_vector import Clocks
 
 MAX_BYTES: Final = 2 << 20
@@ -38,6 +39,10 @@ class Update:
     """(client, clock past the last) of what it deletes."""
     skips: bool = False
     """It says itself that it leaves something out."""
+    structs: int = 0
+    """Items and other parts that its content consists of."""
+    levels: int = 0
+    """The longest chain of shared types in one another that it creates."""
 
     @property
     def empty(self) -> bool:
@@ -59,6 +64,10 @@ class Update:
                 return True
         return any(end > (after.get(client) or clocks.get(client, 0)) for client, end in self.deletes)
 
+    def has_news(self, clocks: Clocks) -> bool:
+        """Whether it brings content that a document with these clocks lacks."""
+        return any(end > clocks.get(client, 0) for client, _, end in self.brings)
+
     def advance(self, clocks: Clocks) -> None:
         """Count the new content in ``clocks``."""
         for client, _, end in self.brings:
@@ -70,31 +79,48 @@ def parse(data: bytes) -> Update:
     """Read an update. Raises BadUpdate, and nothing else, whatever the bytes are. About 3 µs for a typed letter."""
     if len(data) > MAX_BYTES:
         raise BadUpdate(f"more than {MAX_BYTES} bytes")
+    return _read(data, MAX_CLIENTS)
+
+
+def parse_document(state: bytes) -> Update:
+    """Read a whole document of any size, as Yrs writes it. Raises BadUpdate. About 10 ms for each MB."""
+    return _read(state, len(state))
+
+
+def _read(data: bytes, most_clients: int) -> Update:
     reader = _UpdateReader(data)
     try:
-        update = reader.update()
+        update = reader.update(most_clients)
+        reader.end()
+        if reader.types:
+            update.levels = 1 if reader.types == 1 else levels(_PlaceReader(data).items(most_clients))
     except IndexError:
         raise BadUpdate("truncated") from None
     except UnicodeDecodeError:
         raise BadUpdate("a string is not UTF-8") from None
-    reader.end()
     return update
 
 
 class _UpdateReader(Reader):
     """The grammar of an update."""
 
-    __slots__ = ()
+    __slots__ = ("types",)
 
-    def update(self) -> Update:
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self.types = 0
+        """Shared types that were read."""
+
+    def update(self, most_clients: int) -> Update:
         found = Update()
         clients = self.count(3)
-        if clients > MAX_CLIENTS:
-            raise BadUpdate(f"more than {MAX_CLIENTS} clients")
+        if clients > most_clients:
+            raise BadUpdate(f"more than {most_clients} clients")
         for _ in range(clients):
             structs = self.count(2)
             client, first = self.uint(MAX_CLIENT_ID), self.uint()
             clock = first
+            found.structs += structs
             for _ in range(structs):
                 length = self.struct(found, client, clock)
                 clock += length
@@ -178,6 +204,7 @@ class _UpdateReader(Reader):
             raise BadUpdate(f"shared type {kind}")
         if kind in NAMED_TYPES:
             self.units()
+        self.types += 1
         return 1
 
     def subdocument(self) -> int:
@@ -235,6 +262,27 @@ class _UpdateReader(Reader):
                 end = max(end, first + self.uint())
             if end:
                 found.deletes.append((client, end))
+
+
+class _PlaceReader(_UpdateReader):
+    """Reads an update once more, for where each item lies: for the few that create several types."""
+
+    __slots__ = ("found",)
+
+    def items(self, most_clients: int) -> list[Item]:
+        self.found: list[Item] = []
+        self.update(most_clients)
+        return self.found
+
+    def struct(self, found: Update, client: int, clock: int) -> int:
+        info = self.data[self.at]
+        first = len(found.needs)
+        types = self.types
+        length = super().struct(found, client, clock)
+        reference = found.needs[first] if len(found.needs) > first else None
+        inherits = bool(info & (HAS_ORIGIN | HAS_RIGHT_ORIGIN))
+        self.found.append(Item(client, clock, clock + length, reference, inherits, self.types > types))
+        return length
 
 
 CONTENT: dict[int, Callable[[_UpdateReader], int]] = {

@@ -63,6 +63,7 @@ from hub.transport.socketio.server import SocketServer
 from hub.transport.sockets import Sockets
 from hub.transport.token_expiry import TokenExpiry
 from hub.version import __version__
+from presence.places_redis import RedisPlaces
 
 REVOCATION_MARGIN_S = 60
 """A refresh that runs beside a sign-out can sign a token slightly after the revocation was written."""
@@ -87,7 +88,15 @@ def build(
     apis.append(tickets_api(tickets))
     recovery = ConnectionRecovery(core.bus, core.rooms, core.records)
     gate = Handshake(
-        authenticator, authenticator, tickets, core.revocations, core.limiter, core.clock, settings.gate, recovery
+        authenticator,
+        authenticator,
+        tickets,
+        core.revocations,
+        core.limiter,
+        core.clock,
+        settings.gate,
+        recovery,
+        RedisPlaces(redis, core.clock),
     )
     allowed = limits(core, apis, router, limited)
     core.sockets.serve(gate, router, allowed, recovery, recovers=settings.cluster.recovery_s > 0)

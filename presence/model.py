@@ -64,6 +64,15 @@ class Connection:
     """When somebody last did something over it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A connection that was lost, and counts for a while. Times are Unix milliseconds."""
+
+    connection: Connection
+    lost_ms: int
+    until_ms: int
+
+
 class Device(msgspec.Struct, frozen=True, array_like=True):
     """A device with at least one connection, live or held. The same name on another kind is another device."""
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from collab.awareness_exchange import AwarenessExchange
 from collab.changes import ChangeFeed
+from collab.compaction import Compaction
+from collab.compactor_process import CompactorProcess
 from collab.editing import Editing
 from collab.engine import Engine
 from collab.handlers import collab_events
@@ -96,8 +98,9 @@ def documents(core: Core) -> Documents:
     store = PostgresDocumentStore(core.pool)
     core.roles["document"] = DocumentRoles(store, core.access)
     log = PostgresLog(core.pool, core.settings.database_url or "")
+    compaction = Compaction(CompactorProcess(core.settings.database_url or ""), log, after=settings.compact_after)
     hints = RedisHints(core.redis)
-    engine = Engine(log, hints, settings)
+    engine = Engine(log, hints, settings, compaction)
     awareness = AwarenessExchange(hints, core.nodes)
     editing = Editing(engine, store, core.access, awareness, settings, sessions=core.revocations)
     live = LiveDocuments(editing, core.rooms)

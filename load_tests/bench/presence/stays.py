@@ -23,7 +23,7 @@ class Promise:
     hold_ms: float = 5_000.0
     """How long a lost connection certainly counts."""
     lease_ms: float = 4_000.0
-    """How long those of a node that dies certainly count: a lease of 6 s, less the 2 s since its last beat."""
+    """How long those of a node that dies certainly count: a lease of 5 s, less the second since its last beat."""
     offline_ms: float = 8_000.0
     """From the loss, or the node's death, until watchers are told."""
     moving_hold_ms: float = 15_000.0

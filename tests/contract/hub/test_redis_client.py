@@ -1,11 +1,42 @@
-"""hub.storage.redis: a client that does not take many commands at once for an outage."""
+"""hub.storage.redis: a client that does not take many commands at once for an outage, and loses no connection."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
+from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from collab.hints_redis import RedisHints
+from collab.log import Row
+from hub.gate.rate_limits import Charge, RedisLedger
+from hub.gate.revocations import RedisRevocations
+from hub.kernel.ids import SessionId, UserId
 from hub.storage.redis import connect
+from presence.redis_calls import called, pipelined
+from tests.support.rooms import RecordedRooms
+
+TURNS = 12
+"""Of the loop, after which a call is cancelled: from before it has a connection until it waits for the replies."""
+
+
+def _publish(redis: Redis) -> Awaitable[Any]:
+    return RedisHints(redis).publish([Row("document", 1, 1, b"update")])
+
+
+def _revoke(redis: Redis) -> Awaitable[Any]:
+    rooms = RecordedRooms()
+    return RedisRevocations(redis, rooms, token_life_s=1).revoke_all(UserId("ann"), [SessionId("s")], "test")
+
+
+PIPELINES: dict[str, Callable[[Redis], Awaitable[Any]]] = {
+    "commands": lambda redis: pipelined(redis, [("PING",), ("PING",)]),
+    "a script": lambda redis: called(redis, redis.register_script("return 1"), [(["key"], []), (["key"], [])]),
+    "charges": lambda redis: RedisLedger(redis).charge([Charge("one", 1, 1), Charge("two", 1, 1)]),
+    "revocations": _revoke,
+    "hints": _publish,
+}
 
 
 async def test_more_commands_at_once_than_connections_wait_for_one(redis_url: str) -> None:
@@ -20,3 +51,20 @@ async def test_a_server_that_is_not_there_is_told_at_the_first_command() -> None
     with pytest.raises((RedisError, OSError)):
         await client.ping()
     await client.aclose()
+
+
+@pytest.mark.parametrize("pipeline", PIPELINES.values(), ids=PIPELINES.keys())
+async def test_a_pipeline_that_is_cancelled_anywhere_gives_its_connection_back(
+    redis_url: str, pipeline: Callable[[Redis], Awaitable[Any]]
+) -> None:
+    for turns in range(TURNS):
+        client = connect(redis_url, size=1)
+        await client.script_flush()  # so that nobody's script is known
+        task = asyncio.ensure_future(pipeline(client))  # noqa: TID251
+        for again in (turns, 1):  # twice, as hub.kernel.tasks does
+            for _ in range(again):
+                await asyncio.sleep(0)
+            task.cancel()
+        await asyncio.wait([task])
+        assert await client.ping(), turns  # there is no second connection
+        await client.aclose()
