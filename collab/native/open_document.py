@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 MAX_WAITING: Final = 64
 """Messages of a document that wait for the hub; then the socket is not read any more. Changes that wait together are
 stored together."""
+MAX_WAITING_BYTES: Final = 1 << 20
+"""The same in bytes: also before its client is let in."""
 MAX_EARLY_BYTES: Final = 1 << 20
 """Of changes that are committed while a client catches up; with more, it has to do so once more."""
 MAX_ANNOUNCEMENTS: Final = 4
@@ -72,6 +74,7 @@ class OpenDocument:
         self._early: list[bytes] = []
         self._early_bytes = 0
         self._waiting: deque[SyncRequest | Change | Resync] = deque()
+        self._waiting_bytes = 0
         self._announcements: list[bytes] = []
         self._working = False
         self._paused = False
@@ -89,7 +92,8 @@ class OpenDocument:
         """A sync message."""
         if self.state is not State.CLOSED:
             self._waiting.append(message)
-            if len(self._waiting) >= MAX_WAITING and not self._paused:
+            self._waiting_bytes += _size(message)
+            if not self._has_room() and not self._paused:
                 self._paused = True
                 self.socket.pause()
             self._work_soon()
@@ -155,20 +159,28 @@ class OpenDocument:
             self._editing.announce(self.document_id, self.id, update)
 
     async def _next(self, given: Pass) -> None:
-        message = self._waiting.popleft()
+        message = self._pop()
         if isinstance(message, Change):
             changes = [message]
             while self._waiting and isinstance(following := self._waiting[0], Change):
                 changes.append(following)
-                self._waiting.popleft()
+                self._pop()
             self._read_on()
             await self._store(changes, given)
         else:
             self._read_on()
             await self._catch_up(message)
 
+    def _pop(self) -> SyncRequest | Change | Resync:
+        message = self._waiting.popleft()
+        self._waiting_bytes -= _size(message)
+        return message
+
+    def _has_room(self) -> bool:
+        return len(self._waiting) < MAX_WAITING and self._waiting_bytes < MAX_WAITING_BYTES
+
     def _read_on(self) -> None:
-        if self._paused and len(self._waiting) < MAX_WAITING:
+        if self._paused and self._has_room():
             self._paused = False
             self.socket.resume()
 
@@ -302,7 +314,17 @@ class OpenDocument:
             return
         self.state = State.CLOSED
         self._waiting.clear()
+        self._waiting_bytes = 0
         self._early, self._announcements = [], []
         self._service.audience.discard(self)
         self._editing.leave(self.document_id, self.id)
         self._read_on()
+
+
+def _size(message: SyncRequest | Change | Resync) -> int:
+    match message:
+        case SyncRequest():
+            return len(message.vector)
+        case Change():
+            return len(message.update)
+    return 0

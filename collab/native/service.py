@@ -27,12 +27,15 @@ class NativeEditing:
         limited: Limited,
         as_hub_error: AsHubError,
         tasks: Tasks,
+        *,
+        documents_per_connection: int,
     ) -> None:
         self.editing = editing
         self.audience = audience
         self.passes = passes
         self.as_hub_error = as_hub_error
         self.tasks = tasks
+        self.documents_per_connection = documents_per_connection
         self._limited = limited
 
     def is_over_limit(self, event: str, given: Pass | None, socket: FramedSocket) -> bool:

@@ -4,25 +4,19 @@ WebSocket, ``/collab/{documentId}?token=``.
 A client's own changes come back to it once they are stored, which newer clients count as a confirmation.
 """
 
-import asyncio
-import logging
 from collections.abc import Mapping
 from typing import Final
 
 from collab.decoding import BadUpdate
 from collab.errors import InvalidUpdate
 from collab.native import close_codes, sync
+from collab.native.admission import admit
 from collab.native.open_document import OpenDocument
 from collab.native.service import NativeEditing
 from collab.native.sync import Announcement, AwarenessQuery
-from hub.kernel.errors import NotFound, Suspended, TokenExpired, Unauthorized
 from hub.kernel.framed import FramedSocket
 
-log = logging.getLogger(__name__)
-
 READ_ONLY: Final = "You may read this document, not change it."
-ADMIT_S: Final = 10.0
-"""Longest wait for the database to say whose token it is."""
 
 
 class YWebSocketVoice:
@@ -119,21 +113,6 @@ class YWebSocketEndpoint:
     def opened(self, socket: FramedSocket, name: str, query: Mapping[str, str]) -> YWebSocketSession:
         """See FramedEndpoint."""
         document = OpenDocument(name, socket.id, socket, YWebSocketVoice(socket), self._service)
-        admitting = self._admit(document, query.get("token", ""))
+        admitting = admit(self._service, document, query.get("token", ""))
         self._service.tasks.start(admitting, name="admission of an editor")
         return YWebSocketSession(socket, document)
-
-    async def _admit(self, document: OpenDocument, token: str) -> None:
-        try:
-            async with asyncio.timeout(ADMIT_S):
-                document.admit(await self._service.passes.admit(token, document.document_id))
-        except Exception as error:
-            known = self._service.as_hub_error(error)
-            if isinstance(known, Unauthorized | TokenExpired | Suspended):
-                document.end(close_codes.UNAUTHORIZED, known.message)
-            elif isinstance(known, NotFound):
-                document.end(close_codes.FORBIDDEN, "the token is for another document")
-            else:
-                if known is None:
-                    log.exception("an editor could not be let in")
-                document.end(close_codes.TRY_AGAIN, "try again")

@@ -3,6 +3,7 @@
 from collab import update
 from collab.editing import Editing
 from collab.native.audience import NativeAudience
+from collab.native.hocuspocus import HocuspocusEndpoint
 from collab.native.passes import Passes
 from collab.native.service import NativeEditing
 from collab.native.y_websocket import YWebSocketEndpoint
@@ -26,7 +27,11 @@ def feature(core: Core, key: SigningKey, editing: Editing) -> Feature:
 
     def service(*, echoes: bool) -> NativeEditing:
         audience = NativeAudience(framed, echoes=echoes)
-        return NativeEditing(editing, audience, passes, limited, as_hub_error, core.tasks)
+        most = core.settings.collab.documents_per_connection
+        return NativeEditing(
+            editing, audience, passes, limited, as_hub_error, core.tasks, documents_per_connection=most
+        )
 
+    framed.mount("/collab", HocuspocusEndpoint(service(echoes=False)), max_message=MAX_MESSAGE)
     framed.mount("/collab/", YWebSocketEndpoint(service(echoes=True)), max_message=MAX_MESSAGE)
     return Feature(apis=[document_tokens_api(tokens)], drains=[framed.drain], closes=[framed.close], limited=limited)
