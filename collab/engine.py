@@ -108,6 +108,11 @@ class Engine:
         await self._open(document_id)
         self._subscribers.setdefault(document_id, set()).add(subscriber)
 
+    def shown(self, document_id: str) -> bytes | None:
+        """The state vector of what subscribers have been shown; ``None`` while they are to be shown more."""
+        hot = self._hot.get(document_id)
+        return hot.document.vector() if hot is not None and hot.ready and hot.committed else None
+
     def leave(self, document_id: str, subscriber: Subscriber) -> None:
         """Deliver no more. Idempotent."""
         subscribers = self._subscribers.get(document_id, set())

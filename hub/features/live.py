@@ -86,9 +86,10 @@ def presence(core: Core) -> Presence:
 
 @dataclass(kw_only=True)
 class Documents(Feature):
-    """Documents, and the news that one has changed."""
+    """Documents, what edits them, and the news that one has changed."""
 
     changes: ChangeFeed
+    editing: Editing
 
 
 def documents(core: Core) -> Documents:
@@ -100,7 +101,8 @@ def documents(core: Core) -> Documents:
     compaction = Compaction(CompactorProcess(core.settings.database_url or ""), log, after=settings.compact_after)
     hints = RedisHints(core.redis)
     engine = Engine(log, hints, settings, compaction)
-    editing = Editing(engine, store, core.access, AwarenessExchange(hints, core.nodes), settings)
+    awareness = AwarenessExchange(hints, core.nodes)
+    editing = Editing(engine, store, core.access, awareness, settings, sessions=core.revocations)
     live = LiveDocuments(editing, core.rooms)
     core.expel["document"] = live.expel
     service = DocumentService(store, core.access, core.people, core.rooms, core.clock, settings)
@@ -118,6 +120,7 @@ def documents(core: Core) -> Documents:
         starts=[start, *library.starts],
         closes=[engine.close, editing.close, live.close],
         changes=ChangeFeed(engine),
+        editing=editing,
     )
 
 
