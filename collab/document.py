@@ -165,8 +165,8 @@ class Document:
 
     def taking(self, row: Row, updates: list[tuple[bytes, Update]]) -> Iterator[bytes | None]:
         """:meth:`take` with stops in between, where it gives None, or an update that it has applied."""
-        self.reach(row.stream, row.number)
-        return self._in_causal_order(updates)
+        yield from self._in_causal_order(updates)
+        self.reach(row.stream, row.number)  # not before: whoever gives up in the middle has not taken it
 
     def apply_ready(self, updates: Iterable[bytes] = ()) -> list[bytes]:
         """Apply ``updates`` and those that waited, in the order their dependencies allow. Raises BrokenDocument."""

@@ -305,7 +305,8 @@ class Engine:
                 if not all(update.small for _, update in updates):
                     self._fill_soon(hot)
                     return
-                self._relay(hot, filter(None, hot.document.taking(row, updates)))
+                applied = list(filter(None, hot.document.taking(row, updates)))
+                self._relay(hot, applied)
             except BrokenDocument as error:
                 log.warning("document %s: %s", row.document_id, error)
                 self._replace(hot)
