@@ -55,9 +55,14 @@ def proved(state: bytes, clocks: state_vector.Clocks) -> Update:
 
 
 def merged(updates: Sequence[bytes]) -> bytes:
-    """One update of all, which keeps everything that they have."""
+    """One update of all, which keeps everything that they have. Raises NotProved if Yrs cannot make it."""
     layer = list(updates)
-    while len(layer) > 1:
-        groups = [layer[first : first + MERGED_AT_ONCE] for first in range(0, len(layer), MERGED_AT_ONCE)]
-        layer = [merge_updates(*group) if len(group) > 1 else group[0] for group in groups]
+    try:
+        while len(layer) > 1:
+            groups = [layer[first : first + MERGED_AT_ONCE] for first in range(0, len(layer), MERGED_AT_ONCE)]
+            layer = [merge_updates(*group) if len(group) > 1 else group[0] for group in groups]
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # a panic of Yrs is no Exception
+        raise NotProved(f"its updates cannot be merged: {error}") from error
     return layer[0] if layer else b"\0\0"
