@@ -1,5 +1,6 @@
 """A hot document: what this node has of it, in memory. Rules only, no I/O."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -15,6 +16,9 @@ from collab.update import cut, prepare
 
 STRUCT_BYTES = 160
 """What Yrs takes for an item beside its content: 75 in a map, 150 in a text, 230 in a tree of elements."""
+
+EMOJI = re.compile(rb"[\xf0-\xf4][\x80-\xbf]{3}")
+"""A character of two UTF-16 units in UTF-8; now and then a number that looks like one."""
 
 
 class BrokenDocument(Exception):
@@ -54,6 +58,8 @@ class Document:
         """The position of the snapshot."""
         self._folded_nesting = 0
         self.early: list[tuple[bytes, Update]] = []
+        self.doubtful = False
+        """What Yrs writes of it may be wrong: it holds an emoji, which a client may have cut in two."""
         self.broken = False
         self.refused = False
         """The database refused an update that is applied here: nothing that builds on it may be committed."""
@@ -95,6 +101,7 @@ class Document:
             raise BrokenDocument("the update does not hang together")
 
     def _give(self, data: bytes) -> None:
+        self.doubtful = self.doubtful or EMOJI.search(data) is not None
         try:
             self._doc.apply_update(data)
         except (KeyboardInterrupt, SystemExit):

@@ -34,7 +34,7 @@ def whole(document: Document, updates: Sequence[bytes]) -> tuple[bytes, Update]:
     try:
         return state, proved(state, document.clocks)
     except NotProved:
-        state = merged(updates)
+        state, _ = merged(updates)
         return state, proved(state, document.clocks)
 
 
@@ -54,8 +54,24 @@ def proved(state: bytes, clocks: state_vector.Clocks) -> Update:
     return parsed
 
 
-def merged(updates: Sequence[bytes]) -> bytes:
-    """One update of all, which keeps everything that they have. Raises NotProved if Yrs cannot make it."""
+def brings(difference: bytes, vector: bytes, clocks: state_vector.Clocks) -> bool:
+    """Whether a difference brings a client at ``vector`` to these clocks, and not past them."""
+    ends = state_vector.decode(vector)
+    try:
+        parsed = parse_document(difference)
+    except BadUpdate:
+        return False
+    if parsed.gap(ends):
+        return False
+    for client, _, end in parsed.brings:
+        if end > clocks.get(client, 0):
+            return False
+    parsed.advance(ends)
+    return all(ends.get(client, 0) >= clock for client, clock in clocks.items())
+
+
+def merged(updates: Sequence[bytes]) -> tuple[bytes, state_vector.Clocks]:
+    """One update of all, which keeps everything that they have, and its clocks. Raises NotProved if that cannot be."""
     layer = list(updates)
     try:
         while len(layer) > 1:
@@ -65,4 +81,10 @@ def merged(updates: Sequence[bytes]) -> bytes:
         raise
     except BaseException as error:  # a panic of Yrs is no Exception
         raise NotProved(f"its updates cannot be merged: {error}") from error
-    return layer[0] if layer else b"\0\0"
+    whole = layer[0] if layer else b"\0\0"
+    clocks: state_vector.Clocks = {}
+    try:
+        parse_document(whole).advance(clocks)
+    except BadUpdate as error:
+        raise NotProved(f"its updates cannot be merged: {error}") from error
+    return whole, clocks

@@ -19,7 +19,7 @@ def folder() -> Iterator[Path]:
 
 
 async def trial(folder: Path, program: str) -> Trial:
-    return await run_trial(folder, folder / "cache", 12, 3, SMALL, lambda _line: None, program)
+    return await run_trial(folder, folder / "cache", 8, 21, SMALL, lambda _line: None, program)
 
 
 @pytest.mark.timeout(240)
