@@ -15,8 +15,10 @@ from collab.awareness_exchange import AwarenessExchange
 from collab.decoding import BadUpdate
 from collab.engine import Engine
 from collab.errors import InvalidUpdate, NotJoined, TooManyDocuments, UpdateGap
-from collab.hot import Gap, Subscriber
+from collab.hot import Gap, Joined, Subscriber
+from collab.ports import EndedSessions
 from collab.settings import CollabSettings
+from collab.state_vector import EMPTY
 from collab.store import DocumentStore
 from hub.kernel.errors import Forbidden, NotFound
 from hub.kernel.events import Actor
@@ -26,6 +28,8 @@ from hub.kernel.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
+NOTHING = Joined(b"", EMPTY)
+"""For who is not brought up to date."""
 REVIEWS = 2
 """In the time that a right may outlive its role, so that the database has the other half of it to answer in."""
 
@@ -69,6 +73,8 @@ class Participant:
     editor: Editor
     may_ever_write: bool
     """Whether what it came in with lets it write at all, whatever its role is."""
+    follows_session: bool
+    """Whether it has to be put out when its session ends: connections of Socket.IO are closed by others."""
     may_write: bool = False
     checked_at: float = 0.0
     """When the right to write was checked, by the monotonic clock, in seconds."""
@@ -104,6 +110,7 @@ class Editing:
         awareness: AwarenessExchange,
         settings: CollabSettings,
         *,
+        sessions: EndedSessions | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine = engine
@@ -111,6 +118,7 @@ class Editing:
         self._access = access
         self._awareness = awareness
         self._settings = settings
+        self._sessions = sessions
         self._monotonic = monotonic
         self._participants: dict[str, dict[str, Participant]] = {}
         """Document → editor id → participant."""
@@ -136,7 +144,7 @@ class Editing:
     async def open(
         self,
         document_id: str,
-        vector: bytes,
+        vector: bytes | None,
         *,
         id: str,
         connection: str,
@@ -144,21 +152,24 @@ class Editing:
         audience: Audience,
         editor: Editor,
         may_ever_write: bool = True,
+        follows_session: bool = False,
     ) -> Opened:
-        """Open a document. Idempotent.
+        """Open a document. Idempotent. With no ``vector`` the client is not brought up to date.
 
         From now on ``audience`` is shown its changes; some of them may come before this returns, and be contained in
         what it returns. Raises NotFound, InvalidUpdate, TooManyDocuments and Unavailable.
         """
         self._check_room(connection, document_id, id)
-        participant = Participant(id, connection, actor, audience, editor, may_ever_write)
+        participant = Participant(id, connection, actor, audience, editor, may_ever_write, follows_session)
         self._participants.setdefault(document_id, {})[id] = participant
         self._open.setdefault(connection, set()).add((document_id, id))
         try:
             # With the participant in place: whoever loses their role during the check is found by the next review.
             participant.may_write = await self._may_write(participant, document_id)
             participant.checked_at = self._monotonic()
-            joined = await self._engine.join(document_id, audience, vector)
+            joined = NOTHING if vector is None else await self._engine.join(document_id, audience, vector)
+            if vector is None:
+                await self._engine.follow(document_id, audience)
         except BaseException as error:
             self.leave(document_id, id)
             if isinstance(error, BadUpdate):
@@ -175,23 +186,31 @@ class Editing:
         if (document_id, id) not in opened and len(opened) >= self._settings.documents_per_connection:
             raise TooManyDocuments(f"A connection may have {self._settings.documents_per_connection} documents open.")
 
-    async def catch_up(self, document_id: str, id: str, vector: bytes) -> bytes:
+    async def catch_up(self, document_id: str, id: str, vector: bytes) -> Joined:
         """What an editor at ``vector`` lacks. Raises NotJoined, InvalidUpdate and Unavailable."""
         participant = self._joined(document_id, id)
         try:
-            return (await self._engine.join(document_id, participant.audience, vector)).update
+            return await self._engine.join(document_id, participant.audience, vector)
         except BadUpdate as error:
             raise InvalidUpdate(f"The state vector is invalid: {error}.") from error
+
+    def shown(self, document_id: str) -> bytes | None:
+        """The state vector of what all audiences have been shown; ``None`` while a change is on its way to them."""
+        return self._engine.shown(document_id)
+
+    async def may_write(self, document_id: str, id: str) -> bool:
+        """Whether an editor may write, looked at anew if that was over ``access_s`` ago. Raises NotJoined, NotFound."""
+        participant = self._joined(document_id, id)
+        if self._monotonic() - participant.checked_at >= self._settings.access_s:
+            await self._check_again(participant, document_id)
+        return participant.may_write
 
     async def change(self, document_id: str, id: str, update: bytes) -> str:
         """Store a change, then show it to the others; gives its place in the log. A repeat is harmless.
 
         Raises NotJoined, Forbidden, InvalidUpdate, UpdateGap, PayloadTooLarge, Overloaded and Unavailable.
         """
-        participant = self._joined(document_id, id)
-        if self._monotonic() - participant.checked_at >= self._settings.access_s:
-            await self._check_again(participant, document_id)
-        if not participant.may_write:
+        if not await self.may_write(document_id, id):
             raise Forbidden("You may read this document, not change it.")
         try:
             return await self._engine.submit(document_id, update, sender=id)
@@ -248,8 +267,12 @@ class Editing:
     async def review(self) -> None:
         """Put out those who have lost their role, tell those whose role is another; forget those who are gone.
 
-        It needs no news from other nodes. Raises what the database raises.
+        It needs no news from other nodes. Raises what the database and Redis raise.
         """
+        await self._review_roles()
+        await self._review_sessions()
+
+    async def _review_roles(self) -> None:
         pairs = {
             (document_id, participant.actor.user_id)
             for document_id, here in self._participants.items()
@@ -275,6 +298,15 @@ class Editing:
                 await self.review()
             except Exception as error:  # the database is away: whoever has a document open keeps it until it is back
                 log.warning("rights on open documents not reviewed: %r", error)
+
+    async def _review_sessions(self) -> None:
+        following = [(document_id, one) for document_id, one in self._everybody() if one.follows_session]
+        if self._sessions is None or not following:
+            return
+        ended = await self._sessions.ended_among({one.actor.session_id for _, one in following})
+        for document_id, participant in following:
+            if participant.actor.session_id in ended:
+                await self._put_out(participant, document_id)
 
     async def _follow_role(self, participant: Participant, document_id: str, role: str) -> None:
         try:

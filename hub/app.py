@@ -29,7 +29,7 @@ from hub.cluster.requests import NodeRequests
 from hub.cluster.rooms import ClusterRooms
 from hub.cluster.servers import servers_of
 from hub.config import ConfigError, Settings
-from hub.features import administration, attendance, chain, companions, graphql, live, oversight, social
+from hub.features import administration, attendance, chain, companions, editors, graphql, live, oversight, social
 from hub.features.core import Core, Feature
 from hub.features.limits import limits
 from hub.gate.access_reviews import AccessReviews, Expel
@@ -259,6 +259,7 @@ def _features(core: Core, key: SigningKey, authenticator: Authenticator, staff: 
         presence,
         attendance.feature(core, presence.watching),
         documents,
+        editors.feature(core, key, documents.editing),
         calls,
         talk,
         minting,

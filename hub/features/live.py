@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from collab.awareness_exchange import AwarenessExchange
 from collab.changes import ChangeFeed
+from collab.compaction import Compaction
+from collab.compactor_process import CompactorProcess
 from collab.editing import Editing
 from collab.engine import Engine
 from collab.handlers import collab_events
@@ -84,9 +86,10 @@ def presence(core: Core) -> Presence:
 
 @dataclass(kw_only=True)
 class Documents(Feature):
-    """Documents, and the news that one has changed."""
+    """Documents, what edits them, and the news that one has changed."""
 
     changes: ChangeFeed
+    editing: Editing
 
 
 def documents(core: Core) -> Documents:
@@ -95,9 +98,11 @@ def documents(core: Core) -> Documents:
     store = PostgresDocumentStore(core.pool)
     core.roles["document"] = DocumentRoles(store, core.access)
     log = PostgresLog(core.pool, core.settings.database_url or "")
+    compaction = Compaction(CompactorProcess(core.settings.database_url or ""), log, after=settings.compact_after)
     hints = RedisHints(core.redis)
-    engine = Engine(log, hints, settings)
-    editing = Editing(engine, store, core.access, AwarenessExchange(hints, core.nodes), settings)
+    engine = Engine(log, hints, settings, compaction)
+    awareness = AwarenessExchange(hints, core.nodes)
+    editing = Editing(engine, store, core.access, awareness, settings, sessions=core.revocations)
     live = LiveDocuments(editing, core.rooms)
     core.expel["document"] = live.expel
     service = DocumentService(store, core.access, core.people, core.rooms, core.clock, settings)
@@ -115,6 +120,7 @@ def documents(core: Core) -> Documents:
         starts=[start, *library.starts],
         closes=[engine.close, editing.close, live.close],
         changes=ChangeFeed(engine),
+        editing=editing,
     )
 
 

@@ -1,4 +1,4 @@
-"""`sparkle-hub demo` against real hubs: every chapter is told, and a node that is killed meanwhile loses nothing."""
+"""`sparkle-hub demo` against real hubs: every chapter is told; a node killed while two people write costs nothing."""
 
 import contextlib
 import os
@@ -77,7 +77,7 @@ def assert_told(demo: Program, chapters: list[str]) -> None:
 
 
 def assert_goes_on(demo: Program) -> None:
-    """It is told up to the chapters that are the same on any hub, and dear: a model and a chain have to start."""
+    """It is told as far as the chapters that are the same on any hub, and dear: a model and a chain have to start."""
     demo.line_with("A companion", timeout_s=60)
     assert_told(demo, CHAPTERS[: CHAPTERS.index("A companion") + 1])
 

@@ -3,6 +3,10 @@
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 
+import asyncpg
+
+from collab.compaction import Folded
+from collab.compaction_postgres import fold
 from collab.engine import Engine
 from collab.hints_redis import RedisHints
 from collab.log import Row
@@ -41,6 +45,12 @@ class Node:
     engine: Engine
     hints: LostHints
     log: PostgresLog
+
+
+async def compact(pool: asyncpg.Pool, document_id: str = DOCUMENT, least: int = 1) -> Folded:
+    """Fold a document in this process."""
+    async with pool.acquire() as connection:
+        return await fold(connection, document_id, least)
 
 
 StartNode = Callable[..., Awaitable[Node]]
