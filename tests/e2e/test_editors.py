@@ -12,7 +12,7 @@ from tests.support.editor_process import Editor, running_editor
 from tests.support.hub_process import HubProcess
 from tests.support.rest import Person, Rest
 
-KINDS = ("y-websocket", "hocuspocus")
+KINDS = ("y-websocket", "hocuspocus", "y-socket.io")
 
 
 @dataclass
@@ -117,6 +117,8 @@ async def test_a_downgrade_and_a_dismissal_come_within_a_second(room: Room, kind
     elif kind == "y-websocket":
         state = await editor.until(1.2, status="disconnected")
         assert state["closed"] == [4403]
+    else:
+        await editor.until(1.2, closed=["io server disconnect"])
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -126,3 +128,5 @@ async def test_who_has_no_token_is_told(room: Room, kind: str) -> None:
         await editor.until(refused="This is no document token.")
     elif kind == "y-websocket":
         await editor.until(closed=[4401])
+    else:
+        await editor.until(refused="Unauthorized")
