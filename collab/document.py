@@ -1,6 +1,6 @@
 """A hot document: what this node has of it, in memory. Rules only, no I/O."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pycrdt import Doc
@@ -9,8 +9,9 @@ from collab import state_vector
 from collab.decoding import BadUpdate
 from collab.log import Row, Snapshot, unpack
 from collab.nesting import MAX_NESTING
+from collab.parsed import Update
 from collab.state_vector import Clocks
-from collab.update import Update, parse
+from collab.update import cut, prepare
 
 STRUCT_BYTES = 160
 """What Yrs takes for an item beside its content: 75 in a map, 150 in a text, 230 in a tree of elements."""
@@ -65,13 +66,20 @@ class Document:
 
     def apply(self, data: bytes, update: Update) -> None:
         """Apply an update that has no gap. Raises BrokenDocument."""
-        try:
-            self._doc.apply_update(data)
-        except (KeyboardInterrupt, SystemExit):
-            raise
-        except BaseException as error:  # a panic of Yrs is no Exception
-            self.broken = True
-            raise BrokenDocument(str(error)) from error
+        for _ in self.applying(data, update):
+            """All at once."""
+
+    def applying(self, data: bytes, update: Update) -> Iterator[None]:
+        """Apply an update that has no gap, a large one with stops in between. Raises BrokenDocument.
+
+        Until it is at its end the document has a part of it, which nobody must see, and must not be applied to.
+        """
+        if update.small:
+            self._give(data)
+        else:
+            for piece in cut(data) if update.pieces is None else update.pieces:
+                self._give(piece)
+                yield
         if update.levels and update.has_news(self.clocks):
             self.nesting += update.levels
         update.advance(self.clocks)
@@ -83,6 +91,15 @@ class Document:
         if len(update.brings) > 1 and not self.whole():
             self.broken = True
             raise BrokenDocument("the update does not hang together")
+
+    def _give(self, data: bytes) -> None:
+        try:
+            self._doc.apply_update(data)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # a panic of Yrs is no Exception
+            self.broken = True
+            raise BrokenDocument(str(error)) from error
 
     def check_nesting(self, update: Update) -> None:
         """Raise BadUpdate if an update puts shared types too deep into one another.
@@ -96,12 +113,15 @@ class Document:
 
     def load(self, snapshot: Snapshot) -> None:
         """Take a snapshot: apply it unless all of it is here already. Raises BrokenDocument."""
+        for _ in self.loading(snapshot, [] if snapshot.state is None else [snapshot.state]):
+            """All at once."""
+
+    def loading(self, snapshot: Snapshot, pieces: Iterable[bytes]) -> Iterator[None]:
+        """Take a snapshot whose state is in pieces, with stops in between: see :meth:`applying`."""
+        for piece in pieces:
+            self._give(piece)
+            yield
         if snapshot.state is not None:
-            try:
-                self._doc.apply_update(snapshot.state)
-            except ValueError as error:
-                self.broken = True
-                raise BrokenDocument(str(error)) from error
             # Not parsed (16 ms for a large one): compaction proved that nothing is pending in it.
             self.clocks = state_vector.decode(self._doc.get_state())
             # Of streams that are not in the snapshot either nothing is left, or rows that are read once more.
@@ -125,14 +145,35 @@ class Document:
 
         Returns the updates that were applied, which may be earlier ones that waited for these. Raises BrokenDocument.
         """
-        seen = row.number <= self.position.get(row.stream, 0) or (row.stream, row.number) in self.written
+        return list(filter(None, self.taking(row, self.read(row))))
+
+    def read(self, row: Row) -> list[tuple[bytes, Update]]:
+        """The updates of a row, parsed, which for large ones takes long and can be done in a thread.
+
+        Raises BrokenDocument.
+        """
+        if row.number <= self.position.get(row.stream, 0) or (row.stream, row.number) in self.written:
+            return []  # contained already
+        return self._read(unpack(row.data))
+
+    def _read(self, updates: Iterable[bytes]) -> list[tuple[bytes, Update]]:
+        try:
+            return [(data, prepare(data)) for data in updates]
+        except BadUpdate as error:
+            self.broken = True
+            raise BrokenDocument(f"the log holds what no update is: {error}") from error
+
+    def taking(self, row: Row, updates: list[tuple[bytes, Update]]) -> Iterator[bytes | None]:
+        """:meth:`take` with stops in between, where it gives None, or an update that it has applied."""
         self.reach(row.stream, row.number)
-        return [] if seen else self.apply_ready(unpack(row.data))
+        return self._in_causal_order(updates)
 
     def apply_ready(self, updates: Iterable[bytes] = ()) -> list[bytes]:
         """Apply ``updates`` and those that waited, in the order their dependencies allow. Raises BrokenDocument."""
-        waiting = self._parsed(updates) + self.early
-        applied: list[bytes] = []
+        return list(filter(None, self._in_causal_order(self._read(updates))))
+
+    def _in_causal_order(self, updates: list[tuple[bytes, Update]]) -> Iterator[bytes | None]:
+        waiting = updates + self.early
         progress = True
         while waiting and progress:
             blocked = []
@@ -140,19 +181,11 @@ class Document:
                 if update.gap(self.clocks):
                     blocked.append((data, update))
                 else:
-                    self.apply(data, update)
-                    applied.append(data)
+                    yield from self.applying(data, update)
+                    yield data
             progress = len(blocked) < len(waiting)
             waiting = blocked
         self.early = waiting
-        return applied
-
-    def _parsed(self, updates: Iterable[bytes]) -> list[tuple[bytes, Update]]:
-        try:
-            return [(data, parse(data)) for data in updates]
-        except BadUpdate as error:
-            self.broken = True
-            raise BrokenDocument(f"the log holds what no update is: {error}") from error
 
     def whole(self) -> bool:
         """Whether Yrs took in everything it was given, and keeps nothing pending."""

@@ -2,7 +2,7 @@
 
 import logging
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from hub.kernel.clock import Clock, to_ms
@@ -104,17 +104,19 @@ class PresenceService:
         now_ms = self._clock.now_ms()
         self._held.extend(Held(one, now_ms, now_ms + self._hold_ms) for one in connections)
 
-    async def restore(self, part: int) -> None:
-        """Tell the store of one part of the users again, of which it has lost what it knew.
+    async def restore(self, parts: Collection[int]) -> None:
+        """Have those count that this node has lost just now, in parts of which the store has lost what it knew.
 
-        Also of those whom this node has lost just now: nobody else could say that they count still. Raises Unavailable;
-        then it is to be repeated.
+        Nobody else could say that they do. Raises Unavailable; then it is to be repeated. And it is to be called once
+        more after :meth:`reconcile`: who goes in between is unknown to the store, and was here at the first call.
         """
-        await self.reconcile(part)
-        # Not before: whoever goes until then is among them, and whoever goes after that is registered.
+        now_ms = self._clock.now_ms()
         latest = {one.connection.connection_id: one for one in self._held}
-        held = [one for one in latest.values() if part_of(one.connection.user_id) == part]
-        async for change in self._store.restore(held, self._clock.now_ms()):
+        held = [one for one in latest.values() if part_of(one.connection.user_id) in parts]
+        # Where thousands are cut at once, the hooks of many have not come yet.
+        gone = [here for part in parts for here in self._here.of_part(part) if not self._here.is_open(here)]
+        held += [Held(self._here.registration(here), now_ms, now_ms + self._hold_ms) for here in gone]
+        async for change in self._store.restore(held, now_ms):
             await self._diffs.announce(change)
 
     async def update(self, caller: Caller, payload: UpdatePresence) -> Presence:

@@ -21,10 +21,12 @@ PACKED_RECORD = msgpack.Decoder(Record)
 PACKED_CHANGE = msgpack.Decoder(tuple[bool, bool, str, Record])
 
 LUA = Path(__file__).with_name("lua")
-BATCH = 200
-"""Connections that are changed in one round trip, of which a busy machine makes few a second."""
 AT_ONCE = 50
 """Connections that one Lua call changes, in 1 to 2 ms of Redis, which serves nobody else meanwhile."""
+CALLS = 8
+"""In one round trip, of which a busy machine makes few a second."""
+BATCH = 200
+"""Connections that are looked for at once."""
 
 Words = Sequence[Any]
 """What lua/user.lua is told of one connection: its user, its id, and what each function says."""
@@ -96,10 +98,12 @@ class RedisPresenceStore:
         def place(said: tuple[Connection, Words]) -> tuple[int, NodeId]:
             return part_of(said[0].user_id), said[0].node_id
 
-        for (part, node_id), group in groupby(sorted(connections, key=place), key=place):
-            words = [(one.user_id, one.connection_id, *says) for one, says in group]
-            async for change in self._transitions(function, part, node_id, now_ms, words):
-                yield change
+        groups = [
+            (part, node_id, [(one.user_id, one.connection_id, *says) for one, says in group])
+            for (part, node_id), group in groupby(sorted(connections, key=place), key=place)
+        ]
+        async for change in self._transitions(function, now_ms, groups):
+            yield change
 
     async def read(self, user_ids: Sequence[UserId], now_ms: int) -> list[Record]:
         """See PresenceStore."""
@@ -128,7 +132,7 @@ class RedisPresenceStore:
                 lost = [_user_and_connection(member) for member in members[part]]
                 ended = [(UserId(user.decode()), "") for user in members[PARTS + part]]
                 for function, words in ((self._expire, lost), (self._end_text, ended)):
-                    async for change in self._transitions(function, part, NOBODY, now_ms, words):
+                    async for change in self._transitions(function, now_ms, [(part, NOBODY, words)]):
                         yield change
 
     async def bury(self, node_id: NodeId, now_ms: int) -> AsyncIterator[Change]:
@@ -137,7 +141,7 @@ class RedisPresenceStore:
         for part in random.sample(range(PARTS), PARTS):
             while members := (await self._pipeline([("SRANDMEMBER", _node_key(part, node_id), BATCH)]))[0]:
                 buried = [_user_and_connection(member) for member in members]
-                async for change in self._transitions(self._bury, part, node_id, now_ms, buried):
+                async for change in self._transitions(self._bury, now_ms, [(part, node_id, buried)]):
                     yield change
 
     async def forgotten(self) -> frozenset[int]:
@@ -170,17 +174,20 @@ class RedisPresenceStore:
         return Totals(online=sum(counts[:PARTS]), held=sum(counts[PARTS:]))
 
     async def _transitions(
-        self, function: AsyncScript, part: int, node_id: NodeId, now_ms: int, words: Sequence[Words]
+        self, function: AsyncScript, now_ms: int, groups: Iterable[tuple[int, NodeId, Sequence[Words]]]
     ) -> AsyncIterator[Change]:
-        """The transitions that a function made, of connections of one part, and of one node if one is concerned."""
-        for start in range(0, len(words), BATCH):
-            batch = words[start : start + BATCH]
-            calls = [
-                _call(part, node_id, now_ms, batch[first : first + AT_ONCE]) for first in range(0, len(batch), AT_ONCE)
-            ]
+        """The transitions that a function made, of connections of a part, and of a node if one is concerned."""
+        some = [
+            (part, node_id, words[start : start + AT_ONCE])
+            for part, node_id, words in groups
+            for start in range(0, len(words), AT_ONCE)
+        ]
+        for start in range(0, len(some), CALLS):
+            batch = some[start : start + CALLS]
+            calls = [_call(part, node_id, now_ms, words) for part, node_id, words in batch]
             asked_s = time.monotonic()
             replies = chain.from_iterable(await called(self._redis, function, calls))
-            for (user_id, *_), reply in zip(batch, replies, strict=True):
+            for (user_id, *_), reply in zip(chain.from_iterable(words for *_, words in batch), replies, strict=True):
                 if reply is not None and (change := _change(user_id, reply, asked_s)).own:
                     yield change
 

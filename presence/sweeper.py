@@ -60,14 +60,18 @@ class Sweeper:
         await self._typing.expire()
         await self._service.hold_lost()
         self._forgotten |= await self._store.forgotten()
+        if self._forgotten:  # before anything else: all connections are cut then, and each step waits behind thousands
+            await self._service.restore(self._forgotten)
         await self._expire()
         await self._bury()
         await self._relay.relay()
         if self._standstill.is_recent():
             return
-        for part in list(self._forgotten):
-            await self._service.restore(part)
-            self._forgotten.discard(part)
+        for part in self._forgotten:
+            await self._service.reconcile(part)
+        if self._forgotten:
+            await self._service.restore(self._forgotten)
+            self._forgotten.clear()
         # One part a sweep: all of them in 8 s, and 10 000 connections are not compared in one turn of the loop.
         await self._service.reconcile(self._next_part)
         await self._idleness.sweep(self._next_part)

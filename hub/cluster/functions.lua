@@ -111,6 +111,23 @@ local function arrived(stream, message, known, before)
   end
 end
 
+-- The channels of events to keep that somebody follows, of rooms without a last number.
+local function followed_of(args, lasts)
+  local channels, followed = {}, {}
+  for i = 3, #args, 6 do
+    if args[i + 2] ~= '' and not lasts[args[i + 3]] then
+      channels[#channels + 1] = args[i]
+    end
+  end
+  if channels[1] then
+    local counts = redis.call('PUBSUB', 'SHARDNUMSUB', unpack(channels))
+    for i = 1, #counts, 2 do
+      followed[counts[i]] = counts[i + 1] > 0
+    end
+  end
+  return followed
+end
+
 -- Events, in this order. KEYS head last, stream of each that is kept; ARGV entries kept, ms kept, and for each event: channel,
 -- event, message id, room, number known before the first try (empty on the first try), ms in which another node may have
 -- published it (empty: none may): then it is published unless that did. One that is not kept has only the first two, and
@@ -134,6 +151,7 @@ local function publish(keys, args)
   for i, last in ipairs(redis.call('HMGET', keys[2], unpack(rooms))) do
     lasts[rooms[i]] = last
   end
+  local followed = followed_of(args, lasts)
   local floor, kept, said = head[2] or '0', 0, {}
   for i = 3, #args, 6 do
     local channel, event, message, room = args[i], args[i + 1], args[i + 2], args[i + 3]
@@ -154,7 +172,7 @@ local function publish(keys, args)
       elseif found == false then
         break_chain(keys, channel, room, own)
         lasts[room], reply = own, false
-      elseif not lasts[room] and redis.call('PUBSUB', 'SHARDNUMSUB', channel)[2] == 0 then
+      elseif not lasts[room] and not followed[channel] then
         -- Nobody follows the room, and nobody who might come back has followed it. So the event is forgotten at once, as if
         -- it had been kept, and nobody had come for it until the sweep.
         floor = own

@@ -56,7 +56,7 @@ class Editor:
             return state if all(state[name] == value for name, value in expected.items()) else None
 
         try:
-            state = await until(fits, timeout_s)
+            state: dict[str, Any] | None = await until(fits, timeout_s)
         except AssertionError as error:
             raise AssertionError(f"{self.kind}: {expected} expected, and not {await self.state()}") from error
         assert state is not None

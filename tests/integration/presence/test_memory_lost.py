@@ -201,8 +201,8 @@ async def test_who_left_while_redis_was_away_has_the_hold_from_its_return_on_and
 async def test_who_was_lost_just_before_redis_forgot_counts_for_the_rest_of_the_hold(
     node: PresenceNode, other: PresenceNode, redis: Redis, clock: FrozenClock
 ) -> None:
-    lost, moved, left_before = (caller(some_user(), f"c{number}") for number in range(3))
-    for person in (lost, moved, left_before):
+    lost, moved, left_before, late = (caller(some_user(), f"c{number}") for number in range(4))
+    for person in (lost, moved, left_before, late):
         await node.connect(person)
     await node.ask("presence:update", lost, {"status": "busy", "text": "back soon"})
     await node.disconnect(left_before)
@@ -211,11 +211,13 @@ async def test_who_was_lost_just_before_redis_forgot_counts_for_the_rest_of_the_
     await asyncio.gather(node.sweeper.sweep(), other.sweeper.sweep())
     await redis.flushall()
     await node.disconnect(lost)  # by the loss itself
+    node.signs.at_s[late.connection_id] = None  # too, and its hook waits behind thousands
     await other.connect(caller(moved.user_id, "c4"))
     clock.advance(1.9)
     await node.sweeper.sweep()
-    readings = [await status(other, person.user_id) for person in (lost, moved, left_before)]
-    assert readings == ["busy", "online", "online"]
+    await node.disconnect(late)
+    readings = [await status(other, person.user_id) for person in (lost, moved, left_before, late)]
+    assert readings == ["busy", "online", "online", "online"]
     [view] = (await other.watching.get(moved, Users(user_ids=[lost.user_id]))).users
     assert view.text == "back soon"
     clock.advance(0.1)
