@@ -31,3 +31,12 @@ class NotJoined(HubError):
     http_status = 409
     temporary = False
     default_message = "Join the document first."
+
+
+class UnsuitableContent(HubError):
+    """The content does not fit what is asked for; the message says why. The same request will not succeed later."""
+
+    code = "unsuitable_content"
+    http_status = 422
+    temporary = False
+    default_message = "This cannot be done with this content."

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from collab import awareness
 from collab.awareness import Awareness
 from collab.decoding import BadUpdate
-from collab.engine import Engine
+from collab.engine import NO_ROW, Engine
 from collab.errors import InvalidUpdate, NotJoined, UpdateGap
+from collab.history.recorder import Contributions
 from collab.hot import Gap, Joined
 from collab.schema import AwarenessUpdated, ChangedDocument, DocumentUpdated, JoinedDocument
 from collab.service import document_room
@@ -79,6 +80,7 @@ class LiveDocuments:
         access: Access,
         rooms: Rooms,
         settings: CollabSettings,
+        contributions: Contributions,
         *,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -87,6 +89,7 @@ class LiveDocuments:
         self._access = access
         self._rooms = rooms
         self._settings = settings
+        self._contributions = contributions
         self._monotonic = monotonic
         self._audience = RoomAudience(rooms)
         self._participants: dict[str, dict[ConnectionId, Participant]] = {}
@@ -167,6 +170,8 @@ class LiveDocuments:
             raise InvalidUpdate(f"The update is invalid: {error}.") from error
         except Gap as gap:
             raise UpdateGap(stateVector=gap.vector) from gap
+        if seq != NO_ROW:
+            self._contributions.note(document_id, caller.user_id, len(update))
         return ChangedDocument(seq=seq)
 
     async def announce(self, caller: Caller, document_id: str, update: bytes) -> None:

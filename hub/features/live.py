@@ -6,6 +6,8 @@ from collab.changes import ChangeFeed
 from collab.engine import Engine
 from collab.handlers import collab_events
 from collab.hints_redis import RedisHints
+from collab.history.recorder import Contributions
+from collab.history.store_postgres import PostgresContributions
 from collab.live import LiveDocuments
 from collab.log_postgres import PostgresLog
 from collab.routes import documents_api
@@ -94,11 +96,12 @@ def documents(core: Core) -> Documents:
     core.roles["document"] = DocumentRoles(store, core.access)
     log = PostgresLog(core.pool, core.settings.database_url or "")
     engine = Engine(log, RedisHints(core.redis), settings)
-    live = LiveDocuments(engine, store, core.access, core.rooms, settings)
+    contributions = Contributions(PostgresContributions(core.pool), core.clock, flush_s=settings.history_s)
+    live = LiveDocuments(engine, store, core.access, core.rooms, settings, contributions)
     core.expel["document"] = live.expel
     service = DocumentService(store, core.access, core.people, core.rooms, core.clock, settings)
 
-    library = documents_library(core, store, service)
+    library = documents_library(core, store, service, engine, log, contributions)
 
     async def start() -> None:
         engine.start()
@@ -108,7 +111,7 @@ def documents(core: Core) -> Documents:
         apis=[documents_api(service), *library.apis],
         events=collab_events(live),
         starts=[start, *library.starts],
-        closes=[engine.close, live.close],
+        closes=[engine.close, live.close, *library.closes],
         changes=ChangeFeed(engine),
     )
 

@@ -11,6 +11,8 @@ from collab import awareness
 from collab.awareness import State
 from collab.errors import InvalidUpdate, NotJoined, UpdateGap
 from collab.handlers import collab_events
+from collab.history.recorder import Contributions
+from collab.history.store_postgres import PostgresContributions
 from collab.live import LiveDocuments
 from collab.schema import AwarenessUpdated, DocumentUpdated
 from collab.service import document_room
@@ -67,6 +69,7 @@ async def world(start_node: StartNode, pool: asyncpg.Pool) -> AsyncIterator[Worl
         RoleAccess(store),
         rooms,
         CollabSettings(access_s=5),  # the loop does not come to review in a test: it is called by hand
+        Contributions(PostgresContributions(pool), SystemClock(), flush_s=60),
         monotonic=lambda: moment[0],
     )
     world = World(collab_events(live), live, rooms, pool, owner, moment)
