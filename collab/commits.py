@@ -84,6 +84,11 @@ class GroupCommit:
         self._idle.set()
         self._stream: Stream | None = None
 
+    @property
+    def waiting_bytes(self) -> int:
+        """Of updates that wait for their commit."""
+        return self._bytes
+
     def check_room(self, size: int) -> None:
         """Raise Overloaded if ``size`` more bytes are more than may wait, as while the database is away."""
         if self._bytes + size > self._limit:

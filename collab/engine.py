@@ -8,27 +8,34 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from collab import state_vector
-from collab.commits import Commit, GroupCommit
+from collab.commits import Commit, GroupCommit, Submission
+from collab.compaction import Compaction
 from collab.decoding import BadUpdate
-from collab.document import BrokenDocument, Document
+from collab.document import BrokenDocument, Document, NestingUnknown
 from collab.hints import Hints
 from collab.hot import Gap, Hot, Joined, Subscriber
-from collab.log import Known, Row, UpdateLog
+from collab.log import Known, Row, Snapshot, UpdateLog
+from collab.metrics import METRICS
+from collab.parsed import Update
 from collab.settings import CollabSettings
 from collab.state_vector import Clocks
-from collab.update import parse
-from hub.kernel.errors import PayloadTooLarge, Unavailable
+from collab.update import cut, prepare
+from hub.kernel.errors import Overloaded, PayloadTooLarge, Unavailable
 from hub.kernel.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
 CLOSE_S = 5.0
 """How long closing waits for the last commits."""
-ROWS_A_TURN = 50
-"""Rows applied before the event loop gets its turn: under 1 ms of typed letters."""
+TURN_S = 0.004
+"""How long something large is applied before the event loop gets its turn; then to the end of a piece."""
+LARGE_BYTES = 8 << 10
+"""Updates of more bytes are read by a thread: these take 5 ms at most."""
+LARGE_STRUCTS = 20_000
+"""Of a snapshot that is cut: Yrs takes in fewer within 13 ms, and to cut them takes it 0.1 s."""
 MAX_UNPUBLISHED = 1000
 """Rows that wait for Redis. Older ones are dropped: the probe of the other nodes finds them."""
 
@@ -39,7 +46,10 @@ NO_ROW = "0-0"
 class Engine:
     """Joins clients to documents and takes their changes. Knows no transport."""
 
-    def __init__(self, updates: UpdateLog, hints: Hints, settings: CollabSettings) -> None:
+    def __init__(
+        self, updates: UpdateLog, hints: Hints, settings: CollabSettings, compaction: Compaction | None = None
+    ) -> None:
+        """Without ``compaction`` the log only grows."""
         self._log = updates
         self._hints = hints
         self._settings = settings
@@ -52,7 +62,12 @@ class Engine:
         self._publish_wake = asyncio.Event()
         self._probe_wake = asyncio.Event()
         self._commits = GroupCommit(updates, self._on_commit, waiting_bytes=settings.waiting_bytes)
+        self._compaction = compaction
+        self._preparing = asyncio.Semaphore()
+        """One thread at a time: so this loop has the GIL for half of the time, and at least every 5 ms."""
         self._tasks = Tasks()
+        if compaction is not None:
+            compaction.folded = self._on_folded
         hints.receive = self._on_hint
         hints.reconnected = self._probe_wake.set
 
@@ -62,6 +77,8 @@ class Engine:
         self._tasks.start(self._hints.run(), name="collab hints")
         self._tasks.start(self._publish_for_ever(), name="collab publications")
         self._tasks.start(self._probe_for_ever(), name="collab probe")
+        if self._compaction is not None:
+            self._tasks.start(self._compaction.run(), name="collab compaction")
 
     async def close(self) -> None:
         """Commit what waits, for at most five seconds, and stop."""
@@ -81,7 +98,7 @@ class Engine:
 
         Whatever is committed later is delivered. Raises BadUpdate if ``vector`` is none, and Unavailable.
         """
-        hot = await self._open(document_id)
+        hot = await self._at_rest(document_id)
         joined = Joined(hot.document.diff(vector), hot.document.vector())
         self._subscribers.setdefault(document_id, set()).add(subscriber)
         if hot.last is not None:  # what a client is shown must be in the log
@@ -92,6 +109,11 @@ class Engine:
         """Subscribe without being brought up to date, which takes 4 ms for each MB. Idempotent. Raises Unavailable."""
         await self._open(document_id)
         self._subscribers.setdefault(document_id, set()).add(subscriber)
+
+    def shown(self, document_id: str) -> bytes | None:
+        """The state vector of what subscribers have been shown; ``None`` while they are to be shown more."""
+        hot = self._hot.get(document_id)
+        return hot.document.vector() if hot is not None and hot.ready and hot.committed else None
 
     def leave(self, document_id: str, subscriber: Subscriber) -> None:
         """Deliver no more. Idempotent."""
@@ -108,25 +130,60 @@ class Engine:
         row and gives NO_ROW. Raises BadUpdate, Gap, PayloadTooLarge, Overloaded, and Unavailable if
         it is not known to be stored.
         """
-        parsed = parse(update)
+        parsed = await self._prepare(update)
         if parsed.empty:
             return NO_ROW
         self._commits.check_room(len(update))
-        hot = await self._open(document_id)
+        hot = await self._at_rest(document_id)
         if parsed.gap(hot.document.clocks):
             await self._fill(hot)  # perhaps it builds on what another node has just committed
+            hot = await self._at_rest(document_id)
+        if parsed.small:  # at once: nothing is awaited before it is queued
+            self._check(hot.document, update, parsed)
+            try:
+                hot.document.apply(update, parsed)  # before the commit: what Yrs refuses must never reach the log
+            except BrokenDocument as error:
+                self._replace(hot)
+                raise BadUpdate(str(error)) from error
+            submission = hot.last = self._commits.add(hot.document, update, sender)
+        else:
+            submission = await self._apply_large(document_id, update, parsed, sender)
+        return await asyncio.shield(submission.committed)
+
+    async def _apply_large(self, document_id: str, update: bytes, parsed: Update, sender: str | None) -> Submission:
+        while True:
             hot = await self._open(document_id)
-            if parsed.gap(hot.document.clocks):
-                raise Gap(hot.document.vector())
-        if hot.document.size + len(update) > self._settings.document_bytes:
+            async with hot.turn:
+                if self._hot.get(document_id) is not hot:
+                    continue  # it was loaded again meanwhile
+                self._check(hot.document, update, parsed)
+                try:
+                    await _in_turns(hot.document.applying(update, parsed))
+                except BaseException as error:  # also if whoever waits for it goes: a part of it must not stay
+                    self._replace(hot)
+                    if isinstance(error, BrokenDocument):
+                        raise BadUpdate(str(error)) from error
+                    raise
+                hot.last = self._commits.add(hot.document, update, sender)
+                return hot.last
+
+    def _check(self, document: Document, update: bytes, parsed: Update) -> None:
+        """Raise what `submit` raises of an update that must not be applied."""
+        if parsed.gap(document.clocks):
+            raise Gap(document.vector())
+        if document.size + len(update) > self._settings.document_bytes:
             raise PayloadTooLarge(f"A document may have {self._settings.document_bytes} bytes of changes.")
         try:
-            hot.document.apply(update, parsed)  # before the commit: what Yrs refuses must never reach the log
-        except BrokenDocument as error:
-            self._replace(hot)
-            raise BadUpdate(str(error)) from error
-        hot.last = self._commits.add(hot.document, update, sender)
-        return await asyncio.shield(hot.last.committed)
+            document.check_nesting(parsed)
+        except NestingUnknown as error:
+            self._grown(document, at_once=True)
+            raise Overloaded("The document is being compacted. Try again in a moment.") from error
+
+    async def _prepare(self, update: bytes) -> Update:
+        if len(update) <= LARGE_BYTES:
+            return prepare(update)
+        async with self._preparing:
+            return await asyncio.to_thread(prepare, update)
 
     # Opening, dropping
 
@@ -141,6 +198,15 @@ class Engine:
         if document_id not in self._opening:
             self._begin_opening(document_id)
         return await asyncio.shield(self._opening[document_id])
+
+    async def _at_rest(self, document_id: str) -> Hot:
+        """The document, loaded, and nothing half applied to it, until the caller awaits something."""
+        hot = await self._open(document_id)
+        while hot.turn.locked():
+            async with hot.turn:
+                """Whoever holds it has come to an end."""
+            hot = await self._open(document_id)
+        return hot
 
     def _begin_opening(self, document_id: str) -> None:
         opening = self._opening[document_id] = asyncio.get_running_loop().create_future()
@@ -160,6 +226,7 @@ class Engine:
             if hot.answered and not document.broken:
                 hot.ready = True
                 opening.set_result(hot)
+                self._grown(document)
             else:
                 self._hot.pop(document.id, None)
                 opening.set_exception(Unavailable("The document cannot be loaded just now."))
@@ -189,12 +256,13 @@ class Engine:
             for document_id, hot in self._hot.items()
             if document_id not in self._subscribers and hot.ready and hot.committed
         ]
-        held = sum(hot.document.size for hot in self._hot.values())
+        held = sum(hot.document.cost for hot in self._hot.values())
         for hot in sorted(idle, key=lambda hot: hot.used_at):
             if held > self._settings.hot_bytes or now - hot.used_at >= self._settings.idle_s:
-                held -= hot.document.size
+                held -= hot.document.cost
                 del self._hot[hot.document.id]
                 self._tasks.start(self._hints.unsubscribe(hot.document.id), name="unsubscribe a document")
+        METRICS.open, METRICS.held_bytes, METRICS.waiting_bytes = len(self._hot), held, self._commits.waiting_bytes
 
     # Taking in what was committed, here and elsewhere
 
@@ -205,23 +273,41 @@ class Engine:
             # Contained only in the Document that applied it. One loaded anew has to read it, and what came before.
             if hot.document is document and have + 1 == row.number:
                 document.reach(row.stream, row.number)
+                self._grown(document)
             else:
                 self._fill_soon(hot)
+        METRICS.commits += 1
+        METRICS.updates += len(commit.submissions)
         for submission in commit.submissions:
             self._deliver(row.document_id, submission.update, submission.sender)
         self._unpublished.append(row)
         self._publish_wake.set()
+
+    def _grown(self, document: Document, *, at_once: bool = False) -> None:
+        if self._compaction is not None:
+            self._compaction.grown(document.id, document.tail, at_once=at_once)
+
+    def _on_folded(self, document_id: str) -> None:
+        hot = self._hot.get(document_id)
+        if hot is not None:
+            self._fill_soon(hot)  # what it reads is the new position, not the state
 
     def _on_hint(self, row: Row) -> None:
         hot = self._hot.get(row.document_id)
         if hot is None:
             return
         have = hot.document.position.get(row.stream, 0)
-        if row.number > have + 1:
+        if row.number <= have:
+            return
+        if row.number > have + 1 or hot.turn.locked() or len(row.data) > LARGE_BYTES:
             self._fill_soon(hot)
-        elif row.number == have + 1:
+        else:
             try:
-                self._relay(hot, hot.document.take(row))
+                updates = hot.document.read(row)
+                if not all(update.small for _, update in updates):
+                    self._fill_soon(hot)
+                    return
+                self._relay(hot, filter(None, hot.document.taking(row, updates)))
             except BrokenDocument as error:
                 log.warning("document %s: %s", row.document_id, error)
                 self._replace(hot)
@@ -256,17 +342,39 @@ class Engine:
                 return
             serves = hot.asked
             reading = await self._log.read(document.id, Known(document.generation, dict(document.position)))
-            if (snapshot := reading.snapshot) is not None:
-                before = document.vector()
-                document.load(snapshot.generation, snapshot.state, snapshot.position)
-                self._relay(hot, [document.diff(before), *document.apply_ready()])
-            for count, row in enumerate(reading.rows, start=1):
-                self._relay(hot, document.take(row))
-                if count % ROWS_A_TURN == 0:
-                    await asyncio.sleep(0)
+            async with hot.turn:
+                try:
+                    if reading.snapshot is not None:
+                        await self._load_snapshot(hot, reading.snapshot)
+                    for row in reading.rows:
+                        await self._take(hot, row)
+                except BaseException:  # also if whoever waits for it goes
+                    document.broken = True  # it may count a row as contained that it has only a part of
+                    self._replace(hot)
+                    raise
             hot.answered = serves
             if document.early and not document.broken:
                 log.error("document %s: %d updates lack what they build on", document.id, len(document.early))
+
+    async def _load_snapshot(self, hot: Hot, snapshot: Snapshot) -> None:
+        document, before = hot.document, hot.document.vector()
+        pieces = [] if snapshot.state is None else [snapshot.state]
+        if snapshot.state is not None and snapshot.structs > LARGE_STRUCTS:
+            async with self._preparing:
+                pieces = await asyncio.to_thread(lambda: list(cut(snapshot.state or b"")))
+        await _in_turns(document.loading(snapshot, pieces))
+        if hot.ready and pieces:
+            self._relay(hot, [document.diff(before)])
+        self._relay(hot, document.apply_ready())
+
+    async def _take(self, hot: Hot, row: Row) -> None:
+        document = hot.document
+        if len(row.data) <= LARGE_BYTES:
+            updates = document.read(row)
+        else:
+            async with self._preparing:
+                updates = await asyncio.to_thread(document.read, row)
+        self._relay(hot, await _in_turns(document.taking(row, updates)))
 
     def _relay(self, hot: Hot, updates: Iterable[bytes]) -> None:
         if hot.ready:
@@ -312,3 +420,16 @@ class Engine:
             return
         for document_id in stale & self._hot.keys():
             self._fill_soon(self._hot[document_id])
+
+
+async def _in_turns(steps: Iterator[bytes | None]) -> list[bytes]:
+    """Go through the steps, and let others have their turn now and then. Returns what is not None."""
+    results: list[bytes] = []
+    end = time.monotonic() + TURN_S
+    for step in steps:
+        if step is not None:
+            results.append(step)
+        if time.monotonic() >= end:
+            await asyncio.sleep(0)
+            end = time.monotonic() + TURN_S
+    return results

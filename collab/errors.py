@@ -40,3 +40,12 @@ class UnsuitableContent(HubError):
     http_status = 422
     temporary = False
     default_message = "This cannot be done with this content."
+
+
+class TooManyDocuments(HubError):
+    """The connection has as many documents open as it may. Close some, or open another connection."""
+
+    code = "too_many_documents"
+    http_status = 409
+    temporary = False
+    default_message = "This connection has too many documents open."

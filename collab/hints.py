@@ -1,4 +1,7 @@
-"""Hints between nodes: "this row was just committed". They make changes fast; nothing rests on them."""
+"""Hints between nodes: "this row was just committed". They make changes fast; nothing rests on them.
+
+Whispers go the same way: what is not stored at all, such as cursors.
+"""
 
 from collections.abc import Callable, Iterable
 from typing import Protocol
@@ -14,6 +17,8 @@ class Hints(Protocol):
 
     receive: Callable[[Row], None]
     """Called for each row that arrives, those of this node included."""
+    overhear: Callable[[str, bytes], None]
+    """Called with the document and the text of each whisper that arrives, those of this node included."""
     reconnected: Callable[[], None]
     """Called when rows may have been missed."""
 
@@ -31,4 +36,8 @@ class Hints(Protocol):
 
     async def publish(self, rows: Iterable[Row]) -> None:
         """Send rows to all subscribed nodes."""
+        ...
+
+    async def whisper(self, messages: Iterable[tuple[str, bytes]]) -> None:
+        """Send what is worth nothing later to all subscribed nodes, each message with the document that it is about."""
         ...

@@ -15,7 +15,9 @@ log = logging.getLogger(__name__)
 
 PREFIX = "hub:collab:"
 HEADER = struct.Struct("<QQ")
-"""Before the packed updates: stream, number."""
+"""Before the packed updates: stream, number. Before a whisper: NO_STREAM, 0."""
+NO_STREAM = 0
+"""Streams are numbered from 1."""
 CONFIRM_S = 0.5
 """How long to wait for a subscription: a joining client waits too, and the probe finds what was missed."""
 POLL_S = 1.0
@@ -34,6 +36,7 @@ class RedisHints:
 
     def __init__(self, redis: Redis) -> None:
         self.receive: Callable[[Row], None] = _ignore
+        self.overhear: Callable[[str, bytes], None] = _ignore
         self.reconnected: Callable[[], None] = _ignore
         self._redis = redis
         self._pubsub: PubSub | None = None
@@ -95,21 +98,31 @@ class RedisHints:
 
     async def publish(self, rows: Iterable[Row]) -> None:
         """See collab.hints.Hints."""
+        await self._send((row.document_id, HEADER.pack(row.stream, row.number) + row.data) for row in rows)
+
+    async def whisper(self, messages: Iterable[tuple[str, bytes]]) -> None:
+        """See collab.hints.Hints."""
+        await self._send((document_id, HEADER.pack(NO_STREAM, 0) + text) for document_id, text in messages)
+
+    async def _send(self, messages: Iterable[tuple[str, bytes]]) -> None:
         try:
             async with self._redis.pipeline(transaction=False) as pipeline:
-                for row in rows:
-                    message = HEADER.pack(row.stream, row.number) + row.data
-                    pipeline.execute_command("PUBLISH", PREFIX + row.document_id, message)
+                for document_id, message in messages:
+                    pipeline.execute_command("PUBLISH", PREFIX + document_id, message)
                 await pipeline.execute()
         except LOST as error:
-            log.info("other nodes were not told of a commit: %r", error)
+            log.info("other nodes were not told of changes or cursors: %r", error)
 
     def _take(self, kind: str, channel: str, data: bytes | int) -> None:
         if kind == "subscribe" and channel in self._wanted:
             self._wanted[channel].set()
         elif kind == "message" and isinstance(data, bytes) and len(data) > HEADER.size:
             stream, number = HEADER.unpack_from(data)
-            self.receive(Row(channel.removeprefix(PREFIX), stream, number, data[HEADER.size :]))
+            document_id, text = channel.removeprefix(PREFIX), data[HEADER.size :]
+            if stream == NO_STREAM:
+                self.overhear(document_id, text)
+            else:
+                self.receive(Row(document_id, stream, number, text))
 
 
 async def _close(pubsub: PubSub) -> None:

@@ -45,6 +45,8 @@ class Hot:
     ready: bool = False
     """Read from the log once. Until then nobody is shown what is applied."""
     last: Submission | None = None
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while something is applied bit by bit. Nobody may look at the document, or apply to it, while it is."""
     reading: asyncio.Lock = field(default_factory=asyncio.Lock)
     asked: int = 0
     answered: int = 0
@@ -54,4 +56,4 @@ class Hot:
     @property
     def committed(self) -> bool:
         """Whether everything applied here is in the log."""
-        return self.last is None or self.last.committed.done()
+        return not self.turn.locked() and (self.last is None or self.last.committed.done())

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 LENGTH = struct.Struct("<I")
+NO_DOCUMENT = "00000000-0000-0000-0000-000000000000"
+"""Before all documents."""
 
 
 class Refused(Exception):
@@ -33,8 +35,15 @@ class Snapshot:
     """A compacted document: everything up to ``position``."""
 
     generation: int
-    state: bytes
-    position: dict[int, int]
+    state: bytes | None
+    """None if the reader has all of it already: then only the position is news."""
+    position: Mapping[int, int]
+    size: int
+    """Bytes of the state."""
+    structs: int = 0
+    """Items and other parts that it consists of."""
+    nesting: int = 0
+    """How deep shared types lie in one another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +99,13 @@ class UpdateLog(Protocol):
 
     async def stale(self, known: Mapping[str, Known]) -> set[str]:
         """The documents of which the log has more than is known."""
+        ...
+
+    async def crowded(self, after: str, rows: int) -> tuple[list[str], str]:
+        """Documents with at least so many rows, among those of the next some thousand rows past a document id.
+
+        With them comes the id to go on from, which is NO_DOCUMENT when the end of the log is reached.
+        """
         ...
 
 

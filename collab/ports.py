@@ -1,6 +1,9 @@
 """What documents need of others, besides the kernel's ports."""
 
+from collections.abc import Collection
 from typing import Protocol
+
+from hub.kernel.ids import SessionId
 
 
 class People(Protocol):
@@ -8,4 +11,12 @@ class People(Protocol):
 
     async def exists(self, user_id: str) -> bool:
         """Whether there is an account to share with."""
+        ...
+
+
+class EndedSessions(Protocol):
+    """The sessions that ended lately. Implemented in hub.gate."""
+
+    async def ended_among(self, session_ids: Collection[SessionId]) -> frozenset[SessionId]:
+        """Those that were ended within the life of an access token. Raises Unavailable."""
         ...

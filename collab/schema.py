@@ -115,6 +115,14 @@ class Imported(Wire):
     seq: str
 
 
+class AccessChanged(ServerEvent):
+    """What the receiver may do with a document that it has open. With ``none`` it has it open no more."""
+
+    event: ClassVar[str] = "collab:access"
+    document_id: str
+    access: Literal["write", "read", "none"]
+
+
 class NewDocument(Wire):
     """A document to create, empty or with content."""
 

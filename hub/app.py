@@ -29,7 +29,7 @@ from hub.cluster.requests import NodeRequests
 from hub.cluster.rooms import ClusterRooms
 from hub.cluster.servers import servers_of
 from hub.config import ConfigError, Settings
-from hub.features import administration, attendance, chain, companions, graphql, live, oversight, social
+from hub.features import administration, attendance, chain, companions, editors, graphql, live, oversight, social
 from hub.features.core import Core, Feature
 from hub.features.limits import limits
 from hub.gate.access_reviews import AccessReviews, Expel
@@ -63,6 +63,7 @@ from hub.transport.socketio.server import SocketServer
 from hub.transport.sockets import Sockets
 from hub.transport.token_expiry import TokenExpiry
 from hub.version import __version__
+from presence.places_redis import RedisPlaces
 
 REVOCATION_MARGIN_S = 60
 """A refresh that runs beside a sign-out can sign a token slightly after the revocation was written."""
@@ -87,7 +88,15 @@ def build(
     apis.append(tickets_api(tickets))
     recovery = ConnectionRecovery(core.bus, core.rooms, core.records)
     gate = Handshake(
-        authenticator, authenticator, tickets, core.revocations, core.limiter, core.clock, settings.gate, recovery
+        authenticator,
+        authenticator,
+        tickets,
+        core.revocations,
+        core.limiter,
+        core.clock,
+        settings.gate,
+        recovery,
+        RedisPlaces(redis, core.clock),
     )
     allowed = limits(core, apis, router, limited)
     core.sockets.serve(gate, router, allowed, recovery, recovers=settings.cluster.recovery_s > 0)
@@ -250,6 +259,7 @@ def _features(core: Core, key: SigningKey, authenticator: Authenticator, staff: 
         presence,
         attendance.feature(core, presence.watching),
         documents,
+        editors.feature(core, key, documents.editing),
         calls,
         talk,
         minting,

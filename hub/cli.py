@@ -4,7 +4,6 @@ import argparse
 import asyncio
 import gc
 import re
-import resource
 import sys
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
@@ -13,11 +12,11 @@ from typing import Any, get_args
 from core_api.accounts.model import StaffRole
 from hub import config
 from hub.config import ConfigError, Settings
+from hub.kernel.stack import deepen_stack
 from hub.kernel.wire import UUID_PATTERN
 from hub.version import __version__
 
 DEFAULT_NODES = 2
-STACK_BYTES = 64 << 20
 COLLECT_AFTER = (50_000, 20, 100)
 """Thresholds of the collector. With the usual ones it takes 40 % of a server's time: 15 000 connections are a quarter
 of a million objects to look through, again and again, and what the hub drops is freed without it."""
@@ -139,20 +138,9 @@ def _serve(arguments: argparse.Namespace) -> int:
     gc.freeze()
     gc.set_threshold(*COLLECT_AFTER)
     gc.enable()
-    _deepen_stack()
+    deepen_stack()
     with asyncio.Runner(loop_factory=HubLoop) as runner:
         return runner.run(serve(_settings(arguments)))
-
-
-def _deepen_stack() -> None:
-    """Let the main thread's stack grow to 64 MiB.
-
-    Yrs deletes nested shared types by recursion, and clients can nest them with small updates: with the usual 8 MiB,
-    some 20,000 levels crash the process; with 64 MiB, 160,000 levels did not.
-    """
-    _, hard = resource.getrlimit(resource.RLIMIT_STACK)
-    wanted = STACK_BYTES if hard == resource.RLIM_INFINITY else min(STACK_BYTES, hard)
-    resource.setrlimit(resource.RLIMIT_STACK, (wanted, hard))
 
 
 def _migrate(arguments: argparse.Namespace) -> int:

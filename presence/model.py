@@ -64,7 +64,16 @@ class Connection:
     """When somebody last did something over it."""
 
 
-class Device(msgspec.Struct, frozen=True, array_like=True):
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A connection that was lost, and counts for a while. Times are Unix milliseconds."""
+
+    connection: Connection
+    lost_ms: int
+    until_ms: int
+
+
+class Device(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A device with at least one connection, live or held. The same name on another kind is another device."""
 
     name: str
@@ -93,7 +102,7 @@ def merge(devices: Iterable[Device]) -> Status:
     return max((device.status for device in devices), default=Status.OFFLINE)
 
 
-class View(msgspec.Struct, frozen=True):
+class View(msgspec.Struct, frozen=True, gc=False):
     """A user's presence, as somebody sees it."""
 
     user_id: UserId
@@ -116,7 +125,7 @@ class View(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self, version=max(self.version, version)) if self.version else self
 
 
-class Record(msgspec.Struct, frozen=True, array_like=True):
+class Record(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What is stored of a user, in this order. 0 is never, and an empty text none.
 
     The view of others has its own version and last-seen: if they rose while the user is invisible, they would tell.

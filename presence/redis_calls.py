@@ -33,8 +33,9 @@ async def pipelined(redis: Redis, commands: Sequence[tuple[Any, ...]]) -> list[A
 async def called(redis: Redis, script: AsyncScript, calls: Sequence[tuple[list[str], list[Any]]]) -> list[Any]:
     """The replies to several calls of a script, with keys and arguments each. Raises Unavailable.
 
-    redis-py asks before each pipeline whether the server has the script, or sends the text with each call to a cluster.
-    Here the text is sent to a server that says that it does not know it, which is once.
+    redis-py asks before each pipeline whether the server has the script, or sends the text with each call to a cluster;
+    and a call that is cancelled while it asks keeps its connection for ever (8.1). Here the text is sent to a server
+    that says that it does not know it, which is once.
     """
     replies = await _evaluated(redis, "EVALSHA", script.sha, calls)
     unknown = [place for place, reply in enumerate(replies) if isinstance(reply, NoScriptError)]

@@ -34,22 +34,24 @@ class Standstill:
         return self._last_s < self._over_s
 
 
-class DeadNodes:
-    """Tells which nodes are dead: missing twice in a row.
+AGAIN_S = 0.5
+"""From one look at the leases to another. They are a fraction of a second old, so a node that just started may not be
+among them; and one that stood still, and goes on as its lease ends, is left alone."""
 
-    The leases are a fraction of a second old, so a node that just started may not be among them.
-    """
+
+class DeadNodes:
+    """Tells which nodes are dead: missing at two looks."""
 
     def __init__(self, nodes: Nodes) -> None:
         self._nodes = nodes
-        self._missing: frozenset[NodeId] = frozenset()
 
     async def among(self, registered: frozenset[NodeId]) -> frozenset[NodeId]:
         """Those of ``registered`` that are dead. Raises Unavailable if Redis does not answer."""
-        before, self._missing = self._missing, frozenset()
         missing = registered - await self._nodes.live()
-        self._missing = missing - before
-        return missing & before
+        if missing:
+            await asyncio.sleep(AGAIN_S)
+            missing -= await self._nodes.live()
+        return missing
 
 
 async def go_round(sweep: Callable[[], Awaitable[None]], every_s: float, subject: str) -> None:

@@ -1,7 +1,8 @@
 """The connections of this node: when they come and go, and what their users say of themselves."""
 
 import logging
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from hub.kernel.clock import Clock, to_ms
@@ -10,7 +11,7 @@ from hub.kernel.events import Caller
 from hub.kernel.ports import Nodes
 from presence.connections_here import ConnectionsHere
 from presence.diffs import Diffs
-from presence.model import Connection, Record, part_of
+from presence.model import Connection, Held, Record, part_of
 from presence.schema import Presence, UpdatePresence
 from presence.settings import PresenceSettings
 from presence.store import PresenceStore
@@ -47,6 +48,8 @@ class PresenceService:
         self._moving_hold_ms = round(settings.moving_hold_s * 1000)
         self._lost: list[Connection] = []
         """Those that went while the store did not answer."""
+        self._held: deque[Held] = deque()
+        """Those that went, until their hold ends, the next first. The store has them too, but it may forget."""
         self._closed = False
 
     async def connected(self, caller: Caller) -> None:
@@ -75,21 +78,46 @@ class PresenceService:
         here = self._here.pop(caller)
         if here is None:
             return
+        connection = self._here.registration(here)
+        self._remember([connection])  # before the store is asked: what it forgets meanwhile is restored from here
         try:
-            await self._hold([here.connection])
+            await self._hold([connection])
         except Unavailable:
             log.warning("connection %s is still in presence", caller.connection_id)
-            self._lost.append(here.connection)
+            self._lost.append(connection)
 
     async def hold_lost(self) -> None:
         """Hold what went while the store did not answer. From now on: their clients could not come back before.
 
         Raises Unavailable while it still does not.
         """
+        now_ms = self._clock.now_ms()
+        while self._held and self._held[0].until_ms <= now_ms:
+            self._held.popleft()
         if self._lost:
             lost = list(self._lost)
             await self._hold(lost)
+            self._remember(lost)
             del self._lost[: len(lost)]
+
+    def _remember(self, connections: Iterable[Connection]) -> None:
+        now_ms = self._clock.now_ms()
+        self._held.extend(Held(one, now_ms, now_ms + self._hold_ms) for one in connections)
+
+    async def restore(self, parts: Collection[int]) -> None:
+        """Have those count that this node has lost just now, in parts of which the store has lost what it knew.
+
+        Nobody else could say that they do. Raises Unavailable; then it is to be repeated. And it is to be called once
+        more after :meth:`reconcile`: who goes in between is unknown to the store, and was here at the first call.
+        """
+        now_ms = self._clock.now_ms()
+        latest = {one.connection.connection_id: one for one in self._held}
+        held = [one for one in latest.values() if part_of(one.connection.user_id) in parts]
+        # Where thousands are cut at once, the hooks of many have not come yet.
+        gone = [here for part in parts for here in self._here.of_part(part) if not self._here.is_open(here)]
+        held += [Held(self._here.registration(here), now_ms, now_ms + self._hold_ms) for here in gone]
+        async for change in self._store.restore(held, now_ms):
+            await self._diffs.announce(change)
 
     async def update(self, caller: Caller, payload: UpdatePresence) -> Presence:
         """Set the status of the caller's device, on all its connections, and the user's text. Returns own presence.

@@ -18,7 +18,7 @@ class PresenceSettings(msgspec.Struct, frozen=True, kw_only=True):
     away_s: float = 600.0
     """A device that nobody has used for this long is shown as away, if it says that it is online. 0: never."""
     sweep_s: float = 0.5
-    """Between two sweeps. With leases of 6 s, a dead node's users are offline within 8 s of its death."""
+    """Between two sweeps. With leases of 5 s, a dead node's users are offline within 8 s of its death."""
     coalesce_s: float = 0.2
     """Changes of one user within this time reach watchers as one diff, the latest state. 0: each at once."""
     overdue_s: float = 2.0

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Protocol
 
 from hub.kernel.ids import ConnectionId, NodeId, UserId
-from presence.model import Change, Connection, Record, Totals
+from presence.model import Change, Connection, Held, Record, Totals
 
 
 class PresenceStore(Protocol):
@@ -43,6 +43,17 @@ class PresenceStore(Protocol):
 
         Idempotent, the first loss stands. Nothing happens to a connection that has moved to another node.
         """
+        ...
+
+    def restore(self, held: Iterable[Held], now_ms: int) -> AsyncIterator[Change]:
+        """Have these count for the rest of their hold after the store has forgotten them; gives the transitions.
+
+        Nothing happens where the device is there, or held for as long.
+        """
+        ...
+
+    async def forgotten(self) -> frozenset[int]:
+        """The parts of the users of which the store has lost what it knew, since this was asked last."""
         ...
 
     async def read(self, user_ids: Sequence[UserId], now_ms: int) -> list[Record]:

@@ -1,8 +1,10 @@
 """The presence store in Redis: one Lua function per change, all keys of a user's part under one hash tag."""
 
+import os
+import random
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
 
 from hub.kernel.ids import ConnectionId, NodeId, UserId
-from presence.model import PARTS, Change, Connection, Record, Totals, part_of
+from presence.model import PARTS, Change, Connection, Held, Record, Totals, part_of
 from presence.redis_calls import answer, called, pipelined
 from presence.transitions import EntryId
 
@@ -19,11 +21,15 @@ PACKED_RECORD = msgpack.Decoder(Record)
 PACKED_CHANGE = msgpack.Decoder(tuple[bool, bool, str, Record])
 
 LUA = Path(__file__).with_name("lua")
+AT_ONCE = 50
+"""Connections that one Lua call changes, in 1 to 2 ms of Redis, which serves nobody else meanwhile."""
+CALLS = 8
+"""In one round trip, of which a busy machine makes few a second."""
 BATCH = 200
-"""Lua calls in one pipeline: spares round trips, of which a busy machine makes few a second."""
+"""Connections that are looked for at once."""
 
-Call = tuple[UserId, list[str], list[Any]]
-"""A user, and the keys and arguments of a function that changes them."""
+Words = Sequence[Any]
+"""What lua/user.lua is told of one connection: its user, its id, and what each function says."""
 
 
 class RedisPresenceStore:
@@ -35,25 +41,25 @@ class RedisPresenceStore:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        shared = (LUA / "user.lua").read_text()
+        before, behind = ((LUA / f"{name}.lua").read_text() for name in ("user", "each"))
 
         def function(name: str) -> AsyncScript:
-            return redis.register_script(shared + (LUA / f"{name}.lua").read_text())
+            return redis.register_script(before + (LUA / f"{name}.lua").read_text() + behind)
 
         self._connect = function("connect")
         self._update = function("update")
         self._notice = function("notice")
         self._hold = function("hold")
+        self._restore = function("restore")
         self._expire = function("expire")
         self._end_text = function("end_text")
         self._bury = function("bury")
+        self._memories: list[bytes | None] = [None] * PARTS
+        """What each part is known by, see :meth:`forgotten`."""
 
     async def connect(self, connection: Connection, now_ms: int) -> Change:
         """See PresenceStore."""
-        one = connection
-        idle = "" if one.idle is None else int(one.idle)
-        what = [one.device, one.kind, int(one.status), one.text or "", one.text_until_ms, idle, one.active_ms or now_ms]
-        return await self._change(self._connect, one, now_ms, what)
+        return await self._change(self._connect, connection, now_ms, _registration(connection, now_ms))
 
     async def update(self, connection: Connection, now_ms: int) -> Change:
         """See PresenceStore."""
@@ -61,27 +67,43 @@ class RedisPresenceStore:
         text = (0, "", 0) if one.text is None else (1, one.text, one.text_until_ms)
         return await self._change(self._update, one, now_ms, [one.device, one.kind, int(one.status), *text])
 
-    async def _change(self, function: AsyncScript, one: Connection, now_ms: int, what: list[Any]) -> Change:
+    async def _change(self, function: AsyncScript, one: Connection, now_ms: int, says: Words) -> Change:
         asked_s = time.monotonic()
-        reply = await answer(function(keys=_keys(one.user_id, one.node_id), args=[*_who(one, now_ms), *what]))
+        keys, arguments = _call(part_of(one.user_id), one.node_id, now_ms, [(one.user_id, one.connection_id, *says)])
+        [reply] = await answer(function(keys=keys, args=arguments))
         return _change(one.user_id, reply, asked_s)
 
     async def notice(self, connections: Iterable[Connection], now_ms: int) -> AsyncIterator[Change]:
         """See PresenceStore."""
-        calls: list[Call] = [
-            (one.user_id, _keys(one.user_id, one.node_id), [*_who(one, now_ms), int(bool(one.idle)), one.active_ms])
-            for one in connections
-        ]
-        async for change in self._transitions(self._notice, calls):
+        said = [(one, (int(bool(one.idle)), one.active_ms)) for one in connections]
+        async for change in self._each(self._notice, said, now_ms):
             yield change
 
     async def hold(self, connections: Iterable[Connection], now_ms: int, hold_ms: int) -> None:
         """See PresenceStore."""
-        held = sorted(connections, key=lambda connection: part_of(connection.user_id))
-        for _, group in groupby(held, key=lambda connection: part_of(connection.user_id)):
-            calls = [(_keys(one.user_id, one.node_id), [*_who(one, now_ms), now_ms + hold_ms]) for one in group]
-            for start in range(0, len(calls), BATCH):
-                await self._call(self._hold, calls[start : start + BATCH])
+        async for _ in self._each(self._hold, [(one, (now_ms + hold_ms,)) for one in connections], now_ms):
+            pass
+
+    async def restore(self, held: Iterable[Held], now_ms: int) -> AsyncIterator[Change]:
+        """See PresenceStore."""
+        said = [(one.connection, (*_registration(one.connection, now_ms), one.lost_ms, one.until_ms)) for one in held]
+        async for change in self._each(self._restore, said, now_ms):
+            yield change
+
+    async def _each(
+        self, function: AsyncScript, connections: Iterable[tuple[Connection, Words]], now_ms: int
+    ) -> AsyncIterator[Change]:
+        """The transitions of a function that is called for each of these connections, with what it says of it."""
+
+        def place(said: tuple[Connection, Words]) -> tuple[int, NodeId]:
+            return part_of(said[0].user_id), said[0].node_id
+
+        groups = [
+            (part, node_id, [(one.user_id, one.connection_id, *says) for one, says in group])
+            for (part, node_id), group in groupby(sorted(connections, key=place), key=place)
+        ]
+        async for change in self._transitions(function, now_ms, groups):
+            yield change
 
     async def read(self, user_ids: Sequence[UserId], now_ms: int) -> list[Record]:
         """See PresenceStore."""
@@ -106,26 +128,33 @@ class RedisPresenceStore:
             for part in range(PARTS)
         ]
         while any(members := await self._pipeline(due)):
-            for held in filter(None, members[:PARTS]):
-                lost = map(_user_and_connection, held)
-                calls = [(user_id, _keys(user_id), [now_ms, user_id, id_, ""]) for user_id, id_ in lost]
-                async for change in self._transitions(self._expire, calls):
-                    yield change
-            for users in filter(None, members[PARTS:]):
-                ended = [UserId(user.decode()) for user in users]
-                calls = [(user_id, _keys(user_id), [now_ms, user_id, "", ""]) for user_id in ended]
-                async for change in self._transitions(self._end_text, calls):
-                    yield change
+            for part in range(PARTS):
+                lost = [_user_and_connection(member) for member in members[part]]
+                ended = [(UserId(user.decode()), "") for user in members[PARTS + part]]
+                for function, words in ((self._expire, lost), (self._end_text, ended)):
+                    async for change in self._transitions(function, now_ms, [(part, NOBODY, words)]):
+                        yield change
 
     async def bury(self, node_id: NodeId, now_ms: int) -> AsyncIterator[Change]:
         """See PresenceStore."""
-        for part in range(PARTS):
-            # At random, so that two sweepers at the same grave do not both go through it from the same end.
+        # At random, parts and members, so that two sweepers at the same grave do not dig at the same place.
+        for part in random.sample(range(PARTS), PARTS):
             while members := (await self._pipeline([("SRANDMEMBER", _node_key(part, node_id), BATCH)]))[0]:
-                buried = map(_user_and_connection, members)
-                calls = [(user_id, _keys(user_id, node_id), [now_ms, user_id, id_, node_id]) for user_id, id_ in buried]
-                async for change in self._transitions(self._bury, calls):
+                buried = [_user_and_connection(member) for member in members]
+                async for change in self._transitions(self._bury, now_ms, [(part, node_id, buried)]):
                     yield change
+
+    async def forgotten(self) -> frozenset[int]:
+        """See PresenceStore."""
+        now = await self._pipeline([("GET", key) for key in MEMORIES])
+        if None in now:
+            made_up = [
+                ("SETNX", key, os.urandom(8)) for key, memory in zip(MEMORIES, now, strict=True) if memory is None
+            ]
+            await self._pipeline(made_up)  # by one of all nodes
+            now = await self._pipeline([("GET", key) for key in MEMORIES])
+        before, self._memories = self._memories, now
+        return frozenset(part for part in range(PARTS) if before[part] not in (None, now[part]))
 
     async def nodes(self) -> frozenset[NodeId]:
         """See PresenceStore."""
@@ -144,21 +173,26 @@ class RedisPresenceStore:
         counts = [int(count or 0) for count in await self._pipeline([*online, *held])]
         return Totals(online=sum(counts[:PARTS]), held=sum(counts[PARTS:]))
 
-    async def _transitions(self, function: AsyncScript, calls: Sequence[Call]) -> AsyncIterator[Change]:
-        """The transitions that these calls made."""
-        for start in range(0, len(calls), BATCH):
-            batch = calls[start : start + BATCH]
+    async def _transitions(
+        self, function: AsyncScript, now_ms: int, groups: Iterable[tuple[int, NodeId, Sequence[Words]]]
+    ) -> AsyncIterator[Change]:
+        """The transitions that a function made, of connections of a part, and of a node if one is concerned."""
+        some = [
+            (part, node_id, words[start : start + AT_ONCE])
+            for part, node_id, words in groups
+            for start in range(0, len(words), AT_ONCE)
+        ]
+        for start in range(0, len(some), CALLS):
+            batch = some[start : start + CALLS]
+            calls = [_call(part, node_id, now_ms, words) for part, node_id, words in batch]
             asked_s = time.monotonic()
-            replies = await self._call(function, [(keys, arguments) for _, keys, arguments in batch])
-            for (user_id, _, _), reply in zip(batch, replies, strict=True):
+            replies = chain.from_iterable(await called(self._redis, function, calls))
+            for (user_id, *_), reply in zip(chain.from_iterable(words for *_, words in batch), replies, strict=True):
                 if reply is not None and (change := _change(user_id, reply, asked_s)).own:
                     yield change
 
     async def _pipeline(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
         return await pipelined(self._redis, commands)
-
-    async def _call(self, script: AsyncScript, calls: Sequence[tuple[list[str], list[Any]]]) -> list[Any]:
-        return await called(self._redis, script, calls)
 
 
 def _part_key(part: int, name: str) -> str:
@@ -167,8 +201,15 @@ def _part_key(part: int, name: str) -> str:
 
 TRANSITIONS = [_part_key(part, "transitions") for part in range(PARTS)]
 """The stream of each part, see presence.transitions_redis."""
+PART_KEYS = [
+    [_part_key(part, name) for name in ("held", "texts", "transitions", "online", "nodes")] for part in range(PARTS)
+]
+"""The first of KEYS of lua/user.lua."""
+NOBODY = NodeId("")
 STATE_KEYS = [_part_key(part, "state:") for part in range(PARTS)]
 """What the keys of a part's users begin with."""
+MEMORIES = [_part_key(part, "memory") for part in range(PARTS)]
+"""A word that is made up where there is none: another one says that Redis has lost what it knew of the part."""
 HISTORY = [_part_key(part, "history") for part in range(PARTS)]
 """The same for those that were told, see presence.history_redis."""
 
@@ -177,16 +218,18 @@ def _node_key(part: int, node_id: NodeId) -> str:
     return _part_key(part, f"node:{node_id}")
 
 
-def _keys(user_id: UserId, node_id: NodeId | None = None) -> list[str]:
-    """KEYS of lua/user.lua; the last two only where a node is concerned."""
-    part = part_of(user_id)
-    keys = [STATE_KEYS[part] + user_id, *(_part_key(part, name) for name in ("held", "texts", "transitions", "online"))]
-    return keys if node_id is None else [*keys, _part_key(part, "nodes"), _node_key(part, node_id)]
+def _call(part: int, node_id: NodeId, now_ms: int, words: Sequence[Words]) -> tuple[list[str], list[Any]]:
+    """KEYS and ARGV of lua/user.lua."""
+    state = STATE_KEYS[part]
+    keys = [*PART_KEYS[part], _node_key(part, node_id), *(state + user_id for user_id, *_ in words)]
+    return keys, [now_ms, node_id, len(words[0]), *chain.from_iterable(words)]
 
 
-def _who(connection: Connection, now_ms: int) -> list[Any]:
-    """The first of ARGV of lua/user.lua."""
-    return [now_ms, connection.user_id, connection.connection_id, connection.node_id]
+def _registration(one: Connection, now_ms: int) -> Words:
+    """What lua/connect.lua is told."""
+    idle = "" if one.idle is None else int(one.idle)
+    active_ms = one.active_ms or now_ms
+    return one.device, one.kind, int(one.status), one.text or "", one.text_until_ms, idle, active_ms
 
 
 def _user_and_connection(member: bytes) -> tuple[UserId, ConnectionId]:

@@ -48,6 +48,8 @@ class Sweeper:
         self._clock = clock
         self._sweep_s = settings.sweep_s
         self._next_part = 0
+        self._forgotten: set[int] = set()
+        """Parts that the store has forgotten, and was not told again."""
 
     def start(self, tasks: Tasks) -> Running:
         """Sweep until cancelled, whatever happens to Redis."""
@@ -57,11 +59,19 @@ class Sweeper:
         """Do what is due. Raises Unavailable if Redis does not answer; the next call goes on where this one stopped."""
         await self._typing.expire()
         await self._service.hold_lost()
+        self._forgotten |= await self._store.forgotten()
+        if self._forgotten:  # before anything else: all connections are cut then, and each step waits behind thousands
+            await self._service.restore(self._forgotten)
         await self._expire()
         await self._bury()
         await self._relay.relay()
         if self._standstill.is_recent():
             return
+        for part in self._forgotten:
+            await self._service.reconcile(part)
+        if self._forgotten:
+            await self._service.restore(self._forgotten)
+            self._forgotten.clear()
         # One part a sweep: all of them in 8 s, and 10 000 connections are not compared in one turn of the loop.
         await self._service.reconcile(self._next_part)
         await self._idleness.sweep(self._next_part)

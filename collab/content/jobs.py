@@ -19,7 +19,7 @@ from collab.content.prosemirror import from_json
 from collab.content.reading import read
 from collab.document import Document
 from collab.formats.v2 import v1_from_v2, v2_from_v1
-from collab.log import unpack
+from collab.log import Snapshot, unpack
 from collab.state_vector import EMPTY
 from collab.update import MAX_BYTES, parse
 
@@ -103,7 +103,7 @@ def gather(stored: Stored) -> bytes:
     """One update v1 of everything. Updates are applied in causal order, or Yrs would lose some of them."""
     document = Document("")
     if stored.state is not None:
-        document.load(0, stored.state, {})
+        document.load(Snapshot(0, stored.state, {}, len(stored.state)))
     document.apply_ready([update for row in stored.rows for update in unpack(row)])
     if document.early or not document.whole():
         raise Refusal("its log is not whole")

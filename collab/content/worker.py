@@ -12,6 +12,7 @@ from struct import Struct
 import msgspec
 
 from collab.content.jobs import Compare, Export, Gather, Import, Restore, run
+from hub.kernel.stack import deepen_stack
 
 MEMORY_BYTES = 2 << 30
 """Address space. A document of 64 MiB takes some 300 MB to load."""
@@ -36,6 +37,7 @@ def main() -> None:
     os.nice(NICENESS)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    deepen_stack()
     decoder, encoder = msgspec.msgpack.Decoder(Request), msgspec.msgpack.Encoder()
     requests, answers = sys.stdin.buffer, sys.stdout.buffer
     while len(head := requests.read(LENGTH.size)) == LENGTH.size:

@@ -284,5 +284,7 @@ def said_in(room: RoomName, event: bytes) -> Said:
     return name, arguments
 
 
-def _delivery(room: RoomName, others: Any, name: Any, text: Any, payload: Any, skip: Any, volatile: Any) -> Delivery:
-    return Delivery([room], name, text, payload, skip, volatile, others)
+def _delivery(
+    room: RoomName, others: Any, name: Any, text: Any, payload: Any, skip: Any, volatile: Any, copy_of: Any = None
+) -> Delivery:
+    return Delivery([room], name, text, payload, skip, volatile, others, copy_of)

@@ -3,7 +3,7 @@
 -- of them are in one slot of a Redis Cluster.
 --
 --   {sK}:head       hash: base, seq, run, shards. base is the epoch, and the first number of it: the time, in microseconds
---                   floor: no room that is not in last has an event above it   old, mark, marked_ms, round: see sweep
+--                   floor: no room that is not in last has had an event above it   old, mark, marked_ms, round: see sweep
 --   {sK}:last       hash: room -> number of the last event of the room; negative: it is forgotten, and was at most so much
 --   {sK}:idle       hash: room of last -> round of the sweep in which nobody followed it, and it was silent
 --   {sK}:x:<room>   stream, ids <number>-0. e: the event, v: number of the one before it in the room, m: id of the message,
@@ -17,13 +17,8 @@ local function text(number)
   return string.format('%.0f', number)
 end
 
--- The number of a room's last event. Negative if it is forgotten: it was at most so much.
-local function last_of(keys, room, floor)
-  return redis.call('HGET', keys[2], room) or '-' .. (floor or redis.call('HGET', keys[1], 'floor') or '0')
-end
-
--- The same of a room that somebody follows. It is kept from now on, however far the floor rises: a client that was told of
--- nothing for an hour has missed nothing either.
+-- The number of the last event of a room that somebody follows. Negative if it is forgotten: it was at most so much. It is
+-- kept from now on, however far the floor rises: a client that was told of nothing for an hour has missed nothing either.
 local function last_of_followed(keys, room, floor)
   local last = redis.call('HGET', keys[2], room)
   if not last then
@@ -60,11 +55,9 @@ local function attach(keys, args)
 end
 
 -- A number without an event breaks the chain of a room, which every node finds by itself, now or when somebody resumes.
-local function break_chain(keys, channel, room)
-  local number = text(redis.call('HINCRBY', keys[1], 'seq', 1))
+local function break_chain(keys, channel, room, number)
   redis.call('HSET', keys[2], room, number)
   redis.call('SPUBLISH', channel, 'E' .. number .. ' ' .. number .. '\n')
-  return number
 end
 
 -- What other programs left under a room's key holds no events. Whoever asks for some finds that they are missing.
@@ -101,40 +94,102 @@ local function published_within(stream, message, ms, now)
   end
 end
 
--- KEYS head last stream; ARGV channel, room, event, entries kept, ms kept, message id, number known before the first try
--- (empty on the first try), ms in which another node may have published it (empty: none may): then it is published unless
--- that did. Gives the event's number, the same one however often it is called; or nothing, if nobody can tell any more
--- whether the event was published: then the room's chain is broken.
+-- Whether an event has arrived at an earlier try, after which its room had its number known. Gives its number; false if nobody
+-- can tell any more; nothing if it has not.
+local function arrived(stream, message, known, before)
+  if math.abs(before) <= known then
+    return nil
+  end
+  local entries = entries_of(stream, '(' .. text(known) .. '-0', '+')
+  for _, entry in ipairs(entries) do
+    if entry[2][6] == message then
+      return string.match(entry[1], '^%d+')
+    end
+  end
+  if not entries[1] or math.abs(entries[1][2][4]) > known then
+    return false
+  end
+end
+
+-- The channels of events to keep that somebody follows, of rooms without a last number.
+local function followed_of(args, lasts)
+  local channels, followed = {}, {}
+  for i = 3, #args, 6 do
+    if args[i + 2] ~= '' and not lasts[args[i + 3]] then
+      channels[#channels + 1] = args[i]
+    end
+  end
+  if channels[1] then
+    local counts = redis.call('PUBSUB', 'SHARDNUMSUB', unpack(channels))
+    for i = 1, #counts, 2 do
+      followed[counts[i]] = counts[i + 1] > 0
+    end
+  end
+  return followed
+end
+
+-- Events, in this order. KEYS head last, stream of each that is kept; ARGV entries kept, ms kept, and for each event: channel,
+-- event, message id, room, number known before the first try (empty on the first try), ms in which another node may have
+-- published it (empty: none may): then it is published unless that did. One that is not kept has only the first two, and
+-- empty words. Gives for each its number, the same one however often it is called; 0 for one that is not kept, or for a room
+-- that nobody can have an event of; false if nobody can tell any more whether the event was published: then the room's chain
+-- is broken.
 local function publish(keys, args)
-  if redis.call('HEXISTS', keys[1], 'base') == 0 then
+  local head = redis.call('HMGET', keys[1], 'base', 'floor')
+  if not head[1] then
     return redis.error_reply('NOHEAD attach first')
   end
-  local before = last_of(keys, args[2])
   local time = redis.call('TIME')
   local now = time[1] * 1000 + math.floor(time[2] / 1000)
-  if args[8] ~= '' then
-    local found = published_within(keys[3], args[6], tonumber(args[8]), now)
-    if found then
-      return found
-    end
-  elseif args[7] ~= '' and math.abs(before) > tonumber(args[7]) then
-    local entries = entries_of(keys[3], '(' .. args[7] .. '-0', '+')
-    for _, entry in ipairs(entries) do
-      if entry[2][6] == args[6] then
-        return string.match(entry[1], '^%d+')
-      end
-    end
-    if not entries[1] or math.abs(entries[1][2][4]) > tonumber(args[7]) then
-      break_chain(keys, args[1], args[2])
-      return false
+  local rooms, lasts = {}, {}
+  for i = 3, #args, 6 do
+    if args[i + 2] ~= '' then
+      rooms[#rooms + 1] = args[i + 3]
     end
   end
-  local number = text(redis.call('HINCRBY', keys[1], 'seq', 1))
-  redis.call('HSET', keys[2], args[2], number)
-  append(keys[3], 'MAXLEN', '~', args[4], number .. '-0', 'e', args[3], 'v', before, 'm', args[6], 't', text(now))
-  redis.call('PEXPIRE', keys[3], args[5])
-  redis.call('SPUBLISH', args[1], 'E' .. number .. ' ' .. before .. '\n' .. args[3])
-  return number
+  local number = redis.call('HINCRBY', keys[1], 'seq', #rooms) - #rooms
+  for i, last in ipairs(redis.call('HMGET', keys[2], unpack(rooms))) do
+    lasts[rooms[i]] = last
+  end
+  local followed = followed_of(args, lasts)
+  local floor, kept, said = head[2] or '0', 0, {}
+  for i = 3, #args, 6 do
+    local channel, event, message, room = args[i], args[i + 1], args[i + 2], args[i + 3]
+    local reply = 0
+    if message == '' then
+      redis.call('SPUBLISH', channel, event)
+    else
+      kept, number = kept + 1, number + 1
+      local stream, own, before = keys[2 + kept], text(number), lasts[room] or '-' .. floor
+      local found
+      if args[i + 5] ~= '' then
+        found = published_within(stream, message, tonumber(args[i + 5]), now)
+      elseif args[i + 4] ~= '' then
+        found = arrived(stream, message, tonumber(args[i + 4]), before)
+      end
+      if found then
+        reply = found
+      elseif found == false then
+        break_chain(keys, channel, room, own)
+        lasts[room], reply = own, false
+      elseif not lasts[room] and not followed[channel] then
+        -- Nobody follows the room, and nobody who might come back has followed it. So the event is forgotten at once, as if
+        -- it had been kept, and nobody had come for it until the sweep.
+        floor = own
+      else
+        redis.call('HSET', keys[2], room, own)
+        append(stream, 'MAXLEN', '~', args[1], own .. '-0', 'e', event, 'v', before, 'm', message, 't', text(now))
+        redis.call('PEXPIRE', stream, args[2])
+        redis.call('SPUBLISH', channel, 'E' .. own .. ' ' .. before .. '\n' .. event)
+        lasts[room], reply = own, own
+      end
+    end
+    said[#said + 1] = reply
+  end
+  if floor ~= head[2] then
+    redis.call('HSET', keys[1], 'floor', floor)
+  end
+  return said
 end
 
 -- An event of these rooms was given up: their members have to be told.
@@ -145,7 +200,8 @@ local function give_up(keys, args)
   end
   local number
   for i = 1, #args, 2 do
-    number = break_chain(keys, args[i], args[i + 1])
+    number = text(redis.call('HINCRBY', keys[1], 'seq', 1))
+    break_chain(keys, args[i], args[i + 1], number)
   end
   return number
 end

@@ -21,10 +21,14 @@ log = logging.getLogger(__name__)
 
 KEY = "hub:nodes"
 ADDRESSES = "{hub:nodes}:addresses"
-BEAT_S = 2.0
-"""Three beats fit into a lease, so that one lost beat and one slow one kill nobody. A beat that takes longer than the
-pause between two counts as lost."""
-LEASE_MS = 6_000
+BEAT_S = 1.0
+"""Five beats fit into a lease, so that lost and slow ones kill nobody. A beat that takes longer than the pause between
+two counts as lost."""
+LEASE_MS = 5_000
+"""A node that stands still is dead after 4 to 5 s: the more often it beats, the less it matters when it stopped."""
+OUTAGE_S = 4.0
+"""Who has not beaten for so long, a lease less a beat, cannot tell the death of others from an outage of Redis in which
+all leases ended. After that every node has as long to beat again before it is taken for dead."""
 FRESH_S = 0.25
 """How long an answer of ``live`` is reused: joins and the presence sweeper ask several times a second."""
 KNOWN_FRESH_S = 1.0
@@ -155,7 +159,7 @@ class RedisNodes:
         Until every node has had the time to beat again, a missing lease says nothing: whom we knew before counts as
         alive. Else their people, who come back before that, would be declared gone.
         """
-        self._trusted_from = now + 2 * BEAT_S
+        self._trusted_from = now + OUTAGE_S
 
     async def _take(self) -> Before:
         """Take the lease, or renew it, and say what it was before."""
@@ -176,7 +180,7 @@ class RedisNodes:
                 await asyncio.sleep(MISSED_S)
                 continue
             now = time.monotonic()
-            if now - last > 2 * BEAT_S or before == b"unknown":
+            if now - last > OUTAGE_S or before == b"unknown":
                 self._distrust(now)
             # A Redis that forgot us within the time of our lease has told nobody that we are dead.
             lapsed = before == b"lapsed" or (before == b"unknown" and (now - last) * 1000 > LEASE_MS)

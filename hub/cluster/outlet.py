@@ -47,13 +47,14 @@ class Outlet:
         """Publish an event to each of its rooms. A member of several gets it once."""
         packed = delivery.packed()
         since_s = math.inf if delivery.id is None else time.monotonic() - delivery.age_s
+        copy_of = (delivery.id or new_message_id(),) if len(delivery.rooms) > 1 else ()
         before: list[RoomName] = []
         shared: list[RoomName] = []
         for room in delivery.rooms:
             # A connection that is in an earlier room too has got it there. None is in two people's rooms: an event for
             # 500 followers would name 125 000 of them.
             is_of_one = room.startswith(OF_ONE)
-            event = _pack((EVENT, shared if is_of_one else before, *packed))
+            event = _pack((EVENT, shared if is_of_one else before, *packed, *copy_of))
             before.append(room)
             if not is_of_one:
                 shared.append(room)

@@ -156,19 +156,17 @@ class Publisher:
         """Publish at once. Returns how many have arrived; the others may have, in their order."""
         if not batch:
             return 0
-        commands = [self._command(outgoing) for outgoing in batch]
-        if len(batch) == 1 or all(outgoing.message_id is None for outgoing in batch):
-            # Nothing overtakes a kept event here. A transaction has two commands, and a second reply to each, on top.
-            replies: Reply = await link.call_many(commands)
+        if all(outgoing.message_id is None for outgoing in batch):
+            replies: Reply = await link.call_many([self._ephemeral(outgoing) for outgoing in batch])
         else:
-            # A transaction: if Redis refuses one, its memory being full for a moment, none behind it may overtake it.
-            *queued, replies = await link.call_many([("MULTI",), *commands, ("EXEC",)])
-            if isinstance(replies, Exception):
-                self._failed(next((reply for reply in queued if isinstance(reply, Exception)), replies))
-                return 0
+            # One call: if Redis refuses an event, its memory being full for a moment, none behind it may overtake it.
+            [replies] = await link.call_many([self._call(batch)])
+        if isinstance(replies, Exception):
+            self._failed(replies)
+            return 0
         for done, reply in enumerate(replies):
             if isinstance(reply, Exception):
-                self._failed(reply if isinstance(reply, Down | Refused) else Refused(str(reply)))
+                self._failed(reply)
                 return done
             self._saw(reply)
         return len(batch)
@@ -182,9 +180,9 @@ class Publisher:
         while True:
             try:
                 link = await self._commands.link()
-                command = self._command(outgoing, above)
+                call = self._call([outgoing], above)
                 above = self._commands.known if above is None else above
-                reply = await link.call(*command)
+                [reply] = await link.call(*call)
                 if reply is None:
                     self.given_up += 1  # and its room has been told
                 self._saw(reply)
@@ -205,15 +203,23 @@ class Publisher:
         if isinstance(error, Refused):
             self._commands.is_worth_another_try(error)
 
-    def _command(self, outgoing: Outgoing, above: int | None = None) -> tuple[Word, ...]:
-        """What publishes it; with ``above``, unless its room's stream has it above that number."""
-        to, (room, event, message_id, since_s) = self._commands, outgoing
-        if message_id is None:
-            return "SPUBLISH", to.channel(room), event
-        keys, known = (to.head, to.last, to.stream(room)), "" if above is None else above
-        waited_s = time.monotonic() - since_s
-        within: Word = round((waited_s + MARGIN_S) * 1000) if waited_s > SLOW_S else ""
-        arguments = (to.channel(room), room, event, KEPT_EVENTS, KEPT_MS, message_id, known, within)
+    def _ephemeral(self, outgoing: Outgoing) -> tuple[Word, ...]:
+        """What publishes an event that is not kept."""
+        return "SPUBLISH", self._commands.channel(outgoing.room), outgoing.event
+
+    def _call(self, batch: Sequence[Outgoing], above: int | None = None) -> tuple[Word, ...]:
+        """What publishes these; with ``above``, unless its room's stream has an event above that number."""
+        to, known = self._commands, "" if above is None else above
+        keys: list[Word] = [to.head, to.last]
+        arguments: list[Word] = [KEPT_EVENTS, KEPT_MS]
+        for room, event, message_id, since_s in batch:
+            if message_id is None:
+                arguments += to.channel(room), event, "", "", "", ""
+                continue
+            waited_s = time.monotonic() - since_s
+            within: Word = round((waited_s + MARGIN_S) * 1000) if waited_s > SLOW_S else ""
+            keys.append(to.stream(room))
+            arguments += to.channel(room), event, message_id, room, known, within
         return "FCALL", named("sparkle1_publish"), len(keys), *keys, *arguments
 
     def _saw(self, reply: Reply) -> None:

@@ -234,10 +234,15 @@ class ClusterRooms:
         await self._bus.flushed()
 
     async def emit_local(
-        self, rooms: RoomName | Iterable[RoomName], event: ServerEvent, *, skip: ConnectionId | None = None
+        self,
+        rooms: RoomName | Iterable[RoomName],
+        event: ServerEvent,
+        *,
+        skip: ConnectionId | None = None,
+        volatile: bool = False,
     ) -> None:
         """See hub.kernel.ports.Rooms."""
-        self._hand_over(Delivery.of(_list(rooms), event, skip))
+        self._hand_over(Delivery.of(_list(rooms), event, skip, volatile=volatile))
 
     async def send(self, connection_id: ConnectionId, event: ServerEvent) -> None:
         """See hub.kernel.ports.Rooms."""

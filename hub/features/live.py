@@ -2,7 +2,11 @@
 
 from dataclasses import dataclass
 
+from collab.awareness_exchange import AwarenessExchange
 from collab.changes import ChangeFeed
+from collab.compaction import Compaction
+from collab.compactor_process import CompactorProcess
+from collab.editing import Editing
 from collab.engine import Engine
 from collab.handlers import collab_events
 from collab.hints_redis import RedisHints
@@ -84,9 +88,10 @@ def presence(core: Core) -> Presence:
 
 @dataclass(kw_only=True)
 class Documents(Feature):
-    """Documents, and the news that one has changed."""
+    """Documents, what edits them, and the news that one has changed."""
 
     changes: ChangeFeed
+    editing: Editing
 
 
 def documents(core: Core) -> Documents:
@@ -95,9 +100,21 @@ def documents(core: Core) -> Documents:
     store = PostgresDocumentStore(core.pool)
     core.roles["document"] = DocumentRoles(store, core.access)
     log = PostgresLog(core.pool, core.settings.database_url or "")
-    engine = Engine(log, RedisHints(core.redis), settings)
+    compaction = Compaction(CompactorProcess(core.settings.database_url or ""), log, after=settings.compact_after)
+    hints = RedisHints(core.redis)
+    engine = Engine(log, hints, settings, compaction)
+    awareness = AwarenessExchange(hints, core.nodes)
     contributions = Contributions(PostgresContributions(core.pool), core.clock, flush_s=settings.history_s)
-    live = LiveDocuments(engine, store, core.access, core.rooms, settings, contributions)
+    editing = Editing(
+        engine,
+        store,
+        core.access,
+        awareness,
+        settings,
+        sessions=core.revocations,
+        contributed=contributions.note,
+    )
+    live = LiveDocuments(editing, core.rooms)
     core.expel["document"] = live.expel
     service = DocumentService(store, core.access, core.people, core.rooms, core.clock, settings)
 
@@ -105,14 +122,16 @@ def documents(core: Core) -> Documents:
 
     async def start() -> None:
         engine.start()
+        editing.start()
         live.start()
 
     return Documents(
         apis=[documents_api(service), *library.apis],
         events=collab_events(live),
         starts=[start, *library.starts],
-        closes=[engine.close, live.close, *library.closes],
+        closes=[engine.close, editing.close, live.close, *library.closes],
         changes=ChangeFeed(engine),
+        editing=editing,
     )
 
 

@@ -13,7 +13,7 @@ from hub.kernel.clock import Clock
 from hub.kernel.errors import InvalidPayload, TokenExpired, Unauthorized
 from hub.kernel.events import Actor, Caller, DeviceKind
 from hub.kernel.ids import ConnectionId, SessionId
-from hub.kernel.ports import Admission, Authenticator, RateLimiter, Sessions
+from hub.kernel.ports import Admission, Authenticator, Places, RateLimiter, Sessions
 from hub.kernel.recovery import Claim, TicketHolder
 from hub.kernel.wire import Wire
 
@@ -52,9 +52,11 @@ class Handshake:
         clock: Clock,
         settings: GateSettings,
         spent: SpentTickets,
+        places: Places,
     ) -> None:
         self._authenticator = authenticator
         self._spent = spent
+        self._places = places
         self._sessions = sessions
         self._tickets = tickets
         self._revocations = revocations
@@ -97,6 +99,12 @@ class Handshake:
     async def confirm(self, caller: Caller) -> None:
         """Return if the sign-in may still be used. Raises Unauthorized, Suspended or Unavailable."""
         await self._sessions.check(caller)
+
+    async def make_room(self, caller: Caller, here: int) -> None:
+        """See hub.kernel.ports.Gate. The first on a node costs no round trip: hardly anybody has more."""
+        most = self._settings.connections_per_user
+        if most and here > 1:
+            await self._places.take(caller, most)
 
     async def recheck(self, session_id: SessionId) -> None:
         """Close the session's connections if it has ended. Raises Unavailable if Redis does not answer."""

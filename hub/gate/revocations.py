@@ -1,6 +1,6 @@
 """Sessions that ended before their tokens did: refused on every node, their live connections closed."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final, cast
 
 from redis.asyncio import Redis
@@ -67,6 +67,20 @@ class RedisRevocations:
             return bool(await self._redis.exists(_key(session_id)))
         except (RedisError, OSError) as error:
             raise Unavailable from error
+
+    async def ended_among(self, session_ids: Collection[SessionId]) -> frozenset[SessionId]:
+        """Those of many sessions that were revoked. Raises Unavailable if Redis does not answer."""
+        ids, ended = list(session_ids), set[SessionId]()
+        try:
+            for start in range(0, len(ids), BATCH):
+                batch = ids[start : start + BATCH]
+                step = self._redis.pipeline(transaction=False)
+                for session_id in batch:
+                    step.execute_command("EXISTS", _key(session_id))
+                ended.update(one for one, there in zip(batch, await step.execute(), strict=True) if there)
+        except (RedisError, OSError) as error:
+            raise Unavailable from error
+        return frozenset(ended)
 
     async def _close(self, room: RoomName, reason: str) -> None:
         await self._rooms.disconnect(room, farewell=SessionRevoked(reason=reason))

@@ -21,7 +21,7 @@ class Delivery:
     by nobody who does not have to; an event with binary parts is kept as its plain value.
     """
 
-    __slots__ = ("_payload", "age_s", "event", "id", "offset", "others", "rooms", "skip", "text", "volatile")
+    __slots__ = ("_payload", "age_s", "copy_of", "event", "id", "offset", "others", "rooms", "skip", "text", "volatile")
 
     def __init__(
         self,
@@ -32,6 +32,7 @@ class Delivery:
         skip: ConnectionId | None = None,
         volatile: bool = False,
         others: Sequence[RoomName] = (),
+        copy_of: str | None = None,
     ) -> None:
         """Give the payload as ``text`` or, if that is ``None``, as its plain value."""
         self.rooms = rooms
@@ -46,6 +47,8 @@ class Delivery:
         """Whether it is not for those that do not keep up."""
         self.others = others
         """Rooms whose members have got it already, by these rooms' own way."""
+        self.copy_of = copy_of
+        """What it has in common with the copies for other rooms; ``None`` for one that goes to one room."""
         self.id: str | None = None
         self.age_s = 0.0
         """Its own id, and for how long it may have been sent under that already: see hub.kernel.ports.Rooms.emit."""

@@ -148,6 +148,14 @@ class RateLimited(HubError):
     default_message = "Too many requests."
 
 
+class TooManyConnections(HubError):
+    """The user has as many connections as one may have, over all nodes. Close one, then connect again."""
+
+    code = "too_many_connections"
+    http_status = 429
+    default_message = "You have as many connections as one person may have. Close one and connect again."
+
+
 class Overloaded(HubError):
     """The hub has as much work of this kind as it takes on. Try again after a moment."""
 

@@ -79,11 +79,17 @@ class Rooms(Protocol):
         ...
 
     async def emit_local(
-        self, rooms: RoomName | Iterable[RoomName], event: ServerEvent, *, skip: ConnectionId | None = None
+        self,
+        rooms: RoomName | Iterable[RoomName],
+        event: ServerEvent,
+        *,
+        skip: ConnectionId | None = None,
+        volatile: bool = False,
     ) -> None:
         """Send ``event`` to the members on this node only, once each, except ``skip``, in the order of the calls.
 
-        For a feature that brings its events to the other nodes itself, as documents do.
+        For a feature that brings its events to the other nodes itself, as documents do. ``volatile``: it is dropped
+        for those who do not keep up.
         """
         ...
 
@@ -360,6 +366,17 @@ class Admission:
     """Whether the ticket was spent before: then it is enough only for the connection that was made with it."""
 
 
+class Places(Protocol):
+    """Counts the connections of each user over all nodes. Implemented in presence."""
+
+    async def take(self, caller: Caller, most: int) -> None:
+        """Have a connection counted from now on, before it has begun. Idempotent.
+
+        Raises TooManyConnections if its user has ``most`` others, and Unavailable.
+        """
+        ...
+
+
 class Gate(Protocol):
     """Checks socket handshakes. Implemented in hub.gate."""
 
@@ -371,6 +388,14 @@ class Gate(Protocol):
         """Whoever was admitted wants to have an earlier connection back: is the sign-in still good?
 
         Raises Unauthorized, Suspended or Unavailable.
+        """
+        ...
+
+    async def make_room(self, caller: Caller, here: int) -> None:
+        """A connection begins anew, and brings none back: may its user have one more?
+
+        ``here``: how many the user has on this node, with this one and others that are about to begin. Raises
+        TooManyConnections or Unavailable.
         """
         ...
 

@@ -8,6 +8,7 @@ from redis.backoff import NoBackoff
 
 from hub.kernel import redis_url
 from hub.storage.redis_cluster import ClusterClient
+from hub.storage.redis_connection import PACKING
 
 WAIT_S = 5
 """For a connection of the pool, as long as for an answer."""
@@ -32,6 +33,7 @@ def connect(url: str, *, size: int) -> Redis:
         socket_timeout=5,
         retry=Retry(NoBackoff(), 0),
     )
+    pool.connection_class = PACKING[pool.connection_class]
     return Redis.from_pool(pool)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from hub.kernel.clock import from_ms
 from hub.kernel.errors import Conflict, Overloaded, Unauthorized, Unavailable
 from hub.kernel.events import Caller, EventRouter
-from hub.kernel.ids import ConnectionId, NodeId, RoomName, session_room, user_room
+from hub.kernel.ids import ConnectionId, NodeId, RoomName, UserId, session_room, user_room
 from hub.kernel.limits import UNLIMITED
 from hub.kernel.ports import Gate, Limits
 from hub.kernel.recovery import Claim, Recovered, Recovery
@@ -70,6 +71,8 @@ class ConnectionLife:
         expiry: TokenExpiry,
     ) -> None:
         self._connections = connections
+        self._of_user: Counter[UserId] = Counter()
+        """How many of these each user has."""
         self._earlier = earlier
         self._node_id = node_id
         self._tasks = tasks
@@ -132,8 +135,11 @@ class ConnectionLife:
         self._add(connection)
         try:
             recovered = await self._recover(connection, Claim.of(auth))
-            if recovered is None and connection.only_again:
-                raise Unauthorized("This ticket is spent. Get a new one.")
+            if recovered is None:
+                if connection.only_again:
+                    raise Unauthorized("This ticket is spent. Get a new one.")
+                # One that has an earlier connection back takes its place.
+                await connection.gate.make_room(connection.caller, self._of_user[connection.caller.user_id])
             accepted = self._accept(connection, recovered)
         except Exception as error:
             _refuse(socket, error, "recovery")
@@ -289,12 +295,16 @@ class ConnectionLife:
         """Know a connection, before it is answered: what comes for it waits in its lobby."""
         connection.socket.owner = connection
         self._connections[connection.caller.connection_id] = connection
+        self._of_user[connection.caller.user_id] += 1
         METRICS.connections += 1
         self._expiry.watch(connection)
 
     def _remove(self, connection: Connection) -> None:
         connection_id = connection.caller.connection_id
         del self._connections[connection_id]
+        self._of_user[user_id := connection.caller.user_id] -= 1
+        if not self._of_user[user_id]:
+            del self._of_user[user_id]
         for earlier in connection.earlier:
             if self._earlier.get(earlier) == connection_id:
                 del self._earlier[earlier]

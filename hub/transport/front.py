@@ -1,4 +1,4 @@
-"""One port for everything: WebSockets of Engine.IO stay here, all other HTTP goes to aiohttp."""
+"""One port for everything: WebSockets of Engine.IO and of editors stay here, all other HTTP goes to aiohttp."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from hub.transport.engineio.websocket import CloseCode, ProtocolError
 from hub.transport.engineio.websocket_connection import WebSocketConnection
 from hub.transport.forwarding.forwarder import Forwarder, OtherNode
 from hub.transport.forwarding.pipe import ClientEnd
+from hub.transport.framed_sockets import NodeFramedSockets
 from hub.transport.origins import OriginRule
 from hub.transport.problems import ForbiddenOrigin, problem_of
 
@@ -46,6 +47,8 @@ class Doorkeeper:
 
     def __init__(self, engine: Engine, origins: OriginRule, forwarder: Forwarder | None = None) -> None:
         self.engine = engine
+        self.framed = NodeFramedSockets(engine)
+        """The WebSockets of editors."""
         self.origins = origins
         self.forwarder = forwarder
         self.addresses = Addresses(engine.settings.connections_per_address, engine.settings.uncapped_addresses)
@@ -64,9 +67,11 @@ class Doorkeeper:
         return self._http()
 
     def is_ours(self, head: bytes) -> bool:
-        """Whether a request is for a path of the engine, as far as that can be told of one that may be malformed."""
+        """Whether a request is for a path of ours, as far as that can be told of one that may be malformed."""
         target = head[:HEAD_BYTES].split(b"\r\n", 1)[0].split(b"?", 1)[0].decode("latin-1")
-        return any(path in target for path in self.engine.endpoints)
+        return any(path in target for path in self.engine.endpoints) or any(
+            f" {path}" in target for path in self.framed.paths()
+        )
 
     def elsewhere(self, query: Mapping[str, str]) -> OtherNode | None:
         """The other node whose session a request says it is for; ``None``: it is for this node to answer."""
@@ -81,6 +86,9 @@ class Doorkeeper:
 
         Raises Refused, when nothing has been written yet.
         """
+        found = self.framed.find(head.path)
+        if found is not None:
+            return self.framed.accept(*found, head, self._handshake_answer(head), transport)
         answer = self.check(head)
         node = self.elsewhere(head.query)
         if node is not None:
@@ -88,15 +96,21 @@ class Doorkeeper:
         return self.answer(head, answer, transport)
 
     def check(self, head: RequestHead) -> bytes:
-        """The answer to a WebSocket handshake, if it is one that may be accepted. Raises Refused."""
+        """The answer to the WebSocket handshake of a session, if it may be accepted. Raises Refused."""
+        if head.path not in self.engine.endpoints:
+            raise Refused(BAD_REQUEST)
+        answer = self._handshake_answer(head)
+        check_transport(head.query, "websocket")
+        return answer
+
+    def _handshake_answer(self, head: RequestHead) -> bytes:
         if head.wants_websocket and not head.has_our_version:
             raise Refused(BAD_REQUEST, status=426, headers={"Sec-WebSocket-Version": VERSION.decode()})
         answer = head.websocket_answer()
-        if answer is None or b"host" not in head.headers or head.path not in self.engine.endpoints:
+        if answer is None or b"host" not in head.headers:
             raise Refused(BAD_REQUEST)
         if not self.origins.allows(head.header(b"origin"), head.header(b"host")):
             raise Refused.by(problem_of(ForbiddenOrigin()))
-        check_transport(head.query, "websocket")
         return answer
 
     def answer(self, head: RequestHead, answer: bytes, transport: asyncio.Transport) -> WebSocketConnection:

@@ -17,6 +17,7 @@ from hub.transport.engineio.websocket import CloseCode, Message, ProtocolError
 from hub.transport.forwarding.hop import LOST, RELEASE
 from hub.transport.front import HEAD_BYTES, Doorkeeper, Front, watched
 from hub.transport.passing_on import METHODS, pass_on, take_word
+from hub.transport.problems import BadRequest, problem
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -40,6 +41,21 @@ class PollingRoutes:
         """Serve every path of the engine, by every method."""
         for path in self._engine.endpoints:
             app.router.add_route("*", path, self.handle)
+        if not self._forwarded:
+            for path in self._door.framed.paths():
+                app.router.add_get(f"{path}{{name}}" if path.endswith("/") else path, self.handle_framed)
+
+    async def handle_framed(self, request: web.Request) -> web.StreamResponse:
+        """Accept a WebSocket of an editor on a connection that was used before."""
+        try:
+            if request.headers.get("Upgrade", "").lower() != "websocket":
+                raise Refused.by(problem(426, BadRequest.code, "Connect by WebSocket.", temporary=False))
+            return await self._websocket(request)
+        except Refused as refused:
+            headers = {"Upgrade": "websocket", **NO_STORE, **refused.headers} if refused.status == 426 else NO_STORE
+            return web.Response(
+                status=refused.status, body=refused.body, content_type=refused.content_type, headers=headers
+            )
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one request."""

@@ -18,6 +18,10 @@ class SocketMetrics(Collector):
         """By name and outcome: ``ok``, or the code of the error."""
         self.closed: Counter[str] = Counter()
         """Engine.IO sessions that ended, by reason."""
+        self.framed = 0
+        self.framed_filled = 0
+        self.framed_closed: Counter[str] = Counter()
+        """WebSockets of editors that ended, by close code."""
 
     def collect(self) -> Iterator[Metric]:
         """See prometheus_client."""
@@ -31,6 +35,14 @@ class SocketMetrics(Collector):
         for reason, count in self.closed.items():
             closed.add_metric([reason], count)
         yield closed
+        yield GaugeMetricFamily("hub_framed_connections", "WebSockets of editors at this node", self.framed)
+        yield CounterMetricFamily(
+            "hub_framed_filled", "Times that an editor did not read, and was left out until it did", self.framed_filled
+        )
+        framed = CounterMetricFamily("hub_framed_closed", "WebSockets of editors that ended", labels=["code"])
+        for code, count in self.framed_closed.items():
+            framed.add_metric([code], count)
+        yield framed
 
 
 METRICS = SocketMetrics()

@@ -1,7 +1,7 @@
 """Connections of this node: those that there are, their rooms, and sending to them."""
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from hub.kernel.delivery import Delivery
@@ -14,6 +14,7 @@ from hub.kernel.tasks import Tasks
 from hub.kernel.wire import ServerEvent
 from hub.transport.connection import Connection, UnderWay
 from hub.transport.connection_life import ConnectionLife
+from hub.transport.copies import Copies
 from hub.transport.deliveries import NAMESPACE, BroadcastPackets, DeliveryPackets
 from hub.transport.draining import send_away
 from hub.transport.engineio.session import Reason
@@ -39,6 +40,7 @@ class Sockets:
         self._connections: dict[ConnectionId, Connection] = {}
         self._earlier: dict[ConnectionId, ConnectionId] = {}
         """For ids that connections had before they came back, the ids that they have now."""
+        self._copies = Copies(self.members)
         self.offset: Callable[[], str | None] = lambda: None
         """Where this node stands in the order of events, for those that end with a text and would be taken for it."""
         self._events = Events(server, tasks, self._under_way)
@@ -115,9 +117,17 @@ class Sockets:
         skip: Collection[str] = ()
         if delivery.skip is not None:
             skip = (self._earlier.get(delivery.skip, delivery.skip),)
-        if delivery.others:  # of which the one in ``skip`` may be a member too
-            skip = {*skip, *(sid for room in delivery.others for sid in self.members(room))}
+        if delivery.copy_of is not None:
+            skip = {*skip, *self._copies.have_had(delivery, delivery.copy_of), *self._came_back_to(delivery.others)}
         METRICS.deliveries += self._rooms.send(self._server.engine.outboxes, delivery.rooms, packets, skip)
+
+    def _came_back_to(self, rooms: Iterable[RoomName]) -> Iterator[ConnectionId]:
+        """Connections in these rooms that came back: what they have had of them they had before, or elsewhere."""
+        if self._earlier:
+            for room in rooms:
+                for socket in self._rooms.members(room):
+                    if isinstance(connection := socket.owner, Connection) and connection.earlier:
+                        yield connection.caller.connection_id
 
     def send(self, connection_id: ConnectionId, event: str, payload: Any) -> None:
         """See hub.cluster.rooms.LocalRooms."""

@@ -1,11 +1,14 @@
--- A connection was lost. ARGV  5 the end of its hold
+-- A connection was lost. Words  3 the end of its hold
 -- It counts until expire.lua takes it, or ends without a word when its device comes back.
 
-leave_node()
-local _, one = find()
--- Only the node that has it may give it up: this may be a zombie, late by minutes, and the connection long elsewhere.
-if one and one[ITS_NODE] == node and one[LOST] == 0 then
-  one[LOST] = NOW
-  redis.call('ZADD', HELD, ARGV[5], member)
-  save()
+local function change()
+  leave_node()
+  load()
+  local _, one = find()
+  -- Only the node that has it may give it up: this may be a zombie, late by minutes, and the connection long elsewhere.
+  if one and one[ITS_NODE] == node and one[LOST] == 0 then
+    one[LOST] = NOW
+    redis.call('ZADD', HELD, words[3], member)
+    save()
+  end
 end

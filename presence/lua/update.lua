@@ -1,6 +1,9 @@
--- A connection chose a status. ARGV  5 device   6 kind   7 status   8 whether a text is given   9 the text, '' for none
---                                    10 its end, 0 for never
+-- A connection chose a status. Words  3 device   4 kind   5 status   6 whether a text is given   7 the text, '' for none
+--                                     8 its end, 0 for never
 
-register(ARGV[5], ARGV[6], tonumber(ARGV[7]), true, false, NOW)
-if ARGV[8] == '1' then write(ARGV[9], tonumber(ARGV[10])) end
-return settle(NOW)
+local function change()
+  load()
+  register(words[3], words[4], tonumber(words[5]), true, false, NOW)
+  if words[6] == '1' then write(words[7], tonumber(words[8])) end
+  return settle(NOW)
+end

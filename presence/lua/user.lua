@@ -1,10 +1,13 @@
--- What the functions of presence share; put before each of them. The rules are those of presence/model.py.
+-- What the functions of presence share; put before each of them, and each.lua behind. The rules are those of
+-- presence/model.py. One call changes many connections, one after the other, whose users are all of one part.
 --
--- KEYS     1 the user's state      2 held: lost connections of this part, by the end of their hold (ZSET)
---          3 texts: users of this part whose text ends, by when (ZSET)       4 transitions (stream)
---          5 online: how many users of this part are there (number)
---          6 nodes with connections in this part (SET)      7 such connections of one node (SET)
--- ARGV     1 now   2 user   3 connection   4 node   then what each function says
+-- KEYS     1 held: lost connections of this part, by the end of their hold (ZSET)
+--          2 texts: users of this part whose text ends, by when (ZSET)       3 transitions (stream)
+--          4 online: how many users of this part are there (number)
+--          5 nodes with connections in this part (SET)      6 such connections of one node (SET)
+--          from 7 on the state of the user of each
+-- ARGV     1 now   2 node, '' where none is concerned   3 how many words there are for each   then their words:
+--          1 user  2 connection, '' where none is concerned   and what each function says
 --
 -- The state is one MessagePack array, which one GET reads. Its numbered fields, and those of its devices and of their
 -- connections, of which readers need nothing:
@@ -18,13 +21,13 @@ local OFFLINE, AWAY, ONLINE, INVISIBLE = 0, 1, 2, 5
 local KEPT_TRANSITIONS = 10000
 local KEEP_OFFLINE_S = 90 * 86400 -- then "last seen" is forgotten, and the memory of users who left is bounded
 
-local STATE, HELD, TEXTS, TRANSITIONS, USERS_ONLINE, NODES, NODE = unpack(KEYS)
-local NOW, user, connection, node = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
-local member = user .. ' ' .. connection
+local HELD, TEXTS, TRANSITIONS, USERS_ONLINE, NODES, NODE = unpack(KEYS, 1, 6)
+local NOW, node = tonumber(ARGV[1]), ARGV[2]
 
-local stored = redis.call('GET', STATE)
-local state = stored and cmsgpack.unpack(stored) or { user, 0, 0, 0, 0, '', 0, {} }
-local changed = false -- whether anybody, the user's own devices included, sees something else
+local words -- those of the connection whose turn it is
+local STATE, user, connection, member
+local stored, state, before
+local changed -- whether anybody, the user's own devices included, sees something else
 
 -- model.Device.status
 local function status_of(device)
@@ -39,7 +42,11 @@ local function merged()
   return status
 end
 
-local before = merged()
+local function load()
+  stored = redis.call('GET', STATE)
+  state = stored and cmsgpack.unpack(stored) or { user, 0, 0, 0, 0, '', 0, {} }
+  before, changed = merged(), false
+end
 
 local function are_idle(connections)
   for _, one in ipairs(connections) do

@@ -63,6 +63,7 @@ SERVER_EVENTS = {
     "presence:diff": "users",
     "collab:update": "documentId update",
     "collab:awareness": "documentId update",
+    "collab:access": "documentId access",
     "call:incoming": "callId initiator type expiresAt",
     "call:signal": "callId from version signal",
     "call:accepted": "callId version",

@@ -14,7 +14,7 @@ from tests.support.socket_client import SocketClient, connected_to, socket_clien
 from tests.support.wait import until
 
 GONE_WITHIN_S = 8.0
-"""Of the death of a node: 6 s of lease, and the sweeper's next round."""
+"""Of the death of a node: 5 s of lease, and the sweeper's next round."""
 
 
 async def people(client: SocketClient, room_id: str) -> list[str]:

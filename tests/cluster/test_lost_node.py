@@ -14,7 +14,7 @@ from tests.support.wait import until
 from tests.support.yjs import Writer, text_of
 
 OFFLINE_WITHIN_S = 8.0
-"""Of the death of a node: 6 s of lease, and the sweeper's next round."""
+"""Of the death of a node: 5 s of lease, and the sweeper's next round."""
 
 
 async def test_people_of_a_dead_node_go_offline_once_and_are_counted_no_more(hub: HubProcess, rest: Rest) -> None:

@@ -3,6 +3,10 @@
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 
+import asyncpg
+
+from collab.compaction import Folded
+from collab.compaction_postgres import fold
 from collab.engine import Engine
 from collab.hints_redis import RedisHints
 from collab.log import Row
@@ -11,7 +15,7 @@ from collab.service import DocumentRoles
 from collab.store import DocumentStore
 from hub.kernel.errors import Forbidden, NotFound
 from hub.kernel.events import Actor
-from hub.kernel.ids import SessionId, UserId, new_uuid
+from hub.kernel.ids import NodeId, SessionId, UserId, new_ulid, new_uuid
 
 DOCUMENT = "11111111-1111-4111-8111-111111111111"
 OTHER = "22222222-2222-4222-8222-222222222222"
@@ -41,6 +45,12 @@ class Node:
     engine: Engine
     hints: LostHints
     log: PostgresLog
+
+
+async def compact(pool: asyncpg.Pool, document_id: str = DOCUMENT, least: int = 1) -> Folded:
+    """Fold a document in this process."""
+    async with pool.acquire() as connection:
+        return await fold(connection, document_id, least)
 
 
 StartNode = Callable[..., Awaitable[Node]]
@@ -78,6 +88,17 @@ class RoleAccess:
 
     async def blocked_among(self, one: str, others: Iterable[str]) -> frozenset[str]:
         return frozenset([other for other in others if await self.blocked(one, other)])
+
+
+@dataclass
+class NodesOf:
+    """Implements hub.kernel.ports.Nodes: one node among those that are ``alive``, itself included."""
+
+    node_id: NodeId = field(default_factory=lambda: NodeId(new_ulid()))
+    alive: set[NodeId] = field(default_factory=set)
+
+    async def live(self) -> frozenset[NodeId]:
+        return frozenset(self.alive | {self.node_id})
 
 
 @dataclass

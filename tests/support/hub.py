@@ -38,6 +38,11 @@ class RunningHub:
     url: str
     http: aiohttp.ClientSession
 
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self.url.rpartition(":")[2])
+
     async def sign_up(self, name: str) -> dict[str, Any]:
         """The answer of a sign-up: ``user``, ``accessToken``, …"""
         body = {"email": f"{name}@example.org", "username": name, "password": PASSWORD}

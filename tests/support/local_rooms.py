@@ -5,6 +5,7 @@ from typing import Any
 
 from hub.kernel.delivery import Delivery
 from hub.kernel.ids import ConnectionId, RoomName, UserId
+from hub.transport.copies import Copies
 
 
 class MemoryLocalRooms:
@@ -13,6 +14,7 @@ class MemoryLocalRooms:
     def __init__(self) -> None:
         self._members: dict[RoomName, set[ConnectionId]] = {}
         self._inbox: dict[str, list[Any]] = {}
+        self._copies = Copies(self.members)
         self.disconnected: list[ConnectionId] = []
         self.gone: set[ConnectionId] = set()
         self.earlier: dict[ConnectionId, ConnectionId] = {}
@@ -54,8 +56,8 @@ class MemoryLocalRooms:
 
     def deliver(self, delivery: Delivery) -> None:
         recipients: set[ConnectionId] = set().union(*(self.members(room) for room in delivery.rooms))
-        others: set[ConnectionId] = set().union(*(self.members(room) for room in delivery.others))
-        for connection_id in recipients - others - {delivery.skip}:
+        had = () if delivery.copy_of is None else self._copies.have_had(delivery, delivery.copy_of)
+        for connection_id in recipients.difference(had, {delivery.skip}):
             self.send(connection_id, delivery.event, delivery.payload)
 
     def send(self, connection_id: ConnectionId, event: str, payload: Any) -> None:

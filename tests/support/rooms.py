@@ -72,7 +72,12 @@ class RecordedRooms:
         """Nothing waits here."""
 
     async def emit_local(
-        self, rooms: RoomName | Iterable[RoomName], event: ServerEvent, *, skip: ConnectionId | None = None
+        self,
+        rooms: RoomName | Iterable[RoomName],
+        event: ServerEvent,
+        *,
+        skip: ConnectionId | None = None,
+        volatile: bool = False,
     ) -> None:
         self.emitted.append(([rooms] if isinstance(rooms, str) else list(rooms), event))
         self.skipped.append(skip)

@@ -38,6 +38,15 @@ def text_of(update: bytes) -> str:
     return str(doc.get("text", type=Text))
 
 
+def content_of(update: bytes) -> list[object]:
+    """All that :func:`edit` may have made of a document: equal documents may be encoded in different ways."""
+    doc: Doc[Any] = Doc()
+    doc.apply_update(update)
+    roots = doc.get("map", type=Map).to_py(), doc.get("array", type=Array).to_py()
+    tree = str(doc.get("prosemirror", type=XmlFragment))
+    return [state_vector.decode(doc.get_state()), doc.get("text", type=Text).diff(), *roots, tree]
+
+
 def edit(writer: Writer, rnd: random.Random) -> bytes:
     """A random change of any kind, as an update."""
     before = writer.doc.get_state()

@@ -231,6 +231,9 @@ class Session:
             if not self.connection.paused:  # which that write may have changed
                 self.write = self.connection.write
 
+    def pong(self) -> None:
+        """Of no interest: Engine.IO has pings of its own."""
+
     def websocket_lost(self) -> None:
         """The WebSocket of this session is gone."""
         self.close(Reason.TRANSPORT_CLOSE, drop=True)

@@ -60,6 +60,9 @@ class Upgrade:
     def set_writable(self, writable: bool) -> None:
         """Of no interest: only the probe's answer is written."""
 
+    def pong(self) -> None:
+        """Of no interest."""
+
     def fail(self, _what: str, code: int = CloseCode.PROTOCOL_ERROR) -> None:
         """The WebSocket broke its protocol."""
         self.cancel(code)

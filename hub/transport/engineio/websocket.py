@@ -34,12 +34,16 @@ class CloseCode:
     """The node drains. Reconnect, after the pause it asked for."""
     PROTOCOL_ERROR: Final = 1002
     """The client broke WebSocket, Engine.IO or Socket.IO. The same would happen again."""
+    UNSUPPORTED: Final = 1003
+    """Text where messages are binary. The same would happen again."""
     INVALID_DATA: Final = 1007
     """Text that is not UTF-8."""
     POLICY: Final = 1008
     """It did not do in time what it had to: no CONNECT, no upgrade."""
     TOO_BIG: Final = 1009
     """A message over the payload limit that the open packet states."""
+    SERVICE_RESTART: Final = 1012
+    """The node drains. Reconnect."""
     PING_TIMEOUT: Final = 4000
     """No pong came. Reconnect."""
     TOKEN_EXPIRED: Final = 4001

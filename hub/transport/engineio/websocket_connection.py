@@ -28,6 +28,10 @@ class MessageReceiver(Protocol):
         """A text or binary message."""
         ...
 
+    def pong(self) -> None:
+        """The client has answered a ping of RFC 6455."""
+        ...
+
     def set_writable(self, writable: bool) -> None:
         """The connection takes data, or no more for now."""
         ...
@@ -148,6 +152,9 @@ class WebSocketConnection(asyncio.Protocol):
             # A client that pings without reading the answers would fill our memory: it gets none while it does not.
             if not self.paused:
                 self.write(frame(bytes(payload), websocket.PONG))
+        elif opcode == websocket.PONG:
+            if self.receiver is not None:
+                self.receiver.pong()
         elif opcode == websocket.CLOSE:
             self.write(frame(bytes(payload[:2]), websocket.CLOSE))
             self._linger()

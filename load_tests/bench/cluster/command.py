@@ -13,10 +13,21 @@ from pathlib import Path
 from hub.version import __version__
 from load_tests.bench.cache import cache_folder
 from load_tests.bench.cluster.checker import Verdict, check
-from load_tests.bench.cluster.cost import measure_cost
+from load_tests.bench.cluster.cost import PEOPLE, ROOMS, measure_cost
+from load_tests.bench.cluster.half_load import measure_half_load
+from load_tests.bench.cluster.one_node import running_node
 from load_tests.bench.cluster.pace import measure_pace
 from load_tests.bench.cluster.recovery_times import absences
-from load_tests.bench.cluster.report import cost_rows, excerpt, holds, pace_rows, storm_rows, time_rows, to_json
+from load_tests.bench.cluster.report import (
+    cost_rows,
+    excerpt,
+    half_load_rows,
+    holds,
+    pace_rows,
+    storm_rows,
+    time_rows,
+    to_json,
+)
 from load_tests.bench.cluster.schedule import NAMES, plan
 from load_tests.bench.cluster.storm import Size, Storm, raise_storm, running_cluster
 from load_tests.bench.ending import exit_code_of
@@ -61,7 +72,12 @@ def parser() -> argparse.ArgumentParser:
     add("--rate", type=float, default=size.per_second, help="messages a second, of all clients (default: %(default)s)")
     add("--shards", type=at_least(1), default=size.shards, help="of the order of events (default: %(default)s)")
     add("--no-pace", action="store_true", help="do not measure how long events take while nothing is broken")
-    add("--cost", action="store_true", help="measure only what keeping events costs: needs a C compiler and two cores")
+    add(
+        "--cost",
+        action="store_true",
+        help="measure only one node: how long events take at half load, and what keeping them costs; needs a C "
+        "compiler and two cores",
+    )
     add("--json", type=Path, metavar="FILE", help="write the machine, rows and findings")
     add("--history", type=Path, metavar="FOLDER", help="keep the history and the nodes' logs there; an empty folder")
     add("--cache", type=Path, default=cache_folder(), help="where npm's packages are kept (default: %(default)s)")
@@ -95,7 +111,9 @@ async def _storm(arguments: argparse.Namespace) -> int:
 
 async def _cost(arguments: argparse.Namespace) -> int:
     with run_folder(arguments.history, _copy) as folder:
-        rows = list(cost_rows(await measure_cost(folder, arguments.cache)))
+        async with running_node(folder, arguments.cache, people=PEOPLE, rooms=ROOMS) as one:
+            half_load, costs = await measure_half_load(one), await measure_cost(one)
+        rows = [*half_load_rows(half_load), *cost_rows(costs)]
     print(table(rows))
     if arguments.json is not None:
         _write(arguments, rows, Verdict())

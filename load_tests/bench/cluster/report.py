@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from load_tests.bench.cluster.checker import Finding, Verdict, Wrong
 from load_tests.bench.cluster.cost import Cost
+from load_tests.bench.cluster.half_load import HalfLoad
 from load_tests.bench.cluster.history import AnyRecord, Fault, Got, OfClient, write_line
 from load_tests.bench.cluster.pace import Pace
 from load_tests.bench.cluster.recovery_times import Absence, by_fault, quantile
@@ -66,6 +67,19 @@ def pace_rows(pace: Pace) -> Iterator[Row]:
     yield Row("the same, ephemeral: p99", "ms", quantile(pace.ephemeral_ms, 0.99))
     yield Row("messages between nodes, for an event and a node", "", pace.messages, ONE_MESSAGE)
     yield Row("the busiest node meanwhile", "cores", pace.busy)
+
+
+def half_load_rows(seen: HalfLoad) -> Iterator[Row]:
+    """The same at half load, and what is beside it."""
+    for kind, taken in (("kept", seen.kept), ("ephemeral", seen.ephemeral)):
+        what = f"due, delivered on another node, {kind}, at {taken.per_second:.0f} a second"
+        yield Row(f"{what}: p50", "ms", taken.p50_ms)
+        yield Row(f"{what}: p99", "ms", taken.p99_ms, DELIVERED_P99_MS)
+        yield Row("  the same events at a bare subscriber of Redis: p50", "ms", taken.subscriber_p50_ms)
+        yield Row("  the same events at a bare subscriber of Redis: p99", "ms", taken.subscriber_p99_ms)
+        yield Row("  the node used", "cores", taken.busy)
+        yield Row("  the node waited for its core", "cores", taken.waited)
+    yield Row("a thread that sleeps a millisecond is woken up late: p99", "ms", seen.late_p99_ms)
 
 
 def cost_rows(costs: Sequence[Cost]) -> Iterator[Row]:

@@ -165,7 +165,12 @@ def _false(view: _View, promise: Promise, away: Sequence[Outage]) -> Iterator[Fi
             # If they were there all the time, it is the end of what was false.
             if not counted and not view.presence.is_certain(end, end):
                 yield view.finding(Wrong.RISEN, end, shown)
-            counted = counted if len(counted) == 1 else []  # of several, nobody knows which one was seen
+            held = [
+                stay
+                for stay in view.presence.stays
+                if stay not in counted and stay.there <= end < held_until(stay, promise)
+            ]
+            counted = counted if len(counted) == 1 and not held else []  # of several, nobody knows which one was seen
         elif not view.presence.is_possible(begin, end):
             yield view.finding(Wrong.RISEN, end, shown)
         if shown.seen.told and before is not None and _look(before.seen) == _look(shown.seen):

@@ -23,7 +23,7 @@ class Promise:
     hold_ms: float = 5_000.0
     """How long a lost connection certainly counts."""
     lease_ms: float = 4_000.0
-    """How long those of a node that dies certainly count: a lease of 6 s, less the 2 s since its last beat."""
+    """How long those of a node that dies certainly count: a lease of 5 s, less the second since its last beat."""
     offline_ms: float = 8_000.0
     """From the loss, or the node's death, until watchers are told."""
     moving_hold_ms: float = 15_000.0
@@ -116,6 +116,10 @@ def late_by_outage(at: float, within: float, away: Iterable[Outage], promise: Pr
     return until
 
 
+REMEMBERED: tuple[End, ...] = ("left", "lost")
+"""Ends that the node of a connection outlives. It tells Redis once more whom it has lost, should that forget."""
+
+
 def held_until(stay: Stay, promise: Promise) -> float:
     """Until when a connection that was seen counts for sure, if Redis does not forget it."""
     match stay.why:
@@ -129,8 +133,10 @@ def held_until(stay: Stay, promise: Promise) -> float:
 
 def _certain(stay: Stay, promise: Promise, away: Iterable[Outage]) -> Times:
     until = held_until(stay, promise)
-    if any(one.emptied and one.begin <= until and stay.end <= one.end for one in away):
-        return Times(stay.there, stay.end)  # forgotten, and nobody has them any more who could tell Redis
+    if stay.why not in REMEMBERED and any(one.emptied and one.begin <= until and stay.end <= one.end for one in away):
+        return Times(
+            stay.there, stay.end
+        )  # forgotten, and the node that could tell Redis of them is not there any more
     return Times(stay.there, until)
 
 

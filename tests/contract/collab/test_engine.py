@@ -11,7 +11,7 @@ from collab.engine import Engine
 from collab.hot import Gap
 from hub.kernel.errors import Unavailable
 from hub.storage.redis import connect
-from tests.support.collab import DOCUMENT, OTHER, Audience, StartNode
+from tests.support.collab import DOCUMENT, OTHER, Audience, StartNode, compact
 from tests.support.wait import until
 from tests.support.yjs import Writer, text_of
 
@@ -216,13 +216,13 @@ async def test_a_document_that_nobody_has_open_is_unloaded(start_node: StartNode
     assert await text(node.engine) == "a"
 
 
-async def test_a_compacted_document_goes_on_on_all_nodes(start_node: StartNode) -> None:
+async def test_a_compacted_document_goes_on_on_all_nodes(start_node: StartNode, pool: asyncpg.Pool) -> None:
     one, two = await start_node(), await start_node()
     client, audience = Writer(), Audience()
     await two.engine.join(DOCUMENT, audience)
     one.hints.lose = lambda row: True
     await one.engine.submit(DOCUMENT, client.write("a"))
-    await one.log.compact(DOCUMENT)
+    await compact(pool)
     await until(lambda: audience.delivered)
     await one.engine.submit(DOCUMENT, client.write("b"))
     await until(lambda: len(audience.delivered) >= 2)

@@ -9,12 +9,12 @@ import pytest
 
 from collab import awareness
 from collab.awareness import State
-from collab.errors import InvalidUpdate, NotJoined, UpdateGap
+from collab.awareness_exchange import AwarenessExchange
+from collab.editing import Editing
+from collab.errors import InvalidUpdate, NotJoined, TooManyDocuments, UpdateGap
 from collab.handlers import collab_events
-from collab.history.recorder import Contributions
-from collab.history.store_postgres import PostgresContributions
 from collab.live import LiveDocuments
-from collab.schema import AwarenessUpdated, DocumentUpdated
+from collab.schema import AccessChanged, AwarenessUpdated, DocumentUpdated
 from collab.service import document_room
 from collab.settings import CollabSettings
 from collab.store_postgres import PostgresDocumentStore
@@ -22,7 +22,7 @@ from hub.kernel.clock import SystemClock
 from hub.kernel.errors import Forbidden, InvalidPayload, NotFound
 from hub.kernel.events import Caller, EventRouter
 from hub.kernel.ids import ConnectionId, SessionId, UserId, new_uuid
-from tests.support.collab import DOCUMENT, RoleAccess, StartNode
+from tests.support.collab import DOCUMENT, NodesOf, RoleAccess, StartNode
 from tests.support.rooms import RecordedRooms
 from tests.support.wait import until
 from tests.support.yjs import Writer, text_of
@@ -38,11 +38,14 @@ def connection(name: str) -> Caller:
 class World:
     events: EventRouter
     live: LiveDocuments
+    editing: Editing
     rooms: RecordedRooms
     pool: asyncpg.Pool
     owner: Caller
     moment: list[float]
     """The one reading of the clock, in seconds."""
+    contributed: list[tuple[str, str, int]]
+    """Document, person and bytes of each change that was counted."""
 
     async def send(self, caller: Caller, event: str, data: object) -> Any:
         return await self.events.dispatch(event, caller, data)
@@ -62,20 +65,31 @@ async def world(start_node: StartNode, pool: asyncpg.Pool) -> AsyncIterator[Worl
     store, rooms, owner = PostgresDocumentStore(pool), RecordedRooms(), connection("owner")
     await store.create(DOCUMENT, "Plan", owner.user_id, "private", SystemClock().now())
     node = await start_node()
-    moment = [0.0]
-    live = LiveDocuments(
+    moment, contributed = [0.0], list[tuple[str, str, int]]()
+    editing = Editing(
         node.engine,
         store,
         RoleAccess(store),
-        rooms,
-        CollabSettings(access_s=5),  # the loop does not come to review in a test: it is called by hand
-        Contributions(PostgresContributions(pool), SystemClock(), flush_s=60),
+        AwarenessExchange(node.hints, NodesOf()),
+        CollabSettings(access_s=5, documents_per_connection=2),  # reviews do not come in a test: called by hand
+        contributed=lambda *change: contributed.append(change),
         monotonic=lambda: moment[0],
     )
-    world = World(collab_events(live), live, rooms, pool, owner, moment)
+    live = LiveDocuments(editing, rooms)
+    world = World(collab_events(live), live, editing, rooms, pool, owner, moment, contributed)
+    editing.start()
     live.start()
     yield world
+    await editing.close()
     await live.close()
+
+
+async def test_a_stored_change_counts_as_its_authors_and_one_that_changes_nothing_does_not(world: World) -> None:
+    await world.send(world.owner, "collab:join", DOCUMENT)
+    update = Writer().write("Hi")
+    for change in (update, b"\0\0"):
+        await world.send(world.owner, "collab:change", {"documentId": DOCUMENT, "update": change})
+    assert world.contributed == [(DOCUMENT, world.owner.user_id, len(update))]
 
 
 async def test_a_joiner_gets_the_text_and_a_change_reaches_the_others_only(world: World) -> None:
@@ -123,13 +137,15 @@ async def test_who_is_expelled_is_out_with_their_cursors_on_every_connection_her
         await world.send(caller, "collab:join", DOCUMENT)
     cursor = awareness.encode([State(7, 1, b'{"name":"one"}')])
     await world.send(one, "collab:awareness", {"documentId": DOCUMENT, "update": cursor})
+    await until(lambda: world.rooms.emitted)
     world.rooms.emitted.clear()
     await world.live.expel(DOCUMENT, one.user_id)
     await world.live.expel(DOCUMENT, one.user_id)
     assert world.rooms.members[ROOM] == {world.owner.connection_id}
-    (event,) = world.rooms.events_to(ROOM)
+    (event,) = await until(lambda: world.rooms.events_to(ROOM))
     assert isinstance(event, AwarenessUpdated)
-    assert awareness.decode(event.update) == [State(7, 2, b"null")]
+    assert awareness.decode(event.update) == [State(7, 1, b"null")]
+    assert world.rooms.sent[-1] == (other.connection_id, AccessChanged(document_id=DOCUMENT, access="none"))
 
 
 async def test_changing_without_joining_is_refused(world: World) -> None:
@@ -197,10 +213,10 @@ async def test_the_review_puts_out_whoever_lost_the_role(world: World) -> None:
     await world.pool.execute("UPDATE documents SET visibility = 'public'")
     await world.send(reader, "collab:join", DOCUMENT)
     await world.send(world.owner, "collab:join", DOCUMENT)
-    await world.live.review()
+    await world.editing.review()
     assert world.rooms.members[ROOM] == {"reader", "owner"}
     await world.pool.execute("UPDATE documents SET visibility = 'private'")
-    await world.live.review()
+    await world.editing.review()
     assert world.rooms.members[ROOM] == {"owner"}
 
 
@@ -211,12 +227,41 @@ async def test_cursors_are_relayed_given_to_joiners_and_removed_with_their_conne
     cursor = awareness.encode([State(7, 3, b'{"cursor":1}')])
     await world.send(world.owner, "collab:awareness", {"documentId": DOCUMENT, "update": cursor})
     shown = AwarenessUpdated(document_id=DOCUMENT, update=cursor)
-    assert (world.rooms.events_to(ROOM), world.rooms.skipped) == ([shown], ["owner"])
+    assert await until(lambda: world.rooms.events_to(ROOM)) == [shown]
+    assert world.rooms.skipped == ["owner"]
     await world.send(reader, "collab:join", DOCUMENT)
     assert world.rooms.sent == [(reader.connection_id, shown)]
     for _ in range(2):
         for disconnected in world.events.disconnected:
             await disconnected(world.owner)
-    gone = AwarenessUpdated(document_id=DOCUMENT, update=awareness.encode([State(7, 4, b"null")]))
-    assert world.rooms.events_to(ROOM) == [shown, gone]
-    assert world.rooms.members[ROOM] == {"reader"}
+    gone = AwarenessUpdated(document_id=DOCUMENT, update=awareness.encode([State(7, 3, b"null")]))
+    await until(lambda: world.rooms.events_to(ROOM) == [shown, gone])
+
+
+async def test_a_downgraded_editor_is_told_so_and_an_upgraded_one_too(world: World) -> None:
+    editor = connection("editor")
+    await world.share(editor, "editor")
+    await world.send(editor, "collab:join", DOCUMENT)
+    await world.editing.review()
+    assert not world.rooms.sent
+    await world.share(editor, "viewer")
+    await world.editing.review()
+    await world.share(editor, "editor")
+    await world.editing.review()
+    assert world.rooms.sent == [
+        (editor.connection_id, AccessChanged(document_id=DOCUMENT, access="read")),
+        (editor.connection_id, AccessChanged(document_id=DOCUMENT, access="write")),
+    ]
+
+
+async def test_a_connection_may_not_open_more_documents_than_the_setting_says(world: World) -> None:
+    store, more = PostgresDocumentStore(world.pool), [new_uuid(), new_uuid()]
+    for document_id in more:
+        await store.create(document_id, "More", world.owner.user_id, "private", SystemClock().now())
+    for document_id in (DOCUMENT, more[0], DOCUMENT):
+        await world.send(world.owner, "collab:join", document_id)
+    with pytest.raises(TooManyDocuments):
+        await world.send(world.owner, "collab:join", more[1])
+    assert not world.rooms.members[document_room(more[1])]
+    await world.send(world.owner, "collab:leave", DOCUMENT)
+    await world.send(world.owner, "collab:join", more[1])

@@ -3,11 +3,9 @@
 import asyncpg
 import pytest
 
-from collab.document import Document
-from collab.log import Known, Refused, Row, pack, unpack
+from collab.log import Known, Refused, Row, pack
 from collab.log_postgres import PostgresLog
 from tests.support.collab import DOCUMENT, OTHER
-from tests.support.yjs import Writer, text_of
 
 NOTHING = Known(0, {})
 
@@ -43,33 +41,3 @@ async def test_a_batch_is_written_wholly_or_not_at_all(log: PostgresLog, pool: a
     assert (await log.read(DOCUMENT, NOTHING)).rows == []
     await writer.append([Row(DOCUMENT, writer.stream, 1, b"x")])
     writer.drop()
-
-
-async def test_compaction_keeps_the_document_and_drops_exactly_what_it_read(log: PostgresLog) -> None:
-    client = Writer()
-    writer = await log.open()
-    for number, letter in enumerate("hello", start=1):
-        await writer.append([Row(DOCUMENT, writer.stream, number, pack([client.write(letter)]))])
-    assert await log.compact(DOCUMENT) == 5
-    await writer.append([Row(DOCUMENT, writer.stream, 6, pack([client.write("!")]))])
-    stale_reader = await log.stale({DOCUMENT: Known(0, {writer.stream: 6})})
-    writer.drop()
-    reading = await log.read(DOCUMENT, NOTHING)
-    assert reading.snapshot is not None
-    assert [row.number for row in reading.rows] == [6]
-    document = Document(DOCUMENT)
-    document.load(reading.snapshot.generation, reading.snapshot.state, reading.snapshot.position)
-    document.apply_ready(unpack(reading.rows[0].data))
-    assert text_of(document.diff()) == "hello!"
-    assert stale_reader == {DOCUMENT}
-
-
-async def test_a_document_with_a_hole_is_not_compacted(log: PostgresLog) -> None:
-    client = Writer()
-    client.write("a")
-    writer = await log.open()
-    await writer.append([Row(DOCUMENT, writer.stream, 1, pack([client.write("b")]))])
-    writer.drop()
-    with pytest.raises(RuntimeError):
-        await log.compact(DOCUMENT)
-    assert len((await log.read(DOCUMENT, NOTHING)).rows) == 1

@@ -15,7 +15,7 @@ from hub.gate.revocations import RedisRevocations
 from hub.gate.settings import GateSettings
 from hub.gate.tickets import TicketOffice
 from hub.kernel.errors import RateLimited, Suspended, TokenExpired, Unauthorized, Unavailable
-from hub.kernel.events import Actor
+from hub.kernel.events import Actor, Caller
 from hub.kernel.ids import ConnectionId, SessionId, UserId
 from hub.kernel.recovery import TicketHolder
 from hub.storage.redis import connect
@@ -153,6 +153,13 @@ class Spent:
         return TicketHolder(ADA, self._ends_at_ms) if self._ends_at_ms else None
 
 
+class Roomy:
+    """Places for everybody."""
+
+    async def take(self, caller: Caller, most: int) -> None:
+        pass
+
+
 def handshake_with(
     office: TicketOffice,
     revocations: RedisRevocations,
@@ -163,7 +170,7 @@ def handshake_with(
     spent_until_ms: int = 0,
 ) -> Handshake:
     tokens: Any = ExpiredTokens()
-    return Handshake(tokens, tokens, office, revocations, limiter, clock, settings, Spent(spent_until_ms))
+    return Handshake(tokens, tokens, office, revocations, limiter, clock, settings, Spent(spent_until_ms), Roomy())
 
 
 async def test_a_spent_ticket_lets_nobody_back_in_after_its_sign_in_has_ended(

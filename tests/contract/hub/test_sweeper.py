@@ -1,5 +1,6 @@
 """hub.cluster.sweeper on a real Valkey: what a shard knows of rooms is bounded, and nobody loses anything by it."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -35,11 +36,20 @@ async def rounds(node: ShardNode, count: int = 4) -> None:
             await sweeper.sweep()
 
 
-async def publish_and_forget(node: ShardNode, redis: Redis, *rooms: str) -> None:
-    """Events of these rooms, which are gone and forgotten when this returns."""
+async def publish_in_passing(node: ShardNode, *rooms: str) -> None:
+    """Events of these rooms, which nobody follows any more when this returns."""
+    await asyncio.gather(*map(node.follow, rooms))
     for room in rooms:
         node.publish(room, "old")
     await node.publisher.flushed()
+    for room in rooms:
+        node.shard.leave(room)
+    await node.shard.mark()
+
+
+async def publish_and_forget(node: ShardNode, redis: Redis, *rooms: str) -> None:
+    """Events of these rooms, which are gone and forgotten when this returns."""
+    await publish_in_passing(node, *rooms)
     await rounds(node)
     for room in rooms:
         assert await redis.hget(node.commands.last, room) is None
@@ -51,20 +61,18 @@ async def test_a_shard_forgets_where_rooms_stand_that_are_silent_and_that_nobody
     pair: list[ShardNode], redis: Redis
 ) -> None:
     one, _ = pair
-    for turn in range(5):
-        for number in range(1000):
-            one.publish(f"room {turn} {number}", "once")
-        await one.publisher.flushed()
+    for turn in range(8):
+        await publish_in_passing(one, *(f"room {turn} {number}" for number in range(200)))
+        assert await redis.hlen(one.commands.last) >= 200
         await rounds(one, 1)
-        assert await redis.hlen(one.commands.last) <= 2000
+        assert await redis.hlen(one.commands.last) <= 800
     await rounds(one)
     assert await redis.exists(one.commands.last, one.commands.idle) == 0
 
 
 async def test_no_room_is_forgotten_whose_events_are_kept(pair: list[ShardNode], redis: Redis) -> None:
     one, _ = pair
-    one.publish("lobby", "young")
-    await one.publisher.flushed()
+    await publish_in_passing(one, "lobby")
     await rounds(one)
     assert await redis.hlen(one.commands.last) == 1
 
@@ -163,10 +171,66 @@ async def test_an_event_that_may_have_been_forgotten_is_not_published_again(
     keys = [one.commands.head, one.commands.last, one.commands.stream("lobby")]
 
     async def repeated(known: int) -> object:
-        words = (one.commands.channel("lobby"), "lobby", "again", 10, 1000, "an id", known, "")
-        return await one.commands.function("sparkle1_publish", keys, *words)
+        words = (10, 1000, one.commands.channel("lobby"), "again", "an id", "lobby", known, "")
+        [number] = await one.commands.function("sparkle1_publish", keys, *words)
+        return number
 
     assert await repeated(before) is None
     await until(lambda: two.heard.lost == ["lobby"])
     assert await repeated(await two.shard.mark()) is not None
     await until(lambda: two.heard.kept["lobby"] == ["(missed)", "again"])
+
+
+async def test_an_event_for_a_room_that_nobody_follows_or_did_leaves_nothing_behind(
+    pair: list[ShardNode], redis: Redis
+) -> None:
+    one, two = pair
+    for number in range(3):
+        one.publish(f"room {number}", "to nobody")
+        one.publish("hall", "too")
+    await one.publisher.flushed()
+    assert await redis.exists(one.commands.last, *map(one.commands.stream, ("hall", "room 0", "room 1", "room 2"))) == 0
+    await two.follow("hall")
+    one.publish("hall", "heard")
+    await until(lambda: two.heard.kept == {"hall": ["heard"]})
+    assert two.heard.lost == []
+    assert two.shard.counts["holes"] + two.shard.counts["silent holes"] == 0
+    assert one.publisher.given_up == 0
+
+
+async def test_a_room_that_was_left_keeps_events_for_who_comes_back(pair: list[ShardNode], redis: Redis) -> None:
+    one, two = pair
+    await two.follow("lobby")
+    position = await two.shard.mark()
+    two.shard.leave("lobby")
+    await two.shard.mark()
+    one.publish("lobby", "meanwhile")
+    await one.publisher.flushed()
+    read = await read_in_parts(two.commands, ["lobby"], {"lobby": position}.get)
+    [lobby] = read.rooms
+    assert [entry.event for entry in lobby.entries] == [b"meanwhile"]
+    assert is_complete(position, lobby.last, lobby.entries)
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_who_was_away_so_long_that_events_of_the_room_went_to_nobody_is_told(
+    pair: list[ShardNode], redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = pair
+    await two.follow("lobby")
+    with monkeypatch.context() as away:
+
+        async def nowhere() -> RedisAddress:
+            raise Down("no way to Redis")
+
+        away.setattr(two.commands, "locate", nowhere)
+        two.shard._break()
+        await rounds(one)
+        assert await redis.hlen(one.commands.last) == 0
+        one.publish("lobby", "to nobody")
+        await one.publisher.flushed()
+        assert await redis.exists(one.commands.stream("lobby")) == 0
+    await until(lambda: two.heard.lost == ["lobby"])
+    await until(two.shard._up.is_set)
+    one.publish("lobby", "new")
+    await until(lambda: two.heard.kept == {"lobby": ["(missed)", "new"]})

@@ -51,7 +51,7 @@ class Expected:
         return [(one, False) for one in sorted(before - people)] + [(one, True) for one in sorted(people - before)]
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=st.lists(steps, max_size=30))
 async def test_any_history_gives_the_expected_people_counts_and_moves(
     redis_url: str, history: list[tuple[str, str, int, str]]

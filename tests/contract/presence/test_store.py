@@ -1,6 +1,7 @@
 """What presence.store.PresenceStore promises of connections and nodes, against a real Valkey."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
@@ -10,8 +11,8 @@ from redis.asyncio import Redis
 
 from hub.kernel.errors import Unavailable
 from hub.kernel.ids import NodeId
-from presence.model import PARTS, Record, Status, Totals, part_of
-from presence.store_redis import RedisPresenceStore
+from presence.model import PARTS, Change, Held, Record, Status, Totals, part_of
+from presence.store_redis import MEMORIES, RedisPresenceStore
 from tests.support.presence import some_user
 from tests.support.presence_store import HOLD_MS, N1, N2, T0, all_of, connection, said, shown
 
@@ -260,14 +261,15 @@ async def test_a_connection_lost_anew_after_the_sweeper_read_it_has_its_full_hol
     one = connection(some_user(), "c1")
     await store.connect(one, T0)
     await store.hold([one], T0, HOLD_MS)
-    call = store._call
+    transitions = store._transitions
 
-    async def late(*arguments: Any) -> list[Any]:
+    async def late(*arguments: Any) -> AsyncIterator[Change]:
         await rival.connect(one, T0 + 5000)
         await rival.hold([one], T0 + 5001, HOLD_MS)
-        return await call(*arguments)
+        async for change in transitions(*arguments):
+            yield change
 
-    monkeypatch.setattr(store, "_call", late)
+    monkeypatch.setattr(store, "_transitions", late)
     assert await all_of(store.expire(T0 + 5001)) == []
     assert (await shown(rival, one.user_id)).status is Status.ONLINE
     assert len(await all_of(rival.expire(T0 + 10_001))) == 1
@@ -423,3 +425,42 @@ async def test_an_error_of_a_script_is_an_outage_and_not_an_answer(store: RedisP
     await redis.set(f"hub:presence:{{p{part_of(ann)}}}:state:{ann}", b"no state")
     with pytest.raises(Unavailable):
         await store.hold([one], T0, HOLD_MS)
+
+
+async def test_a_part_whose_memory_is_gone_is_forgotten_once_for_each_who_knew_it(
+    store: RedisPresenceStore, rival: RedisPresenceStore, redis: Redis
+) -> None:
+    assert await store.forgotten() == frozenset()
+    assert await rival.forgotten() == frozenset()
+    await redis.delete(MEMORIES[3], MEMORIES[5])
+    assert await store.forgotten() == {3, 5}
+    assert await store.forgotten() == frozenset()
+    assert await rival.forgotten() == {3, 5}
+    assert await rival.forgotten() == frozenset()
+    assert await store.forgotten() == frozenset()
+
+
+async def test_who_is_restored_is_held_unless_the_device_is_there_or_is_held_for_longer(
+    store: RedisPresenceStore, rival: RedisPresenceStore
+) -> None:
+    gone, back, tabs = some_user(), some_user(), some_user()
+    await store.connect(connection(back, "c2", node_id=N2), T0)
+    held = [
+        Held(connection(user_id, name), T0 - 1000, until_ms)
+        for user_id, name, until_ms in [
+            (gone, "c1", T0 + 4000),
+            (back, "c1", T0 + 4000),
+            (tabs, "c1", T0 + 3000),
+            (tabs, "c2", T0 + 5000),
+            (tabs, "c3", T0 + 2000),
+        ]
+    ]
+    changes = await all_of(store.restore(held, T0))
+    assert sorted(change.record.user_id for change in changes) == sorted([gone, tabs])
+    assert await all_of(rival.restore(held, T0)) == []
+    assert [(await shown(store, one)).status for one in (gone, back, tabs)] == [Status.ONLINE] * 3
+    assert await store.nodes() == {N2}
+    assert await store.totals() == Totals(online=3, held=2)
+    assert [change.record.user_id for change in await all_of(store.expire(T0 + 4000))] == [gone]
+    assert [change.record.user_id for change in await all_of(store.expire(T0 + 5000))] == [tabs]
+    assert (await shown(store, back)).status is Status.ONLINE

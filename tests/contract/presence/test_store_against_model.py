@@ -128,7 +128,7 @@ def content(view: View) -> tuple[object, ...]:
     return view.status, view.text or "", view.text_until_ms or 0, shown
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=st.lists(steps, max_size=25))
 async def test_any_history_gives_the_expected_state_and_a_new_version_exactly_when_a_view_changed(
     redis_url: str, history: list[Step]

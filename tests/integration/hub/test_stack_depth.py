@@ -6,7 +6,7 @@ import sys
 PROGRAM = """
 import sys
 from collab.state_vector import EMPTY  # the packages a node has
-from hub.cli import _deepen_stack
+from hub.kernel.stack import deepen_stack
 from pycrdt import Doc
 
 def number(value):
@@ -17,7 +17,7 @@ def number(value):
     return bytes(out) + bytes([value])
 
 if sys.argv[2] == "deep":
-    _deepen_stack()
+    deepen_stack()
 levels = int(sys.argv[1])
 structs = [b"\\1" + number(levels) + b"\\7\\0", bytes([7, 1, 1]) + b"t" + b"\\0"]
 structs += [bytes([7, 0, 7]) + number(level - 1) + b"\\0" for level in range(1, levels)]

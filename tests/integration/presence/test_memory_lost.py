@@ -198,6 +198,77 @@ async def test_who_left_while_redis_was_away_has_the_hold_from_its_return_on_and
     assert [node.told(watchers(person.user_id)) for person in people] == [["online", "offline"]] * 5
 
 
+async def test_who_was_lost_just_before_redis_forgot_counts_for_the_rest_of_the_hold(
+    node: PresenceNode, other: PresenceNode, redis: Redis, clock: FrozenClock
+) -> None:
+    lost, moved, left_before, late = (caller(some_user(), f"c{number}") for number in range(4))
+    for person in (lost, moved, left_before, late):
+        await node.connect(person)
+    await node.ask("presence:update", lost, {"status": "busy", "text": "back soon"})
+    await node.disconnect(left_before)
+    clock.advance(3)
+    await node.disconnect(moved)
+    await asyncio.gather(node.sweeper.sweep(), other.sweeper.sweep())
+    await redis.flushall()
+    await node.disconnect(lost)  # by the loss itself
+    node.signs.at_s[late.connection_id] = None  # too, and its hook waits behind thousands
+    await other.connect(caller(moved.user_id, "c4"))
+    clock.advance(1.9)
+    await node.sweeper.sweep()
+    await node.disconnect(late)
+    readings = [await status(other, person.user_id) for person in (lost, moved, left_before, late)]
+    assert readings == ["busy", "online", "online", "online"]
+    [view] = (await other.watching.get(moved, Users(user_ids=[lost.user_id]))).users
+    assert view.text == "back soon"
+    clock.advance(0.1)
+    await other.sweeper.sweep()
+    assert await status(other, left_before.user_id) == "offline"
+    assert await status(other, lost.user_id) == "busy"
+    clock.advance(3)
+    await other.sweeper.sweep()
+    assert other.told(watchers(lost.user_id)) == ["offline"]
+    clock.advance(60)
+    await other.sweeper.sweep()
+    assert other.told(watchers(moved.user_id)) == ["online"]
+
+
+async def test_who_left_while_redis_was_away_and_forgot_has_the_hold_from_its_return_on(
+    node: PresenceNode, redis: Redis, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = caller(some_user(), "c1")
+    await node.connect(ann)
+    await node.sweeper.sweep()
+    with monkeypatch.context() as patch:
+        patch.setattr(node.store, "hold", _away)
+        await node.disconnect(ann)
+        for _ in range(10):
+            clock.advance(1)
+            with pytest.raises(Unavailable):
+                await node.sweeper.sweep()
+    await redis.flushall()
+    await node.sweeper.sweep()
+    assert await status(node, ann.user_id) == "online"
+    clock.advance(5)
+    await node.sweeper.sweep()
+    assert node.told(watchers(ann.user_id)) == ["online", "online", "offline"]
+
+
+async def test_what_redis_forgot_is_told_again_with_the_next_sweep_although_that_fails_at_first(
+    node: PresenceNode, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = [caller(some_user(), f"c{number}") for number in range(20)]
+    for person in people:
+        await node.connect(person)
+    await node.sweeper.sweep()
+    await redis.flushall()
+    with monkeypatch.context() as patch:
+        patch.setattr(node.store, "connect", _away)
+        with pytest.raises(Unavailable):
+            await node.sweeper.sweep()
+    await node.sweeper.sweep()
+    assert [await status(node, person.user_id) for person in people] == ["online"] * 20
+
+
 async def _away(*_arguments: object) -> None:
     raise Unavailable
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -147,3 +147,4 @@ class Family(RuleBasedStateMachine):
 
 
 TestFamily = Family.TestCase
+TestFamily.settings = settings(max_examples=50, deadline=None)

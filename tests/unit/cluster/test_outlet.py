@@ -37,3 +37,20 @@ async def test_whoever_is_in_an_earlier_room_too_is_left_out(published: list[Out
     assert others[POST] == [FEED]
     assert others[FOLLOWERS[-1]] == [FEED, POST]
     assert others["last"] == [FEED, POST, *FOLLOWERS]
+
+
+async def test_copies_of_one_event_have_an_id_in_common_that_no_other_event_has(published: list[Outgoing]) -> None:
+    first, *rest = [said_in(RoomName(one.room), one.event) for one in published]
+    assert isinstance(first, Delivery)
+    assert first.copy_of
+    assert all(isinstance(one, Delivery) and one.copy_of == first.copy_of for one in rest)
+    assert len({one.message_id for one in published}) == len(published)  # and are published each by itself
+
+
+async def test_an_event_for_one_room_carries_nothing_for_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    outlet, published = Outlet([ShardCommands(0, servers_of("unix:///nowhere/v.sock"))], "one"), list[Outgoing]()
+    monkeypatch.setattr(outlet, "_publish", published.append)
+    outlet.emit(Delivery.of([FEED], Said(number=1), None))
+    said = said_in(FEED, published[0].event)
+    assert isinstance(said, Delivery)
+    assert said.copy_of is None

@@ -70,7 +70,7 @@ def payloads(draw: st.DrawFn, shape: type[Wire]) -> str:
     return json.dumps(some | more, ensure_ascii=draw(st.booleans()))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.sampled_from(READ).flatmap(lambda shape: st.tuples(st.just(shape), payloads(shape))))
 def test_what_text_is_read_as_is_what_its_plain_value_is_decoded_to(drawn: tuple[type[Wire], str]) -> None:
     shape, text = drawn

@@ -10,7 +10,7 @@
 
 struct load_counts load_counts;
 
-static enum { NOTHING, WINDOW, RATE, ECHO } kind;
+static enum { NOTHING, WINDOW, RATE, ECHO, LISTEN } kind;
 static struct connection *connections;
 static int connection_count, room_size;
 static uint64_t fan_out; /* deliveries of one broadcast */
@@ -76,6 +76,8 @@ void load_echo(void) {
             echo(&connections[i]);
 }
 
+void load_listen(void) { kind = LISTEN; }
+
 void load_stop(void) { kind = NOTHING; }
 
 static void give_up_what_is_late(void) {
@@ -114,7 +116,7 @@ void load_delivery(const char *packet, size_t length) {
     if (open_deliveries > 0)
         open_deliveries--;
     last_progress_ns = now_ns();
-    if (kind == RATE) { /* in a closed loop, latency says how long the window is, and nothing else */
+    if (kind == RATE || kind == LISTEN) { /* in a closed loop, latency says how long the window is, and nothing else */
         uint64_t sent_ns = sent_at_ns(packet, length);
         if (sent_ns)
             histogram_record(now_ns() - sent_ns);

@@ -23,6 +23,8 @@ void load_window(unsigned outstanding);
 void load_rate(double per_second);
 /* Closed loop: every connection sends an echo as soon as it has the last one back. */
 void load_echo(void);
+/* Send nothing, and look at what others send: each event says when it was due, as those of `load_rate` do. */
+void load_listen(void);
 /* Send nothing more. */
 void load_stop(void);
 

@@ -7,6 +7,7 @@
  *   join                 let each join its room, as many at a time
  *   window OUTSTANDING   begin to broadcast in a closed loop
  *   rate PER_SECOND      begin to broadcast in an open loop
+ *   listen               begin to measure how long the events of others took
  *   echo                 begin to ask for acknowledgements
  *   count                nothing: for its answer, in the middle of a load
  *   stop                 end the load, and wait for what is on its way
@@ -86,6 +87,9 @@ static void begin(char *line) {
         answer();
     } else if (strcmp(line, "rate") == 0 && number > 0) {
         load_rate(number);
+        answer();
+    } else if (strcmp(line, "listen") == 0) {
+        load_listen();
         answer();
     } else if (strcmp(line, "echo") == 0) {
         load_echo();

@@ -1,0 +1,21 @@
+"""Who an editor with a document token is, at this moment."""
+
+from collab.tokens import DocumentTokens, Pass
+from hub.kernel.errors import NotFound
+from hub.kernel.ports import Sessions
+
+
+class Passes:
+    """Takes document tokens. ``sessions`` looks at the session itself: a document token outlives access tokens."""
+
+    def __init__(self, tokens: DocumentTokens, sessions: Sessions) -> None:
+        self._tokens = tokens
+        self._sessions = sessions
+
+    async def admit(self, token: str, document_id: str) -> Pass:
+        """The pass for this document. Raises Unauthorized, TokenExpired, Suspended, NotFound and Unavailable."""
+        given = self._tokens.read(token)
+        if given.document_id != document_id:
+            raise NotFound
+        await self._sessions.check(given.actor)
+        return given
