@@ -13,7 +13,7 @@ from typing import Protocol
 
 from collab.awareness_exchange import AwarenessExchange
 from collab.decoding import BadUpdate
-from collab.engine import Engine
+from collab.engine import NO_ROW, Engine
 from collab.errors import InvalidUpdate, NotJoined, TooManyDocuments, UpdateGap
 from collab.hot import Gap, Joined, Subscriber
 from collab.ports import EndedSessions
@@ -99,7 +99,8 @@ class Editing:
     """The open documents of this node. Rights are looked at twice in ``access_s``, and at each change once they are
     that old.
 
-    Editors have ids of their own, unique on the node; a connection may have several.
+    Editors have ids of their own, unique on the node; a connection may have several. ``contributed`` is told of each
+    change that was stored: of which document, by whom, and how many bytes.
     """
 
     def __init__(
@@ -111,6 +112,7 @@ class Editing:
         settings: CollabSettings,
         *,
         sessions: EndedSessions | None = None,
+        contributed: Callable[[str, UserId, int], None] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine = engine
@@ -119,6 +121,7 @@ class Editing:
         self._awareness = awareness
         self._settings = settings
         self._sessions = sessions
+        self._contributed = contributed
         self._monotonic = monotonic
         self._participants: dict[str, dict[str, Participant]] = {}
         """Document → editor id → participant."""
@@ -212,12 +215,16 @@ class Editing:
         """
         if not await self.may_write(document_id, id):
             raise Forbidden("You may read this document, not change it.")
+        actor = self._joined(document_id, id).actor
         try:
-            return await self._engine.submit(document_id, update, sender=id)
+            seq = await self._engine.submit(document_id, update, sender=id)
         except BadUpdate as error:
             raise InvalidUpdate(f"The update is invalid: {error}.") from error
         except Gap as gap:
             raise UpdateGap(stateVector=gap.vector) from gap
+        if self._contributed is not None and seq != NO_ROW:
+            self._contributed(document_id, actor.user_id, len(update))
+        return seq
 
     def announce(self, document_id: str, id: str, update: bytes) -> None:
         """Relay cursors to the others, on all nodes. Raises NotJoined and InvalidUpdate."""
