@@ -13,13 +13,14 @@ from typing import Protocol
 
 from collab.awareness_exchange import AwarenessExchange
 from collab.decoding import BadUpdate
-from collab.engine import Engine
+from collab.engine import NO_ROW, Engine
 from collab.errors import InvalidUpdate, NotJoined, TooManyDocuments, UpdateGap
 from collab.hot import Gap, Joined, Subscriber
 from collab.ports import EndedSessions
 from collab.settings import CollabSettings
 from collab.state_vector import EMPTY
 from collab.store import DocumentStore
+from collab.update import parse
 from hub.kernel.errors import Forbidden, NotFound
 from hub.kernel.events import Actor
 from hub.kernel.ids import UserId
@@ -205,14 +206,21 @@ class Editing:
             await self._check_again(participant, document_id)
         return participant.may_write
 
-    async def change(self, document_id: str, id: str, update: bytes) -> str:
+    async def change(self, document_id: str, id: str, update: bytes, *, is_answer: bool = False) -> str:
         """Store a change, then show it to the others; gives its place in the log. A repeat is harmless.
+
+        ``is_answer``: the client was asked for what the hub lacks. Then it says again what was ever deleted, which is
+        not stored once more.
 
         Raises NotJoined, Forbidden, InvalidUpdate, UpdateGap, PayloadTooLarge, Overloaded and Unavailable.
         """
         if not await self.may_write(document_id, id):
             raise Forbidden("You may read this document, not change it.")
         try:
+            if is_answer:
+                parse(update)
+                if await self._engine.has(document_id, update):
+                    return NO_ROW
             return await self._engine.submit(document_id, update, sender=id)
         except BadUpdate as error:
             raise InvalidUpdate(f"The update is invalid: {error}.") from error

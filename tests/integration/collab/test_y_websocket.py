@@ -4,6 +4,7 @@ import asyncio
 import logging
 
 import aiohttp
+import asyncpg
 import pytest
 
 from collab.awareness import State
@@ -58,6 +59,27 @@ async def test_what_an_editor_did_while_it_was_away_is_asked_for(shared: Shared)
         await until(lambda: again.asked)
         async with shared.connect(token) as other:
             await until(lambda: str(other) == "one two")
+
+
+async def test_what_was_deleted_long_ago_is_not_stored_again_by_who_comes_back(
+    shared: Shared, pool: asyncpg.Pool
+) -> None:
+    async def rows() -> int:
+        return int(await pool.fetchval("SELECT count(*) FROM collab_update WHERE document_id = $1", shared.id))
+
+    async with shared.connect(await shared.token(shared.ada)) as first:
+        await first.write("one two")
+        before = first.writer.doc.get_state()
+        del first.writer.text[0:4]
+        await first.socket.send_bytes(sync.update(first.writer.doc.get_update(before)))
+        await until(lambda: len(first.told) == 3)
+        stored = await rows()
+        async with shared.connect(await shared.token(shared.ada), node=1) as again:
+            await until(lambda: again.asked and str(again) == "two")
+            update = await again.write("!")
+            await until(lambda: update in again.told)
+        assert len(first.told) == 4
+        assert await rows() == stored + 1
 
 
 async def test_a_gap_is_healed_by_asking(shared: Shared) -> None:
