@@ -100,7 +100,8 @@ class Editing:
     """The open documents of this node. Rights are looked at twice in ``access_s``, and at each change once they are
     that old.
 
-    Editors have ids of their own, unique on the node; a connection may have several.
+    Editors have ids of their own, unique on the node; a connection may have several. ``contributed`` is told of each
+    change that was stored: of which document, by whom, and how many bytes.
     """
 
     def __init__(
@@ -112,6 +113,7 @@ class Editing:
         settings: CollabSettings,
         *,
         sessions: EndedSessions | None = None,
+        contributed: Callable[[str, UserId, int], None] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine = engine
@@ -120,6 +122,7 @@ class Editing:
         self._awareness = awareness
         self._settings = settings
         self._sessions = sessions
+        self._contributed = contributed
         self._monotonic = monotonic
         self._participants: dict[str, dict[str, Participant]] = {}
         """Document → editor id → participant."""
@@ -216,16 +219,20 @@ class Editing:
         """
         if not await self.may_write(document_id, id):
             raise Forbidden("You may read this document, not change it.")
+        actor = self._joined(document_id, id).actor
         try:
             if is_answer:
                 parse(update)
                 if await self._engine.has(document_id, update):
                     return NO_ROW
-            return await self._engine.submit(document_id, update, sender=id)
+            seq = await self._engine.submit(document_id, update, sender=id)
         except BadUpdate as error:
             raise InvalidUpdate(f"The update is invalid: {error}.") from error
         except Gap as gap:
             raise UpdateGap(stateVector=gap.vector) from gap
+        if self._contributed is not None and seq != NO_ROW:
+            self._contributed(document_id, actor.user_id, len(update))
+        return seq
 
     def announce(self, document_id: str, id: str, update: bytes) -> None:
         """Relay cursors to the others, on all nodes. Raises NotJoined and InvalidUpdate."""

@@ -30,6 +30,18 @@ class CollabSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Links that one document may be shared by."""
     deleted_days: float = 30.0
     """How long an owner can take back the deletion of a document: an hour at least."""
+    history_s: float = 5.0
+    """How often it is written down who changed what; a killed node has forgotten as much."""
+    version_changes: int = 1000
+    """Changes after which a version is kept by itself, …"""
+    version_s: float = 3600.0
+    """… and the time after the first change when one is kept however few there were."""
+    named_versions: int = 100
+    """Versions of one document that people have named."""
+    automatic_versions: int = 100
+    """Versions of one document that were kept by themselves, after thinning out; the oldest go first."""
+    version_bytes: int = 256 << 20
+    """Of all versions of one document; past it automatic ones go, and none can be named."""
 
     @property
     def grace(self) -> timedelta:

@@ -44,6 +44,8 @@ SELECT id::text FROM documents WHERE deleted_at <= $1 ORDER BY deleted_at LIMIT 
 REMOVE = (
     "DELETE FROM collab_update WHERE document_id = $1",
     "DELETE FROM collab_snapshot WHERE document_id = $1",
+    "DELETE FROM document_contribution WHERE document_id = $1",
+    "DELETE FROM document_unversioned WHERE document_id = $1",
     "DELETE FROM documents WHERE id = $1",  # the rest goes with it
 )
 OWN = "UPDATE documents SET owner_id = $2, version = version + 1, updated_at = $3 WHERE id = $1"

@@ -1,21 +1,52 @@
 """What the documents API adds to live editing."""
 
+from collab.content.routes import contents_api
+from collab.content.service import Contents
+from collab.content.worker_process import ContentWorker
+from collab.engine import Engine
+from collab.history.recorder import Contributions
+from collab.history.service import DocumentHistory
+from collab.history.store_postgres import PostgresContributions
+from collab.log import UpdateLog
 from collab.removal import Removal
 from collab.service import DocumentService
 from collab.sharing.routes import links_api
 from collab.sharing.service import Links
 from collab.sharing.store_postgres import PostgresLinkStore
-from collab.store_postgres import PostgresDocumentStore
+from collab.store import DocumentStore
+from collab.versions.automatic import AutomaticVersions
+from collab.versions.routes import versions_api
+from collab.versions.service import Versions
+from collab.versions.store_postgres import PostgresVersions
 from hub.features.core import Core, Feature
 
 
-def library(core: Core, store: PostgresDocumentStore, service: DocumentService) -> Feature:
-    """Links, and the removal of what was deleted."""
+def library(
+    core: Core,
+    store: DocumentStore,
+    service: DocumentService,
+    engine: Engine,
+    updates: UpdateLog,
+    contributions: Contributions,
+) -> Feature:
+    """Links, export and import, versions, history, and the removal of what was deleted."""
     settings = core.settings.collab
     links = Links(PostgresLinkStore(core.pool), service, core.access, core.clock, settings)
+    worker = ContentWorker()
+    contents = Contents(engine, updates, worker, service, core.access, contributions)
+    kept = PostgresVersions(core.pool)
+    versions = Versions(kept, contents, worker, contributions, core.access, core.clock, settings)
+    history = DocumentHistory(PostgresContributions(core.pool), contributions, core.access)
+    automatic = AutomaticVersions(versions, kept, core.clock, settings)
     removal = Removal(store, core.clock, settings)
 
     async def start() -> None:
         core.tasks.start(removal.run(), name="removal of deleted documents")
+        core.tasks.start(contributions.run(), name="contributions to documents")
+        core.tasks.start(automatic.run(), name="automatic versions of documents")
 
-    return Feature(apis=[links_api(links)], starts=[start])
+    return Feature(
+        apis=[contents_api(contents), links_api(links), versions_api(versions, history)],
+        starts=[start],
+        closes=[contributions.close, worker.close],
+    )

@@ -10,6 +10,8 @@ from collab.editing import Editing
 from collab.engine import Engine
 from collab.handlers import collab_events
 from collab.hints_redis import RedisHints
+from collab.history.recorder import Contributions
+from collab.history.store_postgres import PostgresContributions
 from collab.live import LiveDocuments
 from collab.log_postgres import PostgresLog
 from collab.routes import documents_api
@@ -102,12 +104,21 @@ def documents(core: Core) -> Documents:
     hints = RedisHints(core.redis)
     engine = Engine(log, hints, settings, compaction)
     awareness = AwarenessExchange(hints, core.nodes)
-    editing = Editing(engine, store, core.access, awareness, settings, sessions=core.revocations)
+    contributions = Contributions(PostgresContributions(core.pool), core.clock, flush_s=settings.history_s)
+    editing = Editing(
+        engine,
+        store,
+        core.access,
+        awareness,
+        settings,
+        sessions=core.revocations,
+        contributed=contributions.note,
+    )
     live = LiveDocuments(editing, core.rooms)
     core.expel["document"] = live.expel
     service = DocumentService(store, core.access, core.people, core.rooms, core.clock, settings)
 
-    library = documents_library(core, store, service)
+    library = documents_library(core, store, service, engine, log, contributions)
 
     async def start() -> None:
         engine.start()
@@ -118,7 +129,7 @@ def documents(core: Core) -> Documents:
         apis=[documents_api(service), *library.apis],
         events=collab_events(live),
         starts=[start, *library.starts],
-        closes=[engine.close, editing.close, live.close],
+        closes=[engine.close, editing.close, live.close, *library.closes],
         changes=ChangeFeed(engine),
         editing=editing,
     )

@@ -44,6 +44,8 @@ class World:
     owner: Caller
     moment: list[float]
     """The one reading of the clock, in seconds."""
+    contributed: list[tuple[str, str, int]]
+    """Document, person and bytes of each change that was counted."""
 
     async def send(self, caller: Caller, event: str, data: object) -> Any:
         return await self.events.dispatch(event, caller, data)
@@ -63,22 +65,31 @@ async def world(start_node: StartNode, pool: asyncpg.Pool) -> AsyncIterator[Worl
     store, rooms, owner = PostgresDocumentStore(pool), RecordedRooms(), connection("owner")
     await store.create(DOCUMENT, "Plan", owner.user_id, "private", SystemClock().now())
     node = await start_node()
-    moment = [0.0]
+    moment, contributed = [0.0], list[tuple[str, str, int]]()
     editing = Editing(
         node.engine,
         store,
         RoleAccess(store),
         AwarenessExchange(node.hints, NodesOf()),
         CollabSettings(access_s=5, documents_per_connection=2),  # reviews do not come in a test: called by hand
+        contributed=lambda *change: contributed.append(change),
         monotonic=lambda: moment[0],
     )
     live = LiveDocuments(editing, rooms)
-    world = World(collab_events(live), live, editing, rooms, pool, owner, moment)
+    world = World(collab_events(live), live, editing, rooms, pool, owner, moment, contributed)
     editing.start()
     live.start()
     yield world
     await editing.close()
     await live.close()
+
+
+async def test_a_stored_change_counts_as_its_authors_and_one_that_changes_nothing_does_not(world: World) -> None:
+    await world.send(world.owner, "collab:join", DOCUMENT)
+    update = Writer().write("Hi")
+    for change in (update, b"\0\0"):
+        await world.send(world.owner, "collab:change", {"documentId": DOCUMENT, "update": change})
+    assert world.contributed == [(DOCUMENT, world.owner.user_id, len(update))]
 
 
 async def test_a_joiner_gets_the_text_and_a_change_reaches_the_others_only(world: World) -> None:

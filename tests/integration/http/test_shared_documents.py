@@ -1,5 +1,6 @@
 """Sharing, deleting and giving away documents, by REST."""
 
+import aiohttp
 import pytest
 
 from tests.integration.http.operations import assert_problem
@@ -53,3 +54,45 @@ async def test_a_document_changes_hands(rest: Rest, ada: Person, bob: Person) ->
     given = await rest.request("PUT", f"/documents/{document}/owner", ada, json={"userId": bob.id})
     assert given.expect(200)["ownerId"] == bob.id
     assert (await rest.get(f"/documents/{document}", bob)).expect(200)["role"] == "owner"
+
+
+async def test_a_document_is_made_of_markdown_exported_and_restored(rest: Rest, ada: Person) -> None:
+    content = {"format": "markdown", "content": "# Minutes\n\nAda *opens*.", "root": "prosemirror"}
+    made = (await rest.post("/documents", ada, json={"title": "Minutes", "content": content})).expect(201)
+    document = f"/documents/{made['id']}"
+    version = await rest.post(f"{document}/versions", ada, json={"name": "Draft"})
+    kept = f"{document}/versions/{version.expect(201)['id']}"
+    assert version.headers["Location"] == f"/api/v1{kept}"
+    change = {"format": "markdown", "content": "# Minutes\n\nAda closes.", "root": "prosemirror"}
+    (await rest.post(f"{document}/import", ada, json=change)).expect(200)
+    diff = (await rest.get(f"{kept}/diff", ada)).expect(200)
+    gone = "".join(piece["text"] for piece in diff["roots"][0]["pieces"] if piece["op"] == "delete")
+    assert (diff["roots"][0]["root"], gone) == ("prosemirror", "*opens*")
+    restored = (await rest.post(f"{kept}/restore", ada)).expect(200)
+    assert restored["before"]["name"] is None
+    async with aiohttp.ClientSession() as http:
+        for where, form, expected in (
+            (document, "markdown", b"# Minutes\n\nAda *opens*."),
+            (f"{document}/versions/{restored['before']['id']}", "text", b"Minutes\nAda closes."),
+        ):
+            path = f"{where}/export" if where == document else where
+            headers = {"Authorization": f"Bearer {ada.token}"}
+            async with http.get(f"{rest.url}/api/v1{path}?format={form}", headers=headers) as answer:
+                assert await answer.read() == expected
+                assert answer.headers["Content-Disposition"].startswith("attachment; filename=")
+                assert answer.headers["X-Content-Type-Options"] == "nosniff"
+                assert answer.headers["ETag"]
+    history = (await rest.get(f"{document}/history", ada)).expect(200)["data"]
+    assert [one["userId"] for one in history] == [ada.id]
+    assert history[0]["changes"] == 3
+    assert len((await rest.get(f"{document}/versions", ada)).expect(200)["data"]) == 2
+
+
+async def test_content_that_cannot_be_imported_is_named(rest: Rest, ada: Person, document: str) -> None:
+    content = {"format": "json", "content": {"text": {"kind": "poem"}}}
+    refused = await rest.post(f"/documents/{document}/import", ada, json=content)
+    assert_problem(refused, 422, "unsuitable_content")
+    assert "'text'" in refused.body["detail"]
+    broken = {"format": "yjs-v1", "content": "%"}
+    errors = assert_problem(await rest.post(f"/documents/{document}/import", ada, json=broken), 422, "invalid_payload")
+    assert errors[0]["pointer"] == "/content"
