@@ -68,6 +68,7 @@ async def test_what_was_deleted_long_ago_is_not_stored_again_by_who_comes_back(
         return int(await pool.fetchval("SELECT count(*) FROM collab_update WHERE document_id = $1", shared.id))
 
     async with shared.connect(await shared.token(shared.ada)) as first:
+        await until(lambda: first.asked)  # its answer would bring what it has written once more
         await first.write("one two")
         before = first.writer.doc.get_state()
         del first.writer.text[0:4]
