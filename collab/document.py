@@ -82,8 +82,8 @@ class Document:
                 yield
         if update.levels and update.has_news(self.clocks):
             self.nesting += update.levels
-        # Items of several clients can refer to each other in a circle, which keeps them pending in Yrs for ever. And
-        # what has its beginning here already is cut, perhaps in the middle of an emoji, which Yrs cannot. New items of
+        # Items of several clients can refer to each other in a circle, which keeps them pending in Yrs for ever. What
+        # has its beginning here already is cut, perhaps in the middle of an emoji, which Yrs cannot. New items of
         # one client hang together (parse sees to it), so a typed letter is spared the comparison.
         doubtful = len(update.brings) > 1 or update.partly_known(self.clocks)
         update.advance(self.clocks)
