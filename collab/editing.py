@@ -16,10 +16,9 @@ from collab.decoding import BadUpdate
 from collab.engine import NO_ROW, Engine
 from collab.errors import InvalidUpdate, NotJoined, TooManyDocuments, UpdateGap
 from collab.hot import Gap, Joined, Subscriber
-from collab.ports import EndedSessions
+from collab.ports import EndedSessions, RolesOfMany
 from collab.settings import CollabSettings
 from collab.state_vector import EMPTY
-from collab.store import DocumentStore
 from collab.update import parse
 from hub.kernel.errors import Forbidden, NotFound
 from hub.kernel.events import Actor
@@ -107,7 +106,7 @@ class Editing:
     def __init__(
         self,
         engine: Engine,
-        store: DocumentStore,
+        roles: RolesOfMany,
         access: Access,
         awareness: AwarenessExchange,
         settings: CollabSettings,
@@ -117,7 +116,7 @@ class Editing:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine = engine
-        self._store = store
+        self._roles = roles
         self._access = access
         self._awareness = awareness
         self._settings = settings
@@ -293,7 +292,7 @@ class Editing:
             for document_id, here in self._participants.items()
             for participant in here.values()
         }
-        roles = await self._store.roles(pairs) if pairs else {}
+        roles = await self._roles.roles_among(pairs)
         for document_id, participant in self._everybody():
             pair = (document_id, participant.actor.user_id)
             if not participant.editor.is_here:

@@ -127,6 +127,25 @@ async def test_who_loses_the_role_is_put_out_and_who_is_downgraded_may_only_read
         assert bob.close_code == 4403
 
 
+@pytest.mark.parametrize("by_owner", [True, False], ids=["owner", "reader"])
+async def test_a_block_puts_a_stranger_out_of_a_public_document_within_a_second(shared: Shared, by_owner: bool) -> None:
+    stranger = await shared.rest.sign_up("stranger")
+    path = f"/documents/{shared.id}"
+    (await shared.rest.request("PATCH", path, shared.ada, json={"visibility": "public"})).expect(200)
+    token = await shared.token(stranger, "read")
+    one, other = (shared.ada, stranger) if by_owner else (stranger, shared.ada)
+    async with (
+        shared.connect(token, node=1) as reader,
+        shared.connect(await shared.token(shared.eve, "read"), node=1) as eve,
+    ):
+        await until(lambda: reader.synced and eve.synced)
+        (await shared.rest.post(f"/users/{other.id}/block", one)).expect(204)
+        async with asyncio.timeout(1.0):
+            await until(lambda: reader.close_code)
+        assert (reader.close_code, eve.close_code) == (4403, None)
+    assert await _close_code(shared, token) == 4403
+
+
 async def test_a_token_is_for_one_document_one_session_and_a_while(shared: Shared) -> None:
     token = await shared.token(shared.bob)
     other = await shared.rest.document(shared.bob)
