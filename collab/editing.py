@@ -16,10 +16,10 @@ from collab.decoding import BadUpdate
 from collab.engine import NO_ROW, Engine
 from collab.errors import InvalidUpdate, NotJoined, TooManyDocuments, UpdateGap
 from collab.hot import Gap, Joined, Subscriber
-from collab.ports import EndedSessions
+from collab.ports import EndedSessions, RolesOfMany
 from collab.settings import CollabSettings
 from collab.state_vector import EMPTY
-from collab.store import DocumentStore
+from collab.update import parse
 from hub.kernel.errors import Forbidden, NotFound
 from hub.kernel.events import Actor
 from hub.kernel.ids import UserId
@@ -106,7 +106,7 @@ class Editing:
     def __init__(
         self,
         engine: Engine,
-        store: DocumentStore,
+        roles: RolesOfMany,
         access: Access,
         awareness: AwarenessExchange,
         settings: CollabSettings,
@@ -116,7 +116,7 @@ class Editing:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine = engine
-        self._store = store
+        self._roles = roles
         self._access = access
         self._awareness = awareness
         self._settings = settings
@@ -208,8 +208,11 @@ class Editing:
             await self._check_again(participant, document_id)
         return participant.may_write
 
-    async def change(self, document_id: str, id: str, update: bytes) -> str:
+    async def change(self, document_id: str, id: str, update: bytes, *, is_answer: bool = False) -> str:
         """Store a change, then show it to the others; gives its place in the log. A repeat is harmless.
+
+        ``is_answer``: the client was asked for what the hub lacks. Then it says again what was ever deleted, which is
+        not stored once more.
 
         Raises NotJoined, Forbidden, InvalidUpdate, UpdateGap, PayloadTooLarge, Overloaded and Unavailable.
         """
@@ -217,6 +220,10 @@ class Editing:
             raise Forbidden("You may read this document, not change it.")
         actor = self._joined(document_id, id).actor
         try:
+            if is_answer:
+                parse(update)
+                if await self._engine.has(document_id, update):
+                    return NO_ROW
             seq = await self._engine.submit(document_id, update, sender=id)
         except BadUpdate as error:
             raise InvalidUpdate(f"The update is invalid: {error}.") from error
@@ -285,7 +292,7 @@ class Editing:
             for document_id, here in self._participants.items()
             for participant in here.values()
         }
-        roles = await self._store.roles(pairs) if pairs else {}
+        roles = await self._roles.roles_among(pairs)
         for document_id, participant in self._everybody():
             pair = (document_id, participant.actor.user_id)
             if not participant.editor.is_here:

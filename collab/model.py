@@ -29,6 +29,16 @@ class DocumentRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """What somebody is to a document, without a look at blocks."""
+
+    owner_id: str
+    role: str
+    is_shared: bool
+    """Whether it is theirs or they were given a role; else it is public."""
+
+
+@dataclass(frozen=True, slots=True)
 class Member:
     """Somebody a document is shared with."""
 

@@ -14,6 +14,14 @@ class People(Protocol):
         ...
 
 
+class RolesOfMany(Protocol):
+    """What people may do with documents, for all who have any open. Implemented in collab.service."""
+
+    async def roles_among(self, pairs: Collection[tuple[str, str]]) -> dict[tuple[str, str], str]:
+        """The roles of (document, user) pairs; those without any are missing. It takes two queries at most."""
+        ...
+
+
 class EndedSessions(Protocol):
     """The sessions that ended lately. Implemented in hub.gate."""
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import asyncpg
 
-from collab.model import DocumentRecord, Member, role
+from collab.model import DocumentRecord, Member, Standing, role
 
 COLUMNS = """d.id::text, d.title, d.owner_id::text, d.visibility, d.version, d.created_at, d.updated_at,
 d.deleted_at, m.role AS member_role"""
@@ -59,8 +59,8 @@ COUNT_MEMBERS = "SELECT count(*) FROM document_members WHERE document_id = $1"
 ADD_MEMBER = "INSERT INTO document_members (document_id, user_id, role, added_at) VALUES ($1, $2, $3, $4)"
 CHANGE_MEMBER = "UPDATE document_members SET role = $3 WHERE document_id = $1 AND user_id = $2 RETURNING role"
 REMOVE_MEMBER = "DELETE FROM document_members WHERE document_id = $1 AND user_id = $2 RETURNING role"
-ROLES = """
-SELECT p.document_id::text, p.user_id::text, d.owner_id = p.user_id, m.role, d.visibility
+STANDINGS = """
+SELECT p.document_id::text, p.user_id::text, d.owner_id::text, m.role, d.visibility
 FROM unnest($1::uuid[], $2::uuid[]) AS p (document_id, user_id)
 JOIN documents d ON d.id = p.document_id AND d.deleted_at IS NULL
 LEFT JOIN document_members m ON m.document_id = p.document_id AND m.user_id = p.user_id"""
@@ -158,11 +158,16 @@ class PostgresDocumentStore:
         """See collab.store.DocumentStore."""
         return await self._with_touch(now, REMOVE_MEMBER, document_id, user_id)
 
-    async def roles(self, pairs: Collection[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    async def standings(self, pairs: Collection[tuple[str, str]]) -> dict[tuple[str, str], Standing]:
         """See collab.store.DocumentStore."""
-        rows = await self._pool.fetch(ROLES, [pair[0] for pair in pairs], [pair[1] for pair in pairs])
-        found = {(row[0], row[1]): role(row[2], row[3], row[4]) for row in rows}
-        return {pair: name for pair, name in found.items() if name is not None}
+        rows = await self._pool.fetch(STANDINGS, [pair[0] for pair in pairs], [pair[1] for pair in pairs])
+        found = {}
+        for document_id, user_id, owner_id, given, visibility in rows:
+            name = role(owner_id == user_id, given, visibility)
+            if name is not None:
+                is_shared = owner_id == user_id or given is not None
+                found[document_id, user_id] = Standing(owner_id, name, is_shared)
+        return found
 
     async def _with_touch(self, now: datetime, statement: str, document_id: str, *arguments: str) -> bool:
         async with self._pool.acquire() as connection, connection.transaction():

@@ -226,7 +226,7 @@ class OpenDocument:
                 self._tell(change, *await asyncio.gather(self._submit(change), return_exceptions=True))
 
     async def _submit(self, change: Change) -> None:
-        await self._editing.change(self.document_id, self.id, change.update)
+        await self._editing.change(self.document_id, self.id, change.update, is_answer=change.is_answer)
 
     def _tell(self, change: Change, error: BaseException | None) -> None:
         if error is None:

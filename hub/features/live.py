@@ -98,7 +98,7 @@ def documents(core: Core) -> Documents:
     """Documents and live editing."""
     settings = core.settings.collab
     store = PostgresDocumentStore(core.pool)
-    core.roles["document"] = DocumentRoles(store, core.access)
+    roles = core.roles["document"] = DocumentRoles(store, core.access)
     log = PostgresLog(core.pool, core.settings.database_url or "")
     compaction = Compaction(CompactorProcess(core.settings.database_url or ""), log, after=settings.compact_after)
     hints = RedisHints(core.redis)
@@ -107,7 +107,7 @@ def documents(core: Core) -> Documents:
     contributions = Contributions(PostgresContributions(core.pool), core.clock, flush_s=settings.history_s)
     editing = Editing(
         engine,
-        store,
+        roles,
         core.access,
         awareness,
         settings,

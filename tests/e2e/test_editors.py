@@ -72,6 +72,19 @@ async def test_a_downgrade_and_a_dismissal_come_within_a_second(room: EditingRoo
         await editor.until(1.2, closed=["io server disconnect"])
 
 
+async def test_a_block_puts_every_kind_out_of_a_public_document_within_a_second(room: EditingRoom) -> None:
+    path, stranger = f"/documents/{room.id}", await room.rest.sign_up("stranger")
+    (await room.rest.request("PATCH", path, room.owner, json={"visibility": "public"})).expect(200)
+    editors = [await room.editor(kind, stranger, node=1, access="read") for kind in KINDS]
+    for editor in editors:
+        await editor.until(synced=True)
+    (await room.rest.post(f"/users/{stranger.id}/block", room.owner)).expect(204)
+    y_websocket, hocuspocus, y_socketio = editors
+    await hocuspocus.until(1.2, refused="the document is not yours to see any more")
+    await y_websocket.until(1.2, closed=[4403])
+    await y_socketio.until(1.2, closed=["io server disconnect"])
+
+
 @pytest.mark.parametrize("kind", KINDS)
 async def test_who_has_no_token_is_told(room: EditingRoom, kind: str) -> None:
     editor = await room.editor(kind, room.owner, node=0, token="no token")
