@@ -40,6 +40,10 @@ class CollabSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Versions of one document that people have named."""
     automatic_versions: int = 100
     """Versions of one document that were kept by themselves, after thinning out; the oldest go first."""
+    threads: int = 2000
+    """Threads of comments on one document."""
+    replies: int = 200
+    """Replies in one thread."""
     version_bytes: int = 256 << 20
     """Of all versions of one document; past it automatic ones go, and none can be named."""
 

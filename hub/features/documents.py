@@ -1,5 +1,8 @@
 """What the documents API adds to live editing."""
 
+from collab.comments.routes import comments_api
+from collab.comments.service import Comments
+from collab.comments.store_postgres import COMMENTED, PostgresComments
 from collab.content.routes import contents_api
 from collab.content.service import Contents
 from collab.content.worker_process import ContentWorker
@@ -18,6 +21,7 @@ from collab.versions.automatic import AutomaticVersions
 from collab.versions.routes import versions_api
 from collab.versions.service import Versions
 from collab.versions.store_postgres import PostgresVersions
+from core_api import outbox
 from hub.features.core import Core, Feature
 
 
@@ -29,7 +33,7 @@ def library(
     updates: UpdateLog,
     contributions: Contributions,
 ) -> Feature:
-    """Links, export and import, versions, history, and the removal of what was deleted."""
+    """Links, comments, export and import, versions, history, and the removal of what was deleted."""
     settings = core.settings.collab
     links = Links(PostgresLinkStore(core.pool), service, core.access, core.clock, settings)
     worker = ContentWorker()
@@ -37,6 +41,15 @@ def library(
     kept = PostgresVersions(core.pool)
     versions = Versions(kept, contents, worker, contributions, core.access, core.clock, settings)
     history = DocumentHistory(PostgresContributions(core.pool), contributions, core.access)
+    comments = Comments(
+        PostgresComments(core.pool, outbox.append),
+        core.access,
+        core.rooms,
+        core.clock,
+        settings,
+        nudge=core.outbox.nudge,
+    )
+    core.outbox.add({COMMENTED: comments.tell})
     automatic = AutomaticVersions(versions, kept, core.clock, settings)
     removal = Removal(store, core.clock, settings)
 
@@ -46,7 +59,7 @@ def library(
         core.tasks.start(automatic.run(), name="automatic versions of documents")
 
     return Feature(
-        apis=[contents_api(contents), links_api(links), versions_api(versions, history)],
+        apis=[contents_api(contents), links_api(links), versions_api(versions, history), comments_api(comments)],
         starts=[start],
         closes=[contributions.close, worker.close],
     )

@@ -5,6 +5,7 @@ import pytest
 
 from tests.integration.http.operations import assert_problem
 from tests.support.rest import Person, Rest
+from tests.support.socket_client import socket_client
 
 
 @pytest.fixture
@@ -96,3 +97,26 @@ async def test_content_that_cannot_be_imported_is_named(rest: Rest, ada: Person,
     broken = {"format": "yjs-v1", "content": "%"}
     errors = assert_problem(await rest.post(f"/documents/{document}/import", ada, json=broken), 422, "invalid_payload")
     assert errors[0]["pointer"] == "/content"
+
+
+async def test_a_comment_reaches_those_who_have_the_document_open(rest: Rest, ada: Person, bob: Person) -> None:
+    document = await rest.document(ada, bob)
+    anchor = {"start": {"tname": "text", "assoc": 0}, "end": {"tname": "text", "assoc": -1}}
+    async with socket_client(rest.url, bob.token) as client:
+        await client.ok("collab:join", document)
+        answer = await rest.post(f"/documents/{document}/comments", ada, json={"body": "Why?", "anchor": anchor})
+        comment = answer.expect(201)
+        told = await client.expect("document:comment")
+    assert told == {
+        "documentId": document,
+        "threadId": comment["id"],
+        "commentId": comment["id"],
+        "change": "created",
+    }
+    thread = (await rest.get(answer.headers["Location"].removeprefix("/api/v1"), bob)).expect(200)
+    assert thread["anchor"] == anchor
+    assert [one["body"] for one in thread["comments"]] == ["Why?"]
+    done = await rest.request(
+        "PUT", f"/documents/{document}/comments/{comment['id']}/resolution", bob, json={"resolved": True}
+    )
+    assert done.expect(200)["resolvedBy"] == bob.id
