@@ -1,16 +1,14 @@
 """Folding the rows of a document into its snapshot, in PostgreSQL, without ever losing one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import asyncpg
 
-from collab import state_vector
 from collab.compaction import Folded, NotWhole
-from collab.decoding import BadUpdate
 from collab.document import BrokenDocument, Document
-from collab.log import Row, Snapshot
+from collab.log import Row, Snapshot, unpack
 from collab.log_postgres import snapshot_of
-from collab.update import parse_document
+from collab.proof import NotProved, whole
 
 KEPT_STREAMS = 16
 """Quiet streams that stay in a position: those of the nodes that are up, with some to spare."""
@@ -52,10 +50,10 @@ async def fold(connection: asyncpg.Connection, document_id: str, least: int = 1)
                 raise _Nothing
             before = snapshot_of(locked)
             # Read after the lock, by a statement with a new snapshot of the database: nothing is missed.
-            document, read, rows = await _read(connection, document_id, before)
+            document, updates, read, rows = await _read(connection, document_id, before)
             if document.tail < least or not rows:
                 raise _Nothing
-            after = _written(document, before)
+            after = _written(document, updates, before)
             pruned = after.generation if document.position.keys() - after.position.keys() else locked["pruned"]
             streams, numbers = list(after.position), list(after.position.values())
             measures = after.structs, after.nesting, pruned
@@ -70,13 +68,15 @@ async def fold(connection: asyncpg.Connection, document_id: str, least: int = 1)
 
 async def _read(
     connection: asyncpg.Connection, document_id: str, before: Snapshot
-) -> tuple[Document, dict[int, int], int]:
-    """The document; up to where each stream was read; how many rows."""
+) -> tuple[Document, list[bytes], dict[int, int], int]:
+    """The document; the updates it was made of; up to where each stream was read; how many rows."""
     document, read, rows = Document(document_id), dict[int, int](), 0
+    updates = [] if before.state is None else [before.state]
     try:
         document.load(before)
         async for stream, number, data in connection.cursor(ALL_ROWS, document_id, prefetch=FETCHED_ROWS):
             document.take(Row(document_id, stream, number, data))
+            updates += unpack(data)
             read[stream] = max(number, read.get(stream, 0))
             rows += 1
     except BrokenDocument as error:
@@ -85,26 +85,15 @@ async def _read(
         raise NotWhole(f"{len(document.early)} updates lack what they build on")
     if not document.whole():
         raise NotWhole("Yrs keeps something pending")
-    return document, read, rows
+    return document, updates, read, rows
 
 
-def _written(document: Document, before: Snapshot) -> Snapshot:
-    """The new snapshot. Raises NotWhole unless what will be read of it is what the document has.
-
-    Yrs drops what is pending from what it writes, and an error in what it writes would be a loss for ever: so it is
-    parsed, and loaded into another document.
-    """
-    state = document.diff()
+def _written(document: Document, updates: Sequence[bytes], before: Snapshot) -> Snapshot:
+    """The new snapshot: an error in it would be a loss for ever, so it is proved. Raises NotWhole."""
     try:
-        parsed, copy = parse_document(state), Document(document.id)
-        copy.load(Snapshot(0, state, {}, len(state)))
-    except (BadUpdate, BrokenDocument) as error:
-        raise NotWhole(f"what Yrs writes of it is not valid: {error}") from error
-    clocks: state_vector.Clocks = {}
-    gap = parsed.gap(clocks)
-    parsed.advance(clocks)
-    if gap or clocks != document.clocks or copy.clocks != document.clocks:
-        raise NotWhole("what Yrs writes of it is not all of it")
+        state, parsed = whole(document, updates)
+    except NotProved as error:
+        raise NotWhole(str(error)) from error
     position = pruned_position(document.position, before.position)
     return Snapshot(before.generation + 1, state, position, len(state), parsed.structs, parsed.levels)
 

@@ -82,13 +82,15 @@ class Document:
                 yield
         if update.levels and update.has_news(self.clocks):
             self.nesting += update.levels
+        # Items of several clients can refer to each other in a circle, which keeps them pending in Yrs for ever. What
+        # has its beginning here already is cut, perhaps in the middle of an emoji, which Yrs cannot. New items of
+        # one client hang together (parse sees to it), so a typed letter is spared the comparison.
+        doubtful = len(update.brings) > 1 or update.partly_known(self.clocks)
         update.advance(self.clocks)
         self.size += len(data)
         self.structs += update.structs
         self.tail += 1
-        # Items of several clients can refer to each other in a circle, which keeps them pending in Yrs for ever. One
-        # client's cannot (parse sees to it), so a typed letter is spared the comparison.
-        if len(update.brings) > 1 and not self.whole():
+        if doubtful and not self.whole():
             self.broken = True
             raise BrokenDocument("the update does not hang together")
 
@@ -165,8 +167,8 @@ class Document:
 
     def taking(self, row: Row, updates: list[tuple[bytes, Update]]) -> Iterator[bytes | None]:
         """:meth:`take` with stops in between, where it gives None, or an update that it has applied."""
-        self.reach(row.stream, row.number)
-        return self._in_causal_order(updates)
+        yield from self._in_causal_order(updates)
+        self.reach(row.stream, row.number)  # not before: whoever gives up in the middle has not taken it
 
     def apply_ready(self, updates: Iterable[bytes] = ()) -> list[bytes]:
         """Apply ``updates`` and those that waited, in the order their dependencies allow. Raises BrokenDocument."""

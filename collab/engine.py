@@ -22,7 +22,7 @@ from collab.metrics import METRICS
 from collab.parsed import Update
 from collab.settings import CollabSettings
 from collab.state_vector import Clocks
-from collab.update import cut, prepare
+from collab.update import LARGE_BYTES, cut, prepare
 from hub.kernel.errors import Overloaded, PayloadTooLarge, Unavailable
 from hub.kernel.tasks import Tasks
 
@@ -32,8 +32,6 @@ CLOSE_S = 5.0
 """How long closing waits for the last commits."""
 TURN_S = 0.004
 """How long something large is applied before the event loop gets its turn; then to the end of a piece."""
-LARGE_BYTES = 8 << 10
-"""Updates of more bytes are read by a thread: these take 5 ms at most."""
 LARGE_STRUCTS = 20_000
 """Of a snapshot that is cut: Yrs takes in fewer within 13 ms, and to cut them takes it 0.1 s."""
 MAX_UNPUBLISHED = 1000
@@ -307,7 +305,8 @@ class Engine:
                 if not all(update.small for _, update in updates):
                     self._fill_soon(hot)
                     return
-                self._relay(hot, filter(None, hot.document.taking(row, updates)))
+                applied = list(filter(None, hot.document.taking(row, updates)))
+                self._relay(hot, applied)
             except BrokenDocument as error:
                 log.warning("document %s: %s", row.document_id, error)
                 self._replace(hot)

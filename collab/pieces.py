@@ -11,12 +11,15 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
 
-from collab.decoding import uint
+from collab.decoding import BadUpdate, uint
 
 PIECE: Final = 100
 """Parts of one piece. The dearest that were found take 170 µs each."""
 LONGEST_DELETION: Final = 10_000
 """Units deleted at once, each perhaps an item of its own: 0.4 µs."""
+
+MOST_DELETED: Final = 64 << 20
+"""Units that one update may delete: as many letters as a document may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ def pieces(parts: Sequence[Part], deletions: Sequence[Deletion]) -> Iterator[byt
         yield _content(piece)
     ranges: list[Deletion] = []
     units = 0
-    for deletion in (cut for whole in deletions for cut in _cut(whole)):
+    for deletion in (cut for whole in merged(deletions) for cut in _cut(whole)):
         if ranges and (len(ranges) == PIECE or units + deletion.length > LONGEST_DELETION):
             yield _deletions(ranges)
             ranges, units = [], 0
@@ -65,6 +68,21 @@ def pieces(parts: Sequence[Part], deletions: Sequence[Deletion]) -> Iterator[byt
         units += deletion.length
     if ranges:
         yield _deletions(ranges)
+
+
+def merged(deletions: Sequence[Deletion]) -> list[Deletion]:
+    """The same units, each once: 100,000 ranges of all that there is are one. Raises BadUpdate if they are too many."""
+    found: list[Deletion] = []
+    for deletion in sorted(deletions, key=lambda deletion: (deletion.client, deletion.clock)):
+        last = found[-1] if found else None
+        if last is None or last.client != deletion.client or last.clock + last.length < deletion.clock:
+            found.append(deletion)
+        else:
+            end = max(last.clock + last.length, deletion.clock + deletion.length)
+            found[-1] = Deletion(last.client, last.clock, end - last.clock)
+    if sum(deletion.length for deletion in found) > MOST_DELETED:
+        raise BadUpdate(f"more than {MOST_DELETED} units are deleted")
+    return found
 
 
 def _in_causal_order(parts: Sequence[Part]) -> Iterator[Part]:

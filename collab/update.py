@@ -15,6 +15,8 @@ from collab.pieces import Deletion, Part, pieces
 
 MAX_BYTES: Final = 2 << 20
 """One update, in bytes: a large paste; a whole document of 260,000 edits is 1.5 MB."""
+LARGE_BYTES: Final = 8 << 10
+"""Updates of more bytes are read by a thread: these take 5 ms at most."""
 MAX_CLIENTS: Final = 20_000
 """Clients that one update may name: the first sync of an old document names many."""
 MAX_PARTS: Final = 100_000
@@ -43,15 +45,15 @@ def parse_document(state: bytes) -> Update:
 
 
 def prepare(data: bytes) -> Update:
-    """:func:`parse` an update and, if it is large, cut it. That may take a second: for a thread, then."""
+    """:func:`parse` an update and, if it has many bytes, cut it: that may take a second, and is for a thread then."""
     update = parse(data)
-    if not update.small:
+    if len(data) > LARGE_BYTES and not update.small:
         update.pieces = list(cut(data))
     return update
 
 
 def cut(data: bytes) -> Iterator[bytes]:
-    """A valid update in pieces: see collab.pieces."""
+    """A valid update in pieces: see collab.pieces. Raises BadUpdate if it deletes too much."""
     reader = _PartReader(data, len(data), len(data))
     reader.update()
     return pieces(reader.parts, reader.deletions)

@@ -57,6 +57,7 @@ from hub.transport.forwarding.forwarder import Forwarder
 from hub.transport.front import Doorkeeper
 from hub.transport.health import Health
 from hub.transport.http import application
+from hub.transport.namespaces import NodeNamespaces
 from hub.transport.node_entrance import NodeEntrance
 from hub.transport.origins import OriginRule
 from hub.transport.socketio.server import SocketServer
@@ -197,6 +198,7 @@ def _core(settings: Settings, pool: asyncpg.Pool, redis: Redis, clock: Clock) ->
         clock=clock,
         tasks=tasks,
         node_id=node_id,
+        namespaces=NodeNamespaces(server),
         door=Doorkeeper(server.engine, OriginRule(settings.origins), forwarder),
         forwarder=forwarder,
         sockets=sockets,

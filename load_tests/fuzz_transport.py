@@ -3,68 +3,16 @@
 Each gets so many inputs, the same ones for the same seed. One that breaks a promise is printed, and the exit code is 1.
 """
 
-import argparse
 import sys
-import time
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from random import Random
 
-from load_tests.fuzz.mutation import mutate
-from load_tests.fuzz.targets import TARGETS, Target
-
-
-class Finding(Exception):
-    """An input that breaks a promise, and which one it was."""
-
-    def __init__(self, target: Target, seed: int, number: int, data: bytes, error: BaseException) -> None:
-        super().__init__(f"{target.name}, seed {seed}, input {number}: {type(error).__name__}: {error}\n{data!r}")
-
-
-@dataclass(frozen=True)
-class Report:
-    """What became of the inputs of a target."""
-
-    outcomes: Counter[str]
-    seconds: float
-
-    def __str__(self) -> str:
-        total = self.outcomes.total()
-        shares = ", ".join(f"{outcome} {count}" for outcome, count in self.outcomes.most_common())
-        return f"{total} inputs, {total / self.seconds:,.0f}/s: {shares}"
-
-
-def fuzz(target: Target, inputs: int, seed: int) -> Report:
-    """Give a target so many inputs. Raises Finding."""
-    random, outcomes = Random(f"{target.name} {seed}"), Counter[str]()
-    start = time.perf_counter()
-    for number in range(inputs):
-        data = mutate(random, target.seeds, target.tokens)
-        try:
-            outcomes[target.check(data, random)] += 1
-        except Exception as error:
-            raise Finding(target, seed, number, data, error) from error
-    return Report(outcomes, time.perf_counter() - start)
+from load_tests.fuzz.run import fuzz_all
+from load_tests.fuzz.targets import TARGETS
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Fuzz every target, or those that are named, and print what became of the inputs."""
-    parser = argparse.ArgumentParser(prog="python -m load_tests.fuzz_transport", description=__doc__)
-    parser.add_argument("--inputs", type=int, default=100_000, help="of each target (default: 100000)")
-    parser.add_argument("--seed", type=int, default=0)
-    names = [target.name for target in TARGETS]
-    parser.add_argument("--target", action="append", choices=names, help="may be repeated (default: all)")
-    given = parser.parse_args(argv)
-    findings = 0
-    for target in TARGETS:
-        if given.target is None or target.name in given.target:
-            try:
-                print(f"{target.name}: {fuzz(target, given.inputs, given.seed)}", flush=True)
-            except Finding as finding:
-                findings += 1
-                print(finding, file=sys.stderr, flush=True)
-    return 1 if findings else 0
+    """Fuzz what the options say. Returns the exit code."""
+    return fuzz_all("python -m load_tests.fuzz_transport", __doc__ or "", TARGETS, argv)
 
 
 if __name__ == "__main__":

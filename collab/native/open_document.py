@@ -192,7 +192,7 @@ class OpenDocument:
         if self.state is not State.CATCHING_UP:  # closed meanwhile
             return
         if isinstance(asked, SyncRequest):
-            for message in self.voice.answer(joined.update, joined.vector if self._may_write else None):
+            for message in self.voice.answer(asked, joined.update, joined.vector, may_write=self._may_write):
                 self.socket.send(message)
         else:
             self.socket.send(self.voice.update(joined.update))

@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 from collab.decoding import BadUpdate
 from collab.engine import Engine
 from collab.hot import Gap
+from collab.log import Known, Reading
 from hub.kernel.errors import Unavailable
 from hub.storage.redis import connect
 from tests.support.collab import DOCUMENT, OTHER, Audience, StartNode, compact
@@ -145,6 +146,26 @@ async def test_a_subscription_that_redis_cut_comes_back(start_node: StartNode, r
     await until(lambda: len(audience.delivered) == 1)
     await one.engine.submit(DOCUMENT, client.write("b"))
     await until(lambda: len(audience.delivered) == 2)
+
+
+async def test_a_change_that_is_heard_of_while_the_document_is_loaded_is_there_afterwards(
+    start_node: StartNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = await start_node(probe_s=600), await start_node(probe_s=600)
+    read, may_answer = two.log.read, asyncio.Event()
+
+    async def slow(document_id: str, known: Known) -> Reading:
+        reading = await read(document_id, known)  # of before the change
+        await may_answer.wait()
+        return reading
+
+    monkeypatch.setattr(two.log, "read", slow)
+    joining = asyncio.get_running_loop().create_task(text(two.engine))
+    await until(lambda: two.engine._hot.get(DOCUMENT) and two.engine._hot[DOCUMENT].reading.locked())
+    await one.engine.submit(DOCUMENT, Writer().write("a"))
+    await until(lambda: two.engine._hot[DOCUMENT].document.position)
+    may_answer.set()
+    assert await joining == "a"
 
 
 async def test_an_update_with_a_gap_is_refused_with_what_the_hub_has(start_node: StartNode) -> None:

@@ -75,3 +75,13 @@ def test_items_of_two_clients_that_refer_to_each_other_break_the_document() -> N
 @given(st.lists(st.binary(min_size=1)))
 def test_packed_updates_come_back(updates: list[bytes]) -> None:
     assert unpack(pack(updates)) == updates
+
+
+def test_an_update_that_other_content_of_its_client_cuts_in_the_middle_of_an_emoji_breaks_the_document() -> None:
+    document = Document("d")
+    document.apply_ready([b"\1\1\7\0\4\1\4text\1a\0"])
+    emoji = b"\1\1\7\0\4\1\4text\4" + "😀".encode() + b"\0"
+    update = parse(emoji)
+    assert not update.gap(document.clocks)
+    with pytest.raises(BrokenDocument):
+        document.apply(emoji, update)

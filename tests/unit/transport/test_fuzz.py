@@ -9,8 +9,9 @@ import pytest
 from hub.transport.engineio.websocket import FrameReader, Message, frame
 from load_tests.fuzz import targets
 from load_tests.fuzz.mutation import cut, mutate
+from load_tests.fuzz.run import Finding, fuzz
 from load_tests.fuzz.targets import TARGETS, Target
-from load_tests.fuzz_transport import Finding, fuzz, main
+from load_tests.fuzz_transport import main
 
 INPUTS = 2_000
 OUTCOMES = {
