@@ -6,6 +6,7 @@ import pytest
 from tests.integration.http.operations import assert_problem
 from tests.support.rest import Person, Rest
 from tests.support.socket_client import socket_client
+from tests.support.wait import until
 
 
 @pytest.fixture
@@ -120,3 +121,26 @@ async def test_a_comment_reaches_those_who_have_the_document_open(rest: Rest, ad
         "PUT", f"/documents/{document}/comments/{comment['id']}/resolution", bob, json={"resolved": True}
     )
     assert done.expect(200)["resolvedBy"] == bob.id
+
+
+async def test_a_webhook_into_the_hubs_own_network_is_refused_and_its_owner_sees_why(
+    rest: Rest, ada: Person, document: str
+) -> None:
+    body = {"url": f"{rest.url}/health/live", "events": ["document.updated"], "documentId": document}
+    ask = {"json": body, "headers": {"Idempotency-Key": f"webhook of {document}"}}
+    made = (await rest.post("/webhooks", ada, **ask)).expect(201)
+    assert made["secret"].startswith("whsec_")
+    assert "secret" not in (await rest.post("/webhooks", ada, **ask)).expect(201)
+    (await rest.request("PATCH", f"/documents/{document}", ada, json={"title": "New"})).expect(200)
+
+    async def tried() -> list[dict[str, str]]:
+        deliveries = (await rest.get(f"/webhooks/{made['id']}/deliveries", ada)).expect(200)["data"]
+        return [one for one in deliveries if one["error"]]
+
+    (delivery,) = await until(tried)
+    assert (delivery["event"], delivery["state"], delivery["error"]) == (
+        "document.updated",
+        "waiting",
+        "the address is not public",
+    )
+    (await rest.request("DELETE", f"/webhooks/{made['id']}", ada)).expect(204)
