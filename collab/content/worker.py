@@ -16,8 +16,8 @@ from hub.kernel.stack import deepen_stack
 
 MEMORY_BYTES = 2 << 30
 """Address space. A document of 64 MiB takes some 300 MB to load."""
-LONGEST_S = 15
-"""For one job. Then the kernel ends the process, whatever it hangs in."""
+LONGEST_S = 30
+"""For one job. Then the kernel ends the process, whatever it hangs in. A rich document of 1 MB takes 1 s to read."""
 NICENESS = 5
 LENGTH = Struct("<Q")
 Request = Gather | Export | Compare | Restore | Import

@@ -18,7 +18,7 @@ ANSWER_S = LONGEST_S + 5.0
 IDLE_S = 60.0
 """Without work for so long it is ended: it holds 40 MB."""
 WAITING = 32
-"""Jobs that may wait. One takes some 5 ms; more that wait is a burst that nobody will have the patience for."""
+"""Jobs that may wait. Most take a few ms, a rich document of 1 MB a second: nobody would wait for more than these."""
 
 
 class ContentWorker:
