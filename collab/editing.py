@@ -13,13 +13,13 @@ from typing import Protocol
 
 from collab.awareness_exchange import AwarenessExchange
 from collab.decoding import BadUpdate
-from collab.engine import Engine
+from collab.engine import NO_ROW, Engine
 from collab.errors import InvalidUpdate, NotJoined, TooManyDocuments, UpdateGap
 from collab.hot import Gap, Joined, Subscriber
-from collab.ports import EndedSessions
+from collab.ports import EndedSessions, RolesOfMany
 from collab.settings import CollabSettings
 from collab.state_vector import EMPTY
-from collab.store import DocumentStore
+from collab.update import parse
 from hub.kernel.errors import Forbidden, NotFound
 from hub.kernel.events import Actor
 from hub.kernel.ids import UserId
@@ -99,26 +99,29 @@ class Editing:
     """The open documents of this node. Rights are looked at twice in ``access_s``, and at each change once they are
     that old.
 
-    Editors have ids of their own, unique on the node; a connection may have several.
+    Editors have ids of their own, unique on the node; a connection may have several. ``contributed`` is told of each
+    change that was stored: of which document, by whom, and how many bytes.
     """
 
     def __init__(
         self,
         engine: Engine,
-        store: DocumentStore,
+        roles: RolesOfMany,
         access: Access,
         awareness: AwarenessExchange,
         settings: CollabSettings,
         *,
         sessions: EndedSessions | None = None,
+        contributed: Callable[[str, UserId, int], None] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine = engine
-        self._store = store
+        self._roles = roles
         self._access = access
         self._awareness = awareness
         self._settings = settings
         self._sessions = sessions
+        self._contributed = contributed
         self._monotonic = monotonic
         self._participants: dict[str, dict[str, Participant]] = {}
         """Document → editor id → participant."""
@@ -205,19 +208,30 @@ class Editing:
             await self._check_again(participant, document_id)
         return participant.may_write
 
-    async def change(self, document_id: str, id: str, update: bytes) -> str:
+    async def change(self, document_id: str, id: str, update: bytes, *, is_answer: bool = False) -> str:
         """Store a change, then show it to the others; gives its place in the log. A repeat is harmless.
+
+        ``is_answer``: the client was asked for what the hub lacks. Then it says again what was ever deleted, which is
+        not stored once more.
 
         Raises NotJoined, Forbidden, InvalidUpdate, UpdateGap, PayloadTooLarge, Overloaded and Unavailable.
         """
         if not await self.may_write(document_id, id):
             raise Forbidden("You may read this document, not change it.")
+        actor = self._joined(document_id, id).actor
         try:
-            return await self._engine.submit(document_id, update, sender=id)
+            if is_answer:
+                parse(update)
+                if await self._engine.has(document_id, update):
+                    return NO_ROW
+            seq = await self._engine.submit(document_id, update, sender=id)
         except BadUpdate as error:
             raise InvalidUpdate(f"The update is invalid: {error}.") from error
         except Gap as gap:
             raise UpdateGap(stateVector=gap.vector) from gap
+        if self._contributed is not None and seq != NO_ROW:
+            self._contributed(document_id, actor.user_id, len(update))
+        return seq
 
     def announce(self, document_id: str, id: str, update: bytes) -> None:
         """Relay cursors to the others, on all nodes. Raises NotJoined and InvalidUpdate."""
@@ -278,7 +292,7 @@ class Editing:
             for document_id, here in self._participants.items()
             for participant in here.values()
         }
-        roles = await self._store.roles(pairs) if pairs else {}
+        roles = await self._roles.roles_among(pairs)
         for document_id, participant in self._everybody():
             pair = (document_id, participant.actor.user_id)
             if not participant.editor.is_here:

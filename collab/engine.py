@@ -10,7 +10,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 
-from collab import state_vector
+from collab import deletions, state_vector
 from collab.commits import Commit, GroupCommit, Submission
 from collab.compaction import Compaction
 from collab.decoding import BadUpdate
@@ -132,6 +132,20 @@ class Engine:
         """Subscribe without being brought up to date, which takes 4 ms for each MB. Idempotent. Raises Unavailable."""
         await self._open(document_id)
         self._subscribers.setdefault(document_id, set()).add(subscriber)
+
+    async def has(self, document_id: str, update: bytes) -> bool:
+        """Whether an open document has all that a valid update says, and has it committed.
+
+        It is found of updates that only delete; of others False is returned.
+        """
+        hot = self._hot.get(document_id)
+        if hot is None or not hot.ready or not deletions.only_deletes(update):
+            return False
+        if not deletions.are_among(update, hot.document.diff(hot.document.vector())):
+            return False
+        if hot.last is not None:
+            await asyncio.shield(hot.last.committed)
+        return True
 
     def shown(self, document_id: str) -> bytes | None:
         """The state vector of what subscribers have been shown; ``None`` while they are to be shown more."""

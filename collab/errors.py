@@ -33,6 +33,15 @@ class NotJoined(HubError):
     default_message = "Join the document first."
 
 
+class UnsuitableContent(HubError):
+    """The content does not fit what is asked for; the message says why. The same request will not succeed later."""
+
+    code = "unsuitable_content"
+    http_status = 422
+    temporary = False
+    default_message = "This cannot be done with this content."
+
+
 class TooManyDocuments(HubError):
     """The connection has as many documents open as it may. Close some, or open another connection."""
 

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+HAPPENED = "document.happened"
+"""Topic of the outbox: ``{event, documentId, details?}``, for whoever wants to be told of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class DocumentRecord:
@@ -26,6 +29,16 @@ class DocumentRecord:
     def is_shared_with(self, user_id: str) -> bool:
         """Whether the reader owns it or was given a role."""
         return self.owner_id == user_id or self.member_role is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What somebody is to a document, without a look at blocks."""
+
+    owner_id: str
+    role: str
+    is_shared: bool
+    """Whether it is theirs or they were given a role; else it is public."""
 
 
 @dataclass(frozen=True, slots=True)

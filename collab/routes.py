@@ -6,7 +6,6 @@ from collab.schema import (
     DocumentView,
     MemberRole,
     MemberView,
-    NewDocument,
     NewMember,
     NewOwner,
 )
@@ -19,11 +18,6 @@ from hub.kernel.wire import Uuid
 
 def documents_api(service: DocumentService) -> RestApi:
     """Documents and their members."""
-
-    async def create(actor: Actor, body: NewDocument) -> Reply[DocumentView]:
-        """Create a document"""
-        view = await service.create(actor, body)
-        return Reply(view, version=view.version, location=f"/documents/{view.id}")
 
     async def listing(actor: Actor, query: DocumentQuery) -> Page[DocumentView]:
         """Documents of your own, and shared with you"""
@@ -69,7 +63,6 @@ def documents_api(service: DocumentService) -> RestApi:
         await service.remove_member(actor, document_id, user_id)
 
     api = RestApi("documents")
-    api.post("/documents", create)
     api.get("/documents", listing)
     api.get("/documents/{documentId}", read)
     api.patch("/documents/{documentId}", change)

@@ -1,7 +1,7 @@
 """Documents on the wire."""
 
 from datetime import datetime
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
@@ -20,6 +20,11 @@ Title = Annotated[
     ),
 ]
 Visibility = Literal["private", "public"]
+Format = Literal["yjs-v1", "yjs-v2", "text", "markdown", "json"]
+RootName = Annotated[
+    str,
+    Meta(min_length=1, max_length=100, pattern=rf"^[^\x00-\x1f\x7f\ud800-\udfff]+{END}", description="a root of Yjs"),
+]
 Role = Literal["editor", "commenter", "viewer"]
 YjsUpdate = Annotated[bytes, Meta(max_length=update.MAX_BYTES, description="Yjs update v1")]
 AwarenessUpdate = Annotated[bytes, Meta(max_length=awareness.MAX_BYTES, description="y-protocols awareness update")]
@@ -84,6 +89,32 @@ class AwarenessUpdated(ServerEvent):
     update: bytes
 
 
+class DocumentContent(Wire):
+    """What a document is to say.
+
+    ``content`` is text or Markdown; base64 of an update; or for ``json`` what an export has: every root by its name.
+    Text and Markdown replace the root ``root``, JSON those that it names, and an update is merged. In a rich root
+    Markdown becomes nodes with the names that ``editor`` knows.
+    """
+
+    format: Format
+    content: Annotated[str, Meta(max_length=1_000_000)] | dict[str, Any]
+    root: RootName = "text"
+    editor: Literal["prosemirror", "tiptap"] = "prosemirror"
+
+
+class ExportQuery(Wire):
+    """In which form."""
+
+    format: Format = "json"
+
+
+class Imported(Wire):
+    """Where the change stands in the log: opaque, as after ``collab:change``."""
+
+    seq: str
+
+
 class AccessChanged(ServerEvent):
     """What the receiver may do with a document that it has open. With ``none`` it has it open no more."""
 
@@ -93,10 +124,11 @@ class AccessChanged(ServerEvent):
 
 
 class NewDocument(Wire):
-    """A document to create."""
+    """A document to create, empty or with content."""
 
     title: Title
     visibility: Visibility = "private"
+    content: DocumentContent | None = None
 
 
 class DocumentChanges(Wire):

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Protocol
 
-from collab.model import DocumentRecord, Member
+from collab.model import DocumentRecord, Member, Standing
 
 
 class DocumentStore(Protocol):
@@ -73,6 +73,6 @@ class DocumentStore(Protocol):
         """Remove a member. False if it is none."""
         ...
 
-    async def roles(self, pairs: Collection[tuple[str, str]]) -> dict[tuple[str, str], str]:
-        """The roles of (document, user) pairs; those without any are missing."""
+    async def standings(self, pairs: Collection[tuple[str, str]]) -> dict[tuple[str, str], Standing]:
+        """What the users of (document, user) pairs are to the documents; those without any role are missing."""
         ...

@@ -57,6 +57,7 @@ from hub.transport.forwarding.forwarder import Forwarder
 from hub.transport.front import Doorkeeper
 from hub.transport.health import Health
 from hub.transport.http import application
+from hub.transport.namespaces import NodeNamespaces
 from hub.transport.node_entrance import NodeEntrance
 from hub.transport.origins import OriginRule
 from hub.transport.socketio.server import SocketServer
@@ -197,6 +198,7 @@ def _core(settings: Settings, pool: asyncpg.Pool, redis: Redis, clock: Clock) ->
         clock=clock,
         tasks=tasks,
         node_id=node_id,
+        namespaces=NodeNamespaces(server),
         door=Doorkeeper(server.engine, OriginRule(settings.origins), forwarder),
         forwarder=forwarder,
         sockets=sockets,
@@ -249,7 +251,7 @@ def _authenticator(core: Core, key: SigningKey) -> AccessTokenAuthenticator:
 def _features(core: Core, key: SigningKey, authenticator: Authenticator, staff: Staff) -> list[Feature]:
     """Every feature, in the order in which they start and stop."""
     presence = live.presence(core)
-    content, documents, calls = social.content(core), live.documents(core), live.calls(core)
+    content, documents, calls = social.content(core), live.documents(core, key), live.calls(core)
     talk, minting = companions.feature(core), chain.feature(core, content.posts)
 
     return [

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 
 from collab.native.open_document import OpenDocument, State
-from hub.kernel.framed import FramedSockets
+from hub.kernel.framed import Sender
 
 
 class NativeAudience:
     """Implements collab.editing.Audience. ``echoes``: who says something is told it too, once it is stored."""
 
-    def __init__(self, sockets: FramedSockets, *, echoes: bool) -> None:
+    def __init__(self, sockets: Sender, *, echoes: bool) -> None:
         self._sockets = sockets
         self._echoes = echoes
         self._open: dict[str, dict[str, OpenDocument]] = {}

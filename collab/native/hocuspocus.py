@@ -36,9 +36,9 @@ class HocuspocusVoice:
         self._open = True
         return self.name + messages.authenticated(may_write=may_write)
 
-    def answer(self, update: bytes, vector: bytes | None) -> list[bytes]:
+    def answer(self, request: SyncRequest, update: bytes, vector: bytes, *, may_write: bool) -> list[bytes]:
         """See Voice. A client counts what it asked for as unsynced; who only reads has nothing to bring for it."""
-        rest = messages.sync_status(applied=True) if vector is None else sync.step_1(vector)
+        rest = sync.step_1(vector) if may_write else messages.sync_status(applied=True)
         return [self.name + sync.step_2(update), self.name + rest]
 
     def ask(self, vector: bytes) -> bytes:

@@ -192,7 +192,7 @@ class OpenDocument:
         if self.state is not State.CATCHING_UP:  # closed meanwhile
             return
         if isinstance(asked, SyncRequest):
-            for message in self.voice.answer(joined.update, joined.vector if self._may_write else None):
+            for message in self.voice.answer(asked, joined.update, joined.vector, may_write=self._may_write):
                 self.socket.send(message)
         else:
             self.socket.send(self.voice.update(joined.update))
@@ -226,7 +226,7 @@ class OpenDocument:
                 self._tell(change, *await asyncio.gather(self._submit(change), return_exceptions=True))
 
     async def _submit(self, change: Change) -> None:
-        await self._editing.change(self.document_id, self.id, change.update)
+        await self._editing.change(self.document_id, self.id, change.update, is_answer=change.is_answer)
 
     def _tell(self, change: Change, error: BaseException | None) -> None:
         if error is None:

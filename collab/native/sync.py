@@ -19,6 +19,8 @@ class SyncRequest:
     """Step 1: what the client has. It wants the rest."""
 
     vector: bytes
+    reply_to: int | None = None
+    """Where a protocol numbers such questions, the number of this one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from typing import Protocol
 
+from collab.native.sync import SyncRequest
+
 
 class Voice(Protocol):
     """Gives whole messages, and closes. ``None`` is for what a protocol does not say."""
@@ -15,7 +17,7 @@ class Voice(Protocol):
         """The document is open; said before anything else of it."""
         ...
 
-    def answer(self, update: bytes, vector: bytes | None) -> list[bytes]:
+    def answer(self, request: SyncRequest, update: bytes, vector: bytes, *, may_write: bool) -> list[bytes]:
         """What the client lacked when it asked and, if it may write, what the hub has: it sends the rest."""
         ...
 

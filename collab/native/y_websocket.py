@@ -13,7 +13,7 @@ from collab.native import close_codes, sync
 from collab.native.admission import admit
 from collab.native.open_document import OpenDocument
 from collab.native.service import NativeEditing
-from collab.native.sync import Announcement, AwarenessQuery
+from collab.native.sync import Announcement, AwarenessQuery, SyncRequest
 from hub.kernel.framed import FramedSocket
 
 READ_ONLY: Final = "You may read this document, not change it."
@@ -33,9 +33,9 @@ class YWebSocketVoice:
         """See Voice."""
         return None
 
-    def answer(self, update: bytes, vector: bytes | None) -> list[bytes]:
+    def answer(self, request: SyncRequest, update: bytes, vector: bytes, *, may_write: bool) -> list[bytes]:
         """See Voice."""
-        return [sync.step_2(update), *([] if vector is None else [sync.step_1(vector)])]
+        return [sync.step_2(update), *([sync.step_1(vector)] if may_write else [])]
 
     def ask(self, vector: bytes) -> bytes:
         """See Voice."""

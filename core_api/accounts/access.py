@@ -21,6 +21,10 @@ class Blocks(Protocol):
         """Those of ``others`` who block ``one`` or are blocked by ``one``, in one query; in none for nobody."""
         ...
 
+    async def blocked_pairs(self, pairs: Set[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+        """Those of ``pairs`` with a block between them, in one query; in none for no pairs."""
+        ...
+
 
 class AccessRule:
     """Implements hub.kernel.ports.Access.
@@ -53,3 +57,7 @@ class AccessRule:
     async def blocked_among(self, one: str, others: Iterable[str]) -> frozenset[str]:
         """Those of ``others`` between whom and ``one`` there is a block."""
         return await self._blocks.blocked_among(one, set(others) - {one})
+
+    async def blocked_pairs(self, pairs: Iterable[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+        """Those of ``pairs`` between whom there is a block."""
+        return await self._blocks.blocked_pairs({(one, other) for one, other in pairs if one != other})

@@ -175,6 +175,10 @@ class PeopleStore(Protocol):
         """Those of ``others`` who block ``one`` or are blocked by ``one``, in one query; in none for nobody."""
         ...
 
+    async def blocked_pairs(self, pairs: Set[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+        """Those of ``pairs`` with a block between them; no query for no pairs."""
+        ...
+
     async def followers(
         self, user_id: UserId, viewer_id: UserId | None, before: int | None, limit: int
     ) -> Sequence[FollowRow]:

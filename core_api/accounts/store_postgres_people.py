@@ -39,6 +39,12 @@ SELECT blocked_id::text AS id FROM account_block WHERE blocker_id = $1 AND block
 UNION
 SELECT blocker_id::text FROM account_block WHERE blocked_id = $1 AND blocker_id = ANY($2::uuid[])
 """
+BLOCKED_PAIRS = """
+WITH pairs AS (SELECT one, other FROM unnest($1::uuid[], $2::uuid[]) AS p (one, other))
+SELECT one::text, other::text FROM pairs JOIN account_block ON blocker_id = one AND blocked_id = other
+UNION
+SELECT one::text, other::text FROM pairs JOIN account_block ON blocker_id = other AND blocked_id = one
+"""
 FOLLOW = """
 INSERT INTO account_follow (follower_id, followee_id, created_at) VALUES ($1, $2, $3)
 ON CONFLICT DO NOTHING
@@ -148,6 +154,14 @@ class PostgresPeople:
         if not others:
             return frozenset()
         return frozenset(row["id"] for row in await self._pool.fetch(BLOCKED_AMONG, one, list(others)))
+
+    async def blocked_pairs(self, pairs: Set[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+        """Those of ``pairs`` with a block between them."""
+        if not pairs:
+            return frozenset()
+        listed = list(pairs)
+        rows = await self._pool.fetch(BLOCKED_PAIRS, [one for one, _ in listed], [other for _, other in listed])
+        return frozenset((row["one"], row["other"]) for row in rows)
 
     async def followers(
         self, user_id: UserId, viewer_id: UserId | None, before: int | None, limit: int

@@ -32,6 +32,7 @@ from hub.lifecycle import Step
 from hub.transport.forwarding.forwarder import Forwarder
 from hub.transport.front import Doorkeeper
 from hub.transport.http import Mount
+from hub.transport.namespaces import NodeNamespaces
 from hub.transport.sockets import Sockets
 from hub.transport.token_expiry import TokenExpiry
 
@@ -46,6 +47,7 @@ class Core:
     clock: Clock
     tasks: Tasks
     node_id: NodeId
+    namespaces: NodeNamespaces
     door: Doorkeeper
     forwarder: Forwarder
     sockets: Sockets

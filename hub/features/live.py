@@ -10,12 +10,16 @@ from collab.editing import Editing
 from collab.engine import Engine
 from collab.handlers import collab_events
 from collab.hints_redis import RedisHints
+from collab.history.recorder import Contributions
+from collab.history.store_postgres import PostgresContributions
 from collab.live import LiveDocuments
 from collab.log_postgres import PostgresLog
 from collab.routes import documents_api
 from collab.service import DocumentRoles, DocumentService
 from collab.store_postgres import PostgresDocumentStore
+from core_api import outbox
 from core_api.accounts.people import ActOnTwo
+from core_api.accounts.signing_key import SigningKey
 from hub.features import oversight
 from hub.features.core import Core, Feature
 from hub.features.documents import library as documents_library
@@ -92,22 +96,33 @@ class Documents(Feature):
     editing: Editing
 
 
-def documents(core: Core) -> Documents:
+def documents(core: Core, key: SigningKey) -> Documents:
     """Documents and live editing."""
     settings = core.settings.collab
-    store = PostgresDocumentStore(core.pool)
-    core.roles["document"] = DocumentRoles(store, core.access)
+    store = PostgresDocumentStore(core.pool, outbox.append)
+    roles = core.roles["document"] = DocumentRoles(store, core.access)
     log = PostgresLog(core.pool, core.settings.database_url or "")
     compaction = Compaction(CompactorProcess(core.settings.database_url or ""), log, after=settings.compact_after)
     hints = RedisHints(core.redis)
     engine = Engine(log, hints, settings, compaction)
     awareness = AwarenessExchange(hints, core.nodes)
-    editing = Editing(engine, store, core.access, awareness, settings, sessions=core.revocations)
+    contributions = Contributions(
+        PostgresContributions(core.pool, outbox.append), core.clock, flush_s=settings.history_s
+    )
+    editing = Editing(
+        engine,
+        roles,
+        core.access,
+        awareness,
+        settings,
+        sessions=core.revocations,
+        contributed=contributions.note,
+    )
     live = LiveDocuments(editing, core.rooms)
     core.expel["document"] = live.expel
     service = DocumentService(store, core.access, core.people, core.rooms, core.clock, settings)
 
-    library = documents_library(core, store, service)
+    library = documents_library(core, store, service, engine, log, contributions, key)
 
     async def start() -> None:
         engine.start()
@@ -118,7 +133,7 @@ def documents(core: Core) -> Documents:
         apis=[documents_api(service), *library.apis],
         events=collab_events(live),
         starts=[start, *library.starts],
-        closes=[engine.close, editing.close, live.close],
+        closes=[engine.close, editing.close, live.close, *library.closes],
         changes=ChangeFeed(engine),
         editing=editing,
     )

@@ -73,7 +73,15 @@ class FramedEndpoint(Protocol):
         ...
 
 
-class FramedSockets(Protocol):
+class Sender(Protocol):
+    """Sends to many sockets of one kind."""
+
+    def send_all(self, sockets: Iterable[FramedSocket], message: bytes, *, volatile: bool = False) -> None:
+        """Send one message to many: its frame is made once."""
+        ...
+
+
+class FramedSockets(Sender, Protocol):
     """The sockets of this node, of all endpoints. Implemented in hub.transport."""
 
     def mount(self, path: str, endpoint: FramedEndpoint, *, max_message: int) -> None:
@@ -81,8 +89,4 @@ class FramedSockets(Protocol):
 
         More than that is closed with 1009.
         """
-        ...
-
-    def send_all(self, sockets: Iterable[FramedSocket], message: bytes, *, volatile: bool = False) -> None:
-        """Send one message to many: its frame is made once."""
         ...

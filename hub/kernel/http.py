@@ -42,6 +42,15 @@ class Reply(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
+class File:
+    """A body that is no JSON: a file to save, under a name of ASCII letters, digits, dots and dashes."""
+
+    data: bytes
+    media_type: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
     """One operation of the REST interface, as read from the handler's signature."""
 

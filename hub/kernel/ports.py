@@ -195,6 +195,10 @@ class Access(Protocol):
         """
         ...
 
+    async def blocked_pairs(self, pairs: Iterable[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+        """Those of ``pairs`` of users between whom there is a block. Nobody blocks themselves. One query for all."""
+        ...
+
 
 class Roles(Protocol):
     """What one feature knows of its resources, for the access rule. Each owner of a resource implements it."""

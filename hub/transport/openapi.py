@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from hub.kernel.http import Endpoint, RestApi, snake
+from hub.kernel.http import Endpoint, File, RestApi, snake
 from hub.transport.rest import BASE
 
 REFERENCE = "#/components/schemas/{name}"
@@ -69,7 +69,7 @@ def _shapes(endpoint: Endpoint) -> Iterable[Any]:
         yield from (field.type for field in msgspec.structs.fields(endpoint.query))
     if endpoint.body is not None:
         yield endpoint.body
-    if endpoint.status != HTTPStatus.NO_CONTENT:
+    if endpoint.status != HTTPStatus.NO_CONTENT and endpoint.response is not File:
         yield endpoint.response
 
 
@@ -129,7 +129,9 @@ def _path_types(endpoint: Endpoint) -> Iterable[tuple[str, Any]]:
 
 def _responses(endpoint: Endpoint, schema_of: dict[str, Any]) -> dict[str, Any]:
     success: dict[str, Any] = {"description": HTTPStatus(endpoint.status).phrase}
-    if endpoint.status != HTTPStatus.NO_CONTENT:
+    if endpoint.response is File:
+        success["content"] = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
+    elif endpoint.status != HTTPStatus.NO_CONTENT:
         success["content"] = {JSON: {"schema": schema_of[_key(endpoint.response)]}}
     return {str(endpoint.status): success, "429": {"$ref": TOO_MANY}, "default": _refused(schema_of, "An error")}
 

@@ -11,7 +11,7 @@ from aiohttp import web
 from hub.kernel import wire
 from hub.kernel.errors import Forbidden, InvalidPayload, MalformedBody, PreconditionFailed, RateLimited, Unauthorized
 from hub.kernel.events import Actor
-from hub.kernel.http import Client, Endpoint, Reply, RestApi
+from hub.kernel.http import Client, Endpoint, File, Reply, RestApi
 from hub.kernel.limits import UNLIMITED
 from hub.kernel.ports import Answers, Authenticator, Limits, StaffRoles, StoredAnswer
 
@@ -180,7 +180,14 @@ def _client_has(request: web.Request, etag: str) -> bool:
 def _response(endpoint: Endpoint, request: web.Request, result: Any) -> web.Response:
     reply: Reply[Any] = result if isinstance(result, Reply) else Reply(result)
     headers = {}
-    body = None if reply.body is None else msgspec.json.encode(reply.body)
+    file = reply.body if isinstance(reply.body, File) else None
+    if file is not None:
+        # Saved and never shown: what people wrote must not run in the hub's own origin.
+        headers["Content-Disposition"] = f'attachment; filename="{file.name}"'
+        headers["X-Content-Type-Options"] = "nosniff"
+        body: bytes | None = file.data
+    else:
+        body = None if reply.body is None else msgspec.json.encode(reply.body)
     if reply.version is not None:
         headers["ETag"] = f'"{reply.version}"'
     elif endpoint.method == "GET" and isinstance(result, Reply) and body is not None:
@@ -192,7 +199,8 @@ def _response(endpoint: Endpoint, request: web.Request, result: Any) -> web.Resp
     if body is None:
         return web.Response(status=204, headers=headers)
     status = reply.status or endpoint.status
-    return web.Response(body=body, status=status, headers=headers, content_type="application/json")
+    media_type = "application/json" if file is None else file.media_type
+    return web.Response(body=body, status=status, headers=headers, content_type=media_type)
 
 
 async def _once(

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 import pytest
 
+from tests.support.editing_room import EditingRoom
 from tests.support.hub_process import HubProcess, running_hub_process
 from tests.support.rest import Rest
 from tests.support.servers import Servers
@@ -61,6 +62,14 @@ def hub(npm_clients: None, servers: Servers, tmp_path_factory: pytest.TempPathFa
 async def rest(hub: HubProcess) -> AsyncIterator[Rest]:
     async with Rest(hub.url) as client:
         yield client
+
+
+@pytest.fixture
+async def room(rest: Rest, hub: HubProcess) -> AsyncIterator[EditingRoom]:
+    """A document that nobody else has seen."""
+    owner = await rest.sign_up("owner")
+    async with contextlib.AsyncExitStack() as stack:
+        yield EditingRoom(await rest.document(owner), owner, rest, hub, stack, JS)
 
 
 async def run_script(name: str, **given: Any) -> Any:

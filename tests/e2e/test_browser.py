@@ -5,26 +5,37 @@ No page may complain: neither of its content security policy, nor by an error in
 
 import asyncio
 import itertools
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import Script
+from tests.e2e.conftest import JS, Script
 from tests.support.hub_process import HubProcess
+from tests.support.programs import running
 from tests.support.rest import Rest
 
 KEPT = "typed faster than commits come " * 3
 _numbers = itertools.count(1)
 
 
+@pytest.fixture(scope="module")
+def browser(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where the browser of all these tests is. Each person of each test has a context of their own in it."""
+    command: list[str | Path] = ["node", JS / "browser_server.mjs", chromium]
+    with running(command, HOME=str(tmp_path_factory.mktemp("home"))) as server:
+        yield server.line_with("browser at ", timeout_s=60).removeprefix("browser at ")
+
+
 @pytest.fixture
-def flow(chromium: str, script: Script) -> Script:
-    """Run a script with a browser, for two people with fresh names; its report must have no complaints."""
+def flow(browser: str, script: Script) -> Script:
+    """Run a script in the browser, for two people with fresh names; its report must have no complaints."""
 
     async def run(name: str, **given: Any) -> dict[str, Any]:
         number = next(_numbers)
         people = {"ada": f"ada_{number}", "bob": f"bob_{number}"}
-        report = await script(name, chromium=chromium, **people, **given)
+        report = await script(name, browser=browser, **people, **given)
         assert report["complaints"] == []
         return {**report, **people}
 

@@ -1,62 +1,13 @@
 """Unmodified Yjs providers on one document at two nodes: equal, aware of each other, and never beyond the rights."""
 
-import contextlib
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
-from typing import Any
-
 import pytest
 
-from tests.e2e.conftest import JS
-from tests.support.editor_process import Editor, running_editor
-from tests.support.hub_process import HubProcess
-from tests.support.rest import Person, Rest
+from tests.support.editing_room import EditingRoom
 
-KINDS = ("y-websocket", "hocuspocus")
+KINDS = ("y-websocket", "hocuspocus", "y-socket.io")
 
 
-@dataclass
-class Room:
-    """A document, its owner, and the editors that are started on it."""
-
-    id: str
-    owner: Person
-    rest: Rest
-    hub: HubProcess
-    stack: contextlib.AsyncExitStack
-    members: dict[str, Person] = field(default_factory=dict)
-
-    async def member(self, name: str, role: str) -> Person:
-        person = await self.rest.sign_up(name)
-        body = {"userId": person.id, "role": role}
-        (await self.rest.post(f"/documents/{self.id}/members", self.owner, json=body)).expect(201)
-        return person
-
-    async def token(self, person: Person, access: str) -> str:
-        answer = await self.rest.post(f"/documents/{self.id}/tokens", person, json={"access": access})
-        token: str = answer.expect(201)["token"]
-        return token
-
-    async def editor(self, kind: str, person: Person, *, node: int, access: str = "write", **more: Any) -> Editor:
-        given = {
-            "kind": kind,
-            "url": self.hub.nodes[node].url,
-            "documentId": self.id,
-            "token": await self.token(person, access),
-            "name": f"{kind} at {node}",
-            **more,
-        }
-        return await self.stack.enter_async_context(running_editor(["node", "editor.mjs"], JS, **given))
-
-
-@pytest.fixture
-async def room(rest: Rest, hub: HubProcess) -> AsyncIterator[Room]:
-    owner = await rest.sign_up("owner")
-    async with contextlib.AsyncExitStack() as stack:
-        yield Room(await rest.document(owner), owner, rest, hub, stack)
-
-
-async def test_all_kinds_at_both_nodes_have_one_text_and_see_everybody(room: Room) -> None:
+async def test_all_kinds_at_both_nodes_have_one_text_and_see_everybody(room: EditingRoom) -> None:
     editors = [await room.editor(kind, room.owner, node=node) for kind in KINDS for node in range(2)]
     for editor in editors:
         await editor.until(synced=True)
@@ -73,7 +24,7 @@ async def test_all_kinds_at_both_nodes_have_one_text_and_see_everybody(room: Roo
         await editor.until(here=sorted(each.name for each in editors))
 
 
-async def test_hocuspocus_says_that_all_is_synced_once_it_is_stored(room: Room) -> None:
+async def test_hocuspocus_says_that_all_is_synced_once_it_is_stored(room: EditingRoom) -> None:
     editor = await room.editor("hocuspocus", room.owner, node=0)
     await editor.until(synced=True, unsynced=0, access="read-write")
     await editor.write("stored")
@@ -83,7 +34,7 @@ async def test_hocuspocus_says_that_all_is_synced_once_it_is_stored(room: Room) 
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_a_reader_reads_and_does_not_write(room: Room, kind: str) -> None:
+async def test_a_reader_reads_and_does_not_write(room: EditingRoom, kind: str) -> None:
     reader = await room.member("reader", "viewer")
     writing = await room.editor("y-websocket", room.owner, node=0)
     reading = await room.editor(kind, reader, node=1, access="read")
@@ -101,7 +52,7 @@ async def test_a_reader_reads_and_does_not_write(room: Room, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_a_downgrade_and_a_dismissal_come_within_a_second(room: Room, kind: str) -> None:
+async def test_a_downgrade_and_a_dismissal_come_within_a_second(room: EditingRoom, kind: str) -> None:
     member = await room.member("member", "editor")
     editor = await room.editor(kind, member, node=1)
     await editor.until(synced=True)
@@ -117,12 +68,29 @@ async def test_a_downgrade_and_a_dismissal_come_within_a_second(room: Room, kind
     elif kind == "y-websocket":
         state = await editor.until(1.2, status="disconnected")
         assert state["closed"] == [4403]
+    else:
+        await editor.until(1.2, closed=["io server disconnect"])
+
+
+async def test_a_block_puts_every_kind_out_of_a_public_document_within_a_second(room: EditingRoom) -> None:
+    path, stranger = f"/documents/{room.id}", await room.rest.sign_up("stranger")
+    (await room.rest.request("PATCH", path, room.owner, json={"visibility": "public"})).expect(200)
+    editors = [await room.editor(kind, stranger, node=1, access="read") for kind in KINDS]
+    for editor in editors:
+        await editor.until(synced=True)
+    (await room.rest.post(f"/users/{stranger.id}/block", room.owner)).expect(204)
+    y_websocket, hocuspocus, y_socketio = editors
+    await hocuspocus.until(1.2, refused="the document is not yours to see any more")
+    await y_websocket.until(1.2, closed=[4403])
+    await y_socketio.until(1.2, closed=["io server disconnect"])
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_who_has_no_token_is_told(room: Room, kind: str) -> None:
+async def test_who_has_no_token_is_told(room: EditingRoom, kind: str) -> None:
     editor = await room.editor(kind, room.owner, node=0, token="no token")
     if kind == "hocuspocus":
         await editor.until(refused="This is no document token.")
     elif kind == "y-websocket":
         await editor.until(closed=[4401])
+    else:
+        await editor.until(refused="Unauthorized")

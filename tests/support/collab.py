@@ -73,11 +73,11 @@ class RoleAccess:
     """Implements hub.kernel.ports.Access for documents: their roles, and the pairs in ``blocks``."""
 
     def __init__(self, store: DocumentStore) -> None:
-        self._roles = DocumentRoles(store, self)
+        self.roles = DocumentRoles(store, self)
         self.blocks: set[frozenset[str]] = set()
 
     async def check(self, actor: Actor | None, action: str, resource: str, resource_id: str) -> None:
-        role = await self._roles.role(actor.user_id if actor else None, resource_id)
+        role = await self.roles.role(actor.user_id if actor else None, resource_id)
         if role is None:
             raise NotFound
         if action not in MAY[role]:
@@ -88,6 +88,9 @@ class RoleAccess:
 
     async def blocked_among(self, one: str, others: Iterable[str]) -> frozenset[str]:
         return frozenset([other for other in others if await self.blocked(one, other)])
+
+    async def blocked_pairs(self, pairs: Iterable[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+        return frozenset([pair for pair in pairs if await self.blocked(*pair)])
 
 
 @dataclass

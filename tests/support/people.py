@@ -38,6 +38,9 @@ class People:
     async def blocked_among(self, one: str, others: Iterable[str]) -> frozenset[str]:
         return frozenset([other for other in others if await self.blocked(one, other)])
 
+    async def blocked_pairs(self, pairs: Iterable[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+        return frozenset([pair for pair in pairs if await self.blocked(*pair)])
+
     async def briefs(self, user_ids: Iterable[str]) -> dict[str, UserBrief]:
         known = {user_id: self.names[user_id] for user_id in user_ids if user_id in self.names}
         return {user_id: UserBrief(id=user_id, username=name, display_name="") for user_id, name in known.items()}

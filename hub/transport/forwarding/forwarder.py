@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import aiohttp
 from prometheus_client import Counter, Gauge
@@ -132,6 +132,7 @@ class Forwarder:
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
                 middlewares=[_once],
+                request_class=PassedOn,
                 skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent", "Content-Type"),
                 timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_S),
             )
@@ -253,6 +254,19 @@ class Forwarder:
         self._closed = True
         for session in self._sessions.values():
             await session.close()
+
+
+class PassedOn(aiohttp.ClientRequest):
+    """A request whose body may come for longer than its connection lasts.
+
+    aiohttp ends the body of a request that is over with an error of a task that nobody awaits any more. What became of
+    the request is told by its answer, or by the lack of one.
+    """
+
+    async def write_bytes(self, *arguments: Any, **named: Any) -> None:
+        """See aiohttp.ClientRequest."""
+        with contextlib.suppress(aiohttp.ClientConnectionResetError):
+            await super().write_bytes(*arguments, **named)
 
 
 class NotAnswered(aiohttp.ClientError):

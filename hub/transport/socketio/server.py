@@ -59,6 +59,7 @@ class SocketServer(ApiServer):
         self.engine = Engine(settings or EngineSettings(), {}, node=node)
         self._rooms: dict[str, Rooms] = {"/": Rooms("/")}
         self._mounted: dict[str, Endpoint] = {}
+        self._prefixes: dict[str, Endpoint] = {}
         self._broadcasts = 0
         self.observer: Observer | None = None
         self.leaving: dict[str, Socket] = {}
@@ -80,6 +81,10 @@ class SocketServer(ApiServer):
         """Serve a namespace by ``endpoint``, past all handlers."""
         self._mounted[namespace] = endpoint
 
+    def mount_prefix(self, prefix: str, endpoint: Endpoint) -> None:
+        """Serve every namespace whose name begins so by ``endpoint``."""
+        self._prefixes[prefix] = endpoint
+
     def unmount(self, namespace: str) -> None:
         """Serve a namespace by handlers again, or not at all."""
         del self._mounted[namespace]
@@ -89,6 +94,9 @@ class SocketServer(ApiServer):
         mounted = self._mounted.get(namespace)
         if mounted is not None:
             return mounted
+        for prefix, endpoint in self._prefixes.items():
+            if namespace.startswith(prefix):
+                return endpoint
         return self._handlers if self.serves(namespace) else None
 
     def rooms_of(self, namespace: str) -> Rooms:

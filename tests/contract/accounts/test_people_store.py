@@ -155,7 +155,10 @@ async def test_of_many_those_with_a_block_are_told_by_one_query(
     assert await store.blocked_among(ada, {eve}) == frozenset()
     assert await store.blocked_among(eve, others) == {bob}
     assert await store.blocked_among(ada, frozenset()) == frozenset()
-    assert len(queries()) == 2  # nobody needs none
+    pairs = {(one, other) for one in (ada, eve) for other in (ada, bob, eve, mallory)}
+    assert await store.blocked_pairs(pairs) == {(ada, bob), (ada, mallory), (eve, bob)}
+    assert await store.blocked_pairs(frozenset()) == frozenset()
+    assert len(queries()) == 3  # nobody needs none
 
 
 async def test_no_follow_survives_a_block_that_comes_at_the_same_moment(store: PeopleStore, pool: asyncpg.Pool) -> None:

@@ -42,8 +42,11 @@ class World:
     rooms: RecordedRooms
     pool: asyncpg.Pool
     owner: Caller
+    access: RoleAccess
     moment: list[float]
     """The one reading of the clock, in seconds."""
+    contributed: list[tuple[str, str, int]]
+    """Document, person and bytes of each change that was counted."""
 
     async def send(self, caller: Caller, event: str, data: object) -> Any:
         return await self.events.dispatch(event, caller, data)
@@ -63,22 +66,32 @@ async def world(start_node: StartNode, pool: asyncpg.Pool) -> AsyncIterator[Worl
     store, rooms, owner = PostgresDocumentStore(pool), RecordedRooms(), connection("owner")
     await store.create(DOCUMENT, "Plan", owner.user_id, "private", SystemClock().now())
     node = await start_node()
-    moment = [0.0]
+    access = RoleAccess(store)
+    moment, contributed = [0.0], list[tuple[str, str, int]]()
     editing = Editing(
         node.engine,
-        store,
-        RoleAccess(store),
+        access.roles,
+        access,
         AwarenessExchange(node.hints, NodesOf()),
         CollabSettings(access_s=5, documents_per_connection=2),  # reviews do not come in a test: called by hand
+        contributed=lambda *change: contributed.append(change),
         monotonic=lambda: moment[0],
     )
     live = LiveDocuments(editing, rooms)
-    world = World(collab_events(live), live, editing, rooms, pool, owner, moment)
+    world = World(collab_events(live), live, editing, rooms, pool, owner, access, moment, contributed)
     editing.start()
     live.start()
     yield world
     await editing.close()
     await live.close()
+
+
+async def test_a_stored_change_counts_as_its_authors_and_one_that_changes_nothing_does_not(world: World) -> None:
+    await world.send(world.owner, "collab:join", DOCUMENT)
+    update = Writer().write("Hi")
+    for change in (update, b"\0\0"):
+        await world.send(world.owner, "collab:change", {"documentId": DOCUMENT, "update": change})
+    assert world.contributed == [(DOCUMENT, world.owner.user_id, len(update))]
 
 
 async def test_a_joiner_gets_the_text_and_a_change_reaches_the_others_only(world: World) -> None:
@@ -207,6 +220,21 @@ async def test_the_review_puts_out_whoever_lost_the_role(world: World) -> None:
     await world.pool.execute("UPDATE documents SET visibility = 'private'")
     await world.editing.review()
     assert world.rooms.members[ROOM] == {"owner"}
+
+
+async def test_the_review_puts_out_of_a_public_document_whom_a_block_parts_from_its_owner_and_no_member(
+    world: World,
+) -> None:
+    stranger, other, member = [connection(name) for name in ("stranger", "other", "member")]
+    await world.pool.execute("UPDATE documents SET visibility = 'public'")
+    await world.share(member, "viewer")
+    for caller in (world.owner, stranger, other, member):
+        await world.send(caller, "collab:join", DOCUMENT)
+    for caller in (stranger, member):
+        world.access.blocks.add(frozenset((world.owner.user_id, caller.user_id)))
+    await world.editing.review()
+    assert world.rooms.members[ROOM] == {"owner", "other", "member"}
+    assert world.rooms.sent[-1] == (stranger.connection_id, AccessChanged(document_id=DOCUMENT, access="none"))
 
 
 async def test_cursors_are_relayed_given_to_joiners_and_removed_with_their_connection(world: World) -> None:

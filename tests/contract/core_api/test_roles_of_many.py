@@ -18,6 +18,7 @@ from hub.kernel.clock import from_ms
 from hub.kernel.ids import UserId, new_uuid
 from hub.kernel.ports import Roles
 from tests.support.accounts import accounts_stack
+from tests.support.queries import recorded
 
 NOW = from_ms(1_800_000_000_000)
 
@@ -74,3 +75,21 @@ async def test_roles_on_many_are_the_roles_on_each(kind: str, pool: asyncpg.Pool
         seen |= set(each.values())
     assert {None, "owner"} < seen, "or little was compared"
     assert await roles.roles(ada, set()) == {}
+
+
+async def test_the_roles_of_many_people_on_many_documents_are_those_of_each_by_two_queries(
+    pool: asyncpg.Pool, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with accounts_stack(database_url) as stack:
+        people = [UserId((await stack.person(name)).user_id) for name in ("ada", "bob", "eve")]
+        await stack.people_store.block(people[2], people[1], NOW)
+    documents = [one for owner in people for one in await make(pool, "document", owner, member=people[1])]
+    roles = DocumentRoles(PostgresDocumentStore(pool), AccessRule({}, PostgresPeople(pool)))
+    pairs = set(product([*documents, new_uuid()], people))
+    each = {pair: await roles.role(pair[1], pair[0]) for pair in pairs}
+    assert {None, "owner", "editor", "viewer"} == set(each.values()), "or little was compared"
+    queries = recorded(monkeypatch)
+    assert await roles.roles_among(pairs) == {pair: role for pair, role in each.items() if role is not None}
+    assert len(queries()) == 2
+    assert await roles.roles_among(set()) == {}
+    assert not queries()

@@ -1,28 +1,17 @@
 // What the scripts with a browser share: Chromium, a page for each person, and everything that a page complains of.
 
 import { chromium } from "playwright-core";
+import { FLAGS } from "./browser_flags.mjs";
 import { input } from "./hub.mjs";
 
 const ANSWER_MS = 15_000;
 const PASSWORD = "correct horse battery staple";
-const FLAGS = [
-  "--no-sandbox",
-  "--disable-quic",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-  "--no-first-run",
-  // A camera and a microphone of its own, and nobody to ask for them.
-  "--use-fake-device-for-media-stream",
-  "--use-fake-ui-for-media-stream",
-  // Two pages on one machine: addresses as they are, loopback included.
-  "--allow-loopback-in-peer-connection",
-  "--disable-features=WebRtcHideLocalIpsWithMdns",
-];
 
-/** Run a flow with a fresh browser and print what it returns as JSON, with the complaints of all its pages but `expected`. */
+/** Run a flow, with a browser of its own or in contexts of one that runs, and print what it returns as JSON, with the complaints of all its pages but `expected`. */
 export async function browse(flow, expected = null) {
-  const browser = await chromium.launch({ executablePath: input.chromium, args: FLAGS });
+  const browser = input.browser
+    ? await chromium.connect(input.browser)
+    : await chromium.launch({ executablePath: input.chromium, args: FLAGS });
   const complaints = [];
   try {
     const seen = await flow((url, options) => open(browser, complaints, url, options));

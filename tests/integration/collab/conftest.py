@@ -21,7 +21,9 @@ Connect = Callable[..., AbstractAsyncContextManager[NativeEditor]]
 async def nodes(database_url: str, redis_url: str) -> AsyncIterator[list[RunningHub]]:
     key = new_key()
     async with contextlib.AsyncExitStack() as stack:
-        chosen = settings(database_url, redis_url, {"SPARKLE_COLLAB_ACCESS_S": "0.4"})
+        chosen = settings(
+            database_url, redis_url, {"SPARKLE_COLLAB_ACCESS_S": "0.4", "SPARKLE_COLLAB_DOCUMENTS_PER_CONNECTION": "5"}
+        )
         yield [await stack.enter_async_context(running_hub(chosen, key=key)) for _ in range(2)]
 
 

@@ -4,6 +4,7 @@ import asyncio
 import logging
 
 import aiohttp
+import asyncpg
 import pytest
 
 from collab.awareness import State
@@ -60,6 +61,28 @@ async def test_what_an_editor_did_while_it_was_away_is_asked_for(shared: Shared)
             await until(lambda: str(other) == "one two")
 
 
+async def test_what_was_deleted_long_ago_is_not_stored_again_by_who_comes_back(
+    shared: Shared, pool: asyncpg.Pool
+) -> None:
+    async def rows() -> int:
+        return int(await pool.fetchval("SELECT count(*) FROM collab_update WHERE document_id = $1", shared.id))
+
+    async with shared.connect(await shared.token(shared.ada)) as first:
+        await until(lambda: first.asked)  # its answer would bring what it has written once more
+        await first.write("one two")
+        before = first.writer.doc.get_state()
+        del first.writer.text[0:4]
+        await first.socket.send_bytes(sync.update(first.writer.doc.get_update(before)))
+        await until(lambda: len(first.told) == 3)
+        stored = await rows()
+        async with shared.connect(await shared.token(shared.ada), node=1) as again:
+            await until(lambda: again.asked and str(again) == "two")
+            update = await again.write("!")
+            await until(lambda: update in again.told)
+        assert len(first.told) == 4
+        assert await rows() == stored + 1
+
+
 async def test_a_gap_is_healed_by_asking(shared: Shared) -> None:
     async with shared.connect(await shared.token(shared.ada)) as ada:
         await until(lambda: ada.asked == 1)
@@ -102,6 +125,25 @@ async def test_who_loses_the_role_is_put_out_and_who_is_downgraded_may_only_read
         async with asyncio.timeout(1.0):
             await until(lambda: bob.close_code)
         assert bob.close_code == 4403
+
+
+@pytest.mark.parametrize("by_owner", [True, False], ids=["owner", "reader"])
+async def test_a_block_puts_a_stranger_out_of_a_public_document_within_a_second(shared: Shared, by_owner: bool) -> None:
+    stranger = await shared.rest.sign_up("stranger")
+    path = f"/documents/{shared.id}"
+    (await shared.rest.request("PATCH", path, shared.ada, json={"visibility": "public"})).expect(200)
+    token = await shared.token(stranger, "read")
+    one, other = (shared.ada, stranger) if by_owner else (stranger, shared.ada)
+    async with (
+        shared.connect(token, node=1) as reader,
+        shared.connect(await shared.token(shared.eve, "read"), node=1) as eve,
+    ):
+        await until(lambda: reader.synced and eve.synced)
+        (await shared.rest.post(f"/users/{other.id}/block", one)).expect(204)
+        async with asyncio.timeout(1.0):
+            await until(lambda: reader.close_code)
+        assert (reader.close_code, eve.close_code) == (4403, None)
+    assert await _close_code(shared, token) == 4403
 
 
 async def test_a_token_is_for_one_document_one_session_and_a_while(shared: Shared) -> None:

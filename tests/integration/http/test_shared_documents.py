@@ -1,9 +1,12 @@
 """Sharing, deleting and giving away documents, by REST."""
 
+import aiohttp
 import pytest
 
 from tests.integration.http.operations import assert_problem
 from tests.support.rest import Person, Rest
+from tests.support.socket_client import socket_client
+from tests.support.wait import until
 
 
 @pytest.fixture
@@ -53,3 +56,91 @@ async def test_a_document_changes_hands(rest: Rest, ada: Person, bob: Person) ->
     given = await rest.request("PUT", f"/documents/{document}/owner", ada, json={"userId": bob.id})
     assert given.expect(200)["ownerId"] == bob.id
     assert (await rest.get(f"/documents/{document}", bob)).expect(200)["role"] == "owner"
+
+
+async def test_a_document_is_made_of_markdown_exported_and_restored(rest: Rest, ada: Person) -> None:
+    content = {"format": "markdown", "content": "# Minutes\n\nAda *opens*.", "root": "prosemirror"}
+    made = (await rest.post("/documents", ada, json={"title": "Minutes", "content": content})).expect(201)
+    document = f"/documents/{made['id']}"
+    version = await rest.post(f"{document}/versions", ada, json={"name": "Draft"})
+    kept = f"{document}/versions/{version.expect(201)['id']}"
+    assert version.headers["Location"] == f"/api/v1{kept}"
+    change = {"format": "markdown", "content": "# Minutes\n\nAda closes.", "root": "prosemirror"}
+    (await rest.post(f"{document}/import", ada, json=change)).expect(200)
+    diff = (await rest.get(f"{kept}/diff", ada)).expect(200)
+    gone = "".join(piece["text"] for piece in diff["roots"][0]["pieces"] if piece["op"] == "delete")
+    assert (diff["roots"][0]["root"], gone) == ("prosemirror", "*opens*")
+    restored = (await rest.post(f"{kept}/restore", ada)).expect(200)
+    assert restored["before"]["name"] is None
+    async with aiohttp.ClientSession() as http:
+        for where, form, expected in (
+            (document, "markdown", b"# Minutes\n\nAda *opens*."),
+            (f"{document}/versions/{restored['before']['id']}", "text", b"Minutes\nAda closes."),
+        ):
+            path = f"{where}/export" if where == document else where
+            headers = {"Authorization": f"Bearer {ada.token}"}
+            async with http.get(f"{rest.url}/api/v1{path}?format={form}", headers=headers) as answer:
+                assert await answer.read() == expected
+                assert answer.headers["Content-Disposition"].startswith("attachment; filename=")
+                assert answer.headers["X-Content-Type-Options"] == "nosniff"
+                assert answer.headers["ETag"]
+    history = (await rest.get(f"{document}/history", ada)).expect(200)["data"]
+    assert [one["userId"] for one in history] == [ada.id]
+    assert history[0]["changes"] == 3
+    assert len((await rest.get(f"{document}/versions", ada)).expect(200)["data"]) == 2
+
+
+async def test_content_that_cannot_be_imported_is_named(rest: Rest, ada: Person, document: str) -> None:
+    content = {"format": "json", "content": {"text": {"kind": "poem"}}}
+    refused = await rest.post(f"/documents/{document}/import", ada, json=content)
+    assert_problem(refused, 422, "unsuitable_content")
+    assert "'text'" in refused.body["detail"]
+    broken = {"format": "yjs-v1", "content": "%"}
+    errors = assert_problem(await rest.post(f"/documents/{document}/import", ada, json=broken), 422, "invalid_payload")
+    assert errors[0]["pointer"] == "/content"
+
+
+async def test_a_comment_reaches_those_who_have_the_document_open(rest: Rest, ada: Person, bob: Person) -> None:
+    document = await rest.document(ada, bob)
+    anchor = {"start": {"tname": "text", "assoc": 0}, "end": {"tname": "text", "assoc": -1}}
+    async with socket_client(rest.url, bob.token) as client:
+        await client.ok("collab:join", document)
+        answer = await rest.post(f"/documents/{document}/comments", ada, json={"body": "Why?", "anchor": anchor})
+        comment = answer.expect(201)
+        told = await client.expect("document:comment")
+    assert told == {
+        "documentId": document,
+        "threadId": comment["id"],
+        "commentId": comment["id"],
+        "change": "created",
+    }
+    thread = (await rest.get(answer.headers["Location"].removeprefix("/api/v1"), bob)).expect(200)
+    assert thread["anchor"] == anchor
+    assert [one["body"] for one in thread["comments"]] == ["Why?"]
+    done = await rest.request(
+        "PUT", f"/documents/{document}/comments/{comment['id']}/resolution", bob, json={"resolved": True}
+    )
+    assert done.expect(200)["resolvedBy"] == bob.id
+
+
+async def test_a_webhook_into_the_hubs_own_network_is_refused_and_its_owner_sees_why(
+    rest: Rest, ada: Person, document: str
+) -> None:
+    body = {"url": f"{rest.url}/health/live", "events": ["document.updated"], "documentId": document}
+    ask = {"json": body, "headers": {"Idempotency-Key": f"webhook of {document}"}}
+    made = (await rest.post("/webhooks", ada, **ask)).expect(201)
+    assert made["secret"].startswith("whsec_")
+    assert "secret" not in (await rest.post("/webhooks", ada, **ask)).expect(201)
+    (await rest.request("PATCH", f"/documents/{document}", ada, json={"title": "New"})).expect(200)
+
+    async def tried() -> list[dict[str, str]]:
+        deliveries = (await rest.get(f"/webhooks/{made['id']}/deliveries", ada)).expect(200)["data"]
+        return [one for one in deliveries if one["error"]]
+
+    (delivery,) = await until(tried)
+    assert (delivery["event"], delivery["state"], delivery["error"]) == (
+        "document.updated",
+        "waiting",
+        "the address is not public",
+    )
+    (await rest.request("DELETE", f"/webhooks/{made['id']}", ada)).expect(204)

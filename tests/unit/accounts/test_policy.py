@@ -54,6 +54,9 @@ class Blocks:
     async def blocked_among(self, one: str, others: Set[str]) -> frozenset[str]:
         return frozenset([other for other in others if await self.blocked(one, other)])
 
+    async def blocked_pairs(self, pairs: Set[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+        return frozenset([pair for pair in pairs if await self.blocked(*pair)])
+
 
 def rule(roles: Roles) -> AccessRule:
     access = AccessRule({"document": roles}, Blocks())
@@ -121,3 +124,5 @@ async def test_of_many_those_with_a_block_are_told_and_never_oneself() -> None:
     access = rule(FixedRoles(None))
     assert await access.blocked_among("ada", ["bob", "mallory", "ada", "mallory"]) == {"mallory"}
     assert await access.blocked_among("ada", ["ada"]) == frozenset()
+    pairs = [("ada", "mallory"), ("mallory", "ada"), ("ada", "bob"), ("ada", "ada")]
+    assert await access.blocked_pairs(pairs) == {("ada", "mallory"), ("mallory", "ada")}

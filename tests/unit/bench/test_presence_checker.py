@@ -262,6 +262,35 @@ def test_a_redis_that_lost_everything_may_answer_that_nobody_is_there_but_not_te
     assert Wrong.NOT_BACK in wrongs([*history, *again, end(60_000.0)])
 
 
+def test_who_left_while_redis_lost_everything_is_held_by_the_node_that_remembers_them() -> None:
+    emptied = Fault(20_000.0, "redis emptied", "")
+    over = Fault(22_000.0, "redis emptied", "", over=True)
+    left: list[AnyRecord] = [*BEGINNING, emptied, gone(21_000.0, "left"), over]
+    assert wrongs([*left, seen(25_000.0, 11), end(60_000.0)]) == {Wrong.FALSE}
+    assert wrongs([*left, seen(26_500.0, 11), end(60_000.0)]) == set()
+    died: list[AnyRecord] = [*BEGINNING, emptied, Fault(21_000.0, "kill node", "n1"), over]
+    assert wrongs([*died, seen(23_000.0, 11), end(60_000.0)]) == set()
+
+
+def test_who_is_shown_as_there_because_of_the_hold_is_not_shown_so_for_a_return_under_way() -> None:
+    history: list[AnyRecord] = [
+        *BEGINNING,
+        Fault(20_000.0, "redis emptied", ""),
+        Fault(22_000.0, "redis emptied", "", over=True),
+        gone(22_100.0),
+        Watching(22_500.0, 7, "n2", recovered=False),
+        but(seen(22_500.0, 0), told=False),
+        Coming(23_000.0, 2, 1, "laptop", "n1"),
+        seen(23_500.0, 11, "online"),
+        seen(27_500.0, 12),
+        There(27_900.0, 2, 1, recovered=False),
+        seen(28_000.0, 13, "online"),
+    ]
+    assert wrongs([*history, end(60_000.0)]) == set()
+    early = [but(one, t=26_000.0) if one == seen(27_500.0, 12) else one for one in history]
+    assert wrongs([*early, end(60_000.0)]) == {Wrong.FALSE}
+
+
 def test_a_watcher_who_is_recovered_is_owed_what_it_missed() -> None:
     away: list[AnyRecord] = [*BEGINNING, gone(20_000.0), Unwatching(22_000.0, 7)]
     recovered = [*away, Watching(40_000.0, 7, "n3", recovered=True)]

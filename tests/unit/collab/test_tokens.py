@@ -26,6 +26,9 @@ class Everything:
     async def blocked_among(self, *_: object) -> frozenset[str]:
         return frozenset()
 
+    async def blocked_pairs(self, *_: object) -> frozenset[tuple[str, str]]:
+        return frozenset()
+
 
 @pytest.fixture
 def clock() -> FrozenClock:

@@ -73,6 +73,9 @@ class World:
     async def blocked_among(self, one: str, others: Iterable[str]) -> frozenset[str]:
         return frozenset([other for other in others if await self.blocked(one, other)])
 
+    async def blocked_pairs(self, pairs: Iterable[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+        return frozenset([pair for pair in pairs if await self.blocked(*pair)])
+
     @asynccontextmanager
     async def follow(self, document_id: str, changed: Callable[[], None]) -> AsyncIterator[None]:
         changed()

@@ -44,6 +44,9 @@ class Neighbours:
     async def blocked_among(self, one: str, others: Iterable[str]) -> frozenset[str]:
         return frozenset([other for other in others if await self.blocked(one, other)])
 
+    async def blocked_pairs(self, pairs: Iterable[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+        return frozenset([pair for pair in pairs if await self.blocked(*pair)])
+
     async def check(self, actor: Actor | None, action: str, resource: str, resource_id: str) -> None:
         raise AssertionError("calls have no resource")
 
