@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import uvloop
 
@@ -22,6 +23,8 @@ from collab.log_postgres import PostgresLog
 from collab.update import HAS_ORIGIN, HAS_RIGHT_ORIGIN, STRING
 from hub.kernel.ids import new_uuid
 from hub.storage.postgres import create_pool
+from load_tests.bench.cluster.backends import running_backends
+from load_tests.bench.errors import CannotMeasure
 from load_tests.bench.processes import resident_kb
 
 EDITS = 260_000
@@ -107,6 +110,21 @@ async def measure(database_url: str) -> Large:
     held_mb = (resident_kb(os.getpid()) - before) / 1024 / HELD
     await pool.close()
     return Large(len(state), structs, min(cold), min(cpu), hot_ms, up_to_date_ms, held_mb, fold_ms)
+
+
+async def measure_large(folder: Path) -> Large:
+    """Measure it with a PostgreSQL of its own, in a process of its own."""
+    own = folder / "large"
+    own.mkdir(mode=0o711)
+    async with running_backends(own, people=1, rooms=1) as backends:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "load_tests.bench.collab.large", backends.database_url),
+            stdout=asyncio.subprocess.PIPE,
+        )
+        said, _ = await process.communicate()
+    if process.returncode != 0:
+        raise CannotMeasure("the large document could not be measured")
+    return Large(**json.loads(said))
 
 
 async def _write(log: PostgresLog, document_id: str, updates: Sequence[bytes]) -> None:
