@@ -4,21 +4,16 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import asyncpg
-from aiohttp import ClientSession
-
-from hub.kernel.clock import SystemClock
-from hub.kernel.ids import new_uuid
-from load_tests.bench.cluster.backends import Backends, running_backends
+from load_tests.bench.cluster.backends import running_backends
 from load_tests.bench.cluster.nodes import Nodes
+from load_tests.bench.collab.documents import SharedDocument, documents_with_tokens
 from load_tests.bench.collab.kills import Kills
 from load_tests.bench.collab.ledger import Verdict, judge, read_ledgers
 from load_tests.bench.collab.typists import KINDS, State, Typists, packages_of
-from load_tests.bench.errors import CannotMeasure
 
 COMPACT_AFTER = 30
 """Updates, so that documents are compacted all the time."""
@@ -72,7 +67,7 @@ async def run_trial(
         settings = {"SPARKLE_COLLAB_COMPACT_AFTER": str(COMPACT_AFTER)}
         nodes = Nodes(size.nodes, backends.environment | settings, folder, program)
         async with _running(nodes):
-            documents = await _documents(backends, nodes, size)
+            documents = await documents_with_tokens(backends, nodes, size.documents)
             async with _typing(documents, nodes, folder, packages, size) as typists:
                 killing = Kills(backends, nodes, typists, lambda one: one.start(packages, size.per_second), seed, tell)
                 await killing.until(kills)
@@ -81,7 +76,7 @@ async def run_trial(
         for number, text in (one for state in states for one in state.texts):
             copies.setdefault(number, []).append(text)
         ledger = await asyncio.to_thread(read_ledgers, [one.ledger for one in typists])
-        ids = [str(document["documentId"]) for document in documents]
+        ids = [document.id for document in documents]
         verdict = await judge(backends.database_url, ids, ledger, copies, folder, packages)
     logs = [line for node in nodes.all for line in node.said().splitlines() if "Traceback" in line]
     kinds = Counter(one.k for one in ledger)
@@ -99,7 +94,7 @@ async def _running(nodes: Nodes) -> AsyncIterator[None]:
 
 @contextlib.asynccontextmanager
 async def _typing(
-    documents: Sequence[Mapping[str, object]], nodes: Nodes, folder: Path, packages: Path, size: Size
+    documents: Sequence[SharedDocument], nodes: Nodes, folder: Path, packages: Path, size: Size
 ) -> AsyncIterator[list[Typists]]:
     writers = [
         {
@@ -107,9 +102,12 @@ async def _typing(
             "kind": size.kinds[number % len(size.kinds)],
             "document": number % size.documents,
             "deletes": number % size.documents >= size.documents // 2,
-            **documents[number % size.documents],
+            "documentId": document.id,
+            "token": document.token,
+            "documentToken": document.document_token,
         }
         for number in range(size.writers)
+        for document in (documents[number % size.documents],)
     ]
     ports = [node.port for node in nodes.all]
     typists = [
@@ -122,31 +120,6 @@ async def _typing(
         yield typists
     finally:
         await asyncio.gather(*(one.kill() for one in typists))
-
-
-async def _documents(backends: Backends, nodes: Nodes, size: Size) -> list[dict[str, object]]:
-    """Documents, each with the tokens of its owner, who has as many devices as there are writers."""
-    now, ids = SystemClock().now(), [new_uuid() for _ in range(size.documents)]
-    connection = await asyncpg.connect(backends.database_url)
-    try:
-        for document_id, owner in zip(ids, backends.crowd.people, strict=False):
-            await connection.execute(
-                "INSERT INTO documents (id, title, owner_id, visibility, created_at, updated_at) "
-                "VALUES ($1, 'bench', $2, 'private', $3, $3)",
-                *(document_id, owner, now),
-            )
-    finally:
-        await connection.close()
-    found: list[dict[str, object]] = []
-    async with ClientSession(f"http://127.0.0.1:{nodes.all[0].port}") as session:
-        for document_id, token in zip(ids, backends.crowd.tokens(size.documents), strict=True):
-            path, headers = f"/api/v1/documents/{document_id}/tokens", {"Authorization": f"Bearer {token}"}
-            async with session.post(path, json={"access": "write"}, headers=headers) as answer:
-                if answer.status != 201:
-                    raise CannotMeasure(f"no token for a document: {answer.status} {await answer.text()}")
-                issued = (await answer.json())["token"]
-            found.append({"documentId": document_id, "token": token, "documentToken": issued})
-    return found
 
 
 async def _settle(typists: Sequence[Typists]) -> tuple[bool, list[State]]:
