@@ -1,5 +1,6 @@
 """A hot document: what this node has of it, in memory. Rules only, no I/O."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -15,6 +16,9 @@ from collab.update import cut, prepare
 
 STRUCT_BYTES = 160
 """What Yrs takes for an item beside its content: 75 in a map, 150 in a text, 230 in a tree of elements."""
+
+EMOJI = re.compile(rb"[\xf0-\xf4][\x80-\xbf]{3}")
+"""A character of two UTF-16 units in UTF-8; now and then a number that looks like one."""
 
 
 class BrokenDocument(Exception):
@@ -54,6 +58,8 @@ class Document:
         """The position of the snapshot."""
         self._folded_nesting = 0
         self.early: list[tuple[bytes, Update]] = []
+        self.doubtful = False
+        """What Yrs writes of it may be wrong: it holds an emoji, which a client may have cut in two."""
         self.broken = False
         self.refused = False
         """The database refused an update that is applied here: nothing that builds on it may be committed."""
@@ -82,9 +88,9 @@ class Document:
                 yield
         if update.levels and update.has_news(self.clocks):
             self.nesting += update.levels
-        # Items of several clients can refer to each other in a circle, which keeps them pending in Yrs for ever. What
-        # has its beginning here already is cut, perhaps in the middle of an emoji, which Yrs cannot. New items of
-        # one client hang together (parse sees to it), so a typed letter is spared the comparison.
+        # Items of several clients can refer to each other in a circle, which keeps them pending in Yrs for ever.
+        # What has its beginning here already is cut, perhaps in the middle of an emoji, which Yrs cannot. New items
+        # of one client hang together (parse sees to it), so a typed letter is spared the comparison.
         doubtful = len(update.brings) > 1 or update.partly_known(self.clocks)
         update.advance(self.clocks)
         self.size += len(data)
@@ -95,6 +101,7 @@ class Document:
             raise BrokenDocument("the update does not hang together")
 
     def _give(self, data: bytes) -> None:
+        self.doubtful = self.doubtful or EMOJI.search(data) is not None
         try:
             self._doc.apply_update(data)
         except (KeyboardInterrupt, SystemExit):

@@ -17,9 +17,10 @@ from collab.decoding import BadUpdate
 from collab.document import BrokenDocument, Document, NestingUnknown
 from collab.hints import Hints
 from collab.hot import Gap, Hot, Joined, Subscriber
-from collab.log import Known, Row, Snapshot, UpdateLog
+from collab.log import Known, Row, Snapshot, UpdateLog, unpack
 from collab.metrics import METRICS
 from collab.parsed import Update
+from collab.proof import NotProved, brings, merged
 from collab.settings import CollabSettings
 from collab.state_vector import Clocks
 from collab.update import LARGE_BYTES, cut, prepare
@@ -41,6 +42,8 @@ megabyte that lies.
 MAX_UNPUBLISHED = 1000
 """Rows that wait for Redis. Older ones are dropped: the probe of the other nodes finds them."""
 
+NOTHING = b"\0\0"
+"""An update that changes nothing."""
 NO_ROW = "0-0"
 """Instead of the place in the log of an update that needs none."""
 
@@ -106,11 +109,33 @@ class Engine:
             async with self._preparing:
                 await asyncio.to_thread(state_vector.decode, vector)
         hot = await self._at_rest(document_id)
-        joined = Joined(hot.document.diff(vector), hot.document.vector())
+        joined, last = Joined(hot.document.diff(vector), hot.document.vector()), hot.last
         self._subscribers.setdefault(document_id, set()).add(subscriber)
-        if hot.last is not None:  # what a client is shown must be in the log
-            await asyncio.shield(hot.last.committed)
+        if hot.document.doubtful and not await self._is_right(joined, vector):
+            joined, last = await self._from_log(document_id) or joined, None
+        if last is not None:  # what a client is shown must be in the log
+            await asyncio.shield(last.committed)
         return joined
+
+    async def _is_right(self, joined: Joined, vector: bytes) -> bool:
+        clocks = state_vector.decode(joined.vector)
+        if len(joined.update) <= LARGE_BYTES:
+            return brings(joined.update, vector, clocks)
+        async with self._preparing:
+            return await asyncio.to_thread(brings, joined.update, vector, clocks)
+
+    async def _from_log(self, document_id: str) -> Joined | None:
+        """What Yrs cannot write of a document with half an emoji: its updates, merged, if that can be done."""
+        reading = await self._log.read(document_id, Known(0, {}))
+        updates = [] if reading.snapshot is None else [reading.snapshot.state or NOTHING]
+        updates += [update for row in reading.rows for update in unpack(row.data)]
+        try:
+            async with self._preparing:
+                whole, clocks = await asyncio.to_thread(merged, updates)
+        except NotProved as error:
+            log.warning("document %s has no right copy: %s", document_id, error)
+            return None
+        return Joined(whole, state_vector.encode(clocks))
 
     async def follow(self, document_id: str, subscriber: Subscriber) -> None:
         """Subscribe without being brought up to date, which takes 4 ms for each MB. Idempotent. Raises Unavailable."""

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+HAPPENED = "document.happened"
+"""Topic of the outbox: ``{event, documentId, details?}``, for whoever wants to be told of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class DocumentRecord:

@@ -1,7 +1,7 @@
 """What documents need of others, besides the kernel's ports."""
 
 from collections.abc import Collection
-from typing import Protocol
+from typing import Any, Protocol
 
 from hub.kernel.ids import SessionId
 
@@ -27,4 +27,12 @@ class EndedSessions(Protocol):
 
     async def ended_among(self, session_ids: Collection[SessionId]) -> frozenset[SessionId]:
         """Those that were ended within the life of an access token. Raises Unavailable."""
+        ...
+
+
+class AppendToOutbox(Protocol):
+    """Adds an event in the transaction that is open on a connection, to be delivered if that commits. See core_api."""
+
+    async def __call__(self, connection: Any, topic: str, payload: dict[str, Any], /) -> None:
+        """``topic`` is ``domain.what_happened``; ``payload`` names the row rather than copying it."""
         ...

@@ -34,7 +34,7 @@ def whole(document: Document, updates: Sequence[bytes]) -> tuple[bytes, Update]:
     try:
         return state, proved(state, document.clocks)
     except NotProved:
-        state = merged(updates)
+        state, _ = merged(updates)
         return state, proved(state, document.clocks)
 
 
@@ -54,10 +54,37 @@ def proved(state: bytes, clocks: state_vector.Clocks) -> Update:
     return parsed
 
 
-def merged(updates: Sequence[bytes]) -> bytes:
-    """One update of all, which keeps everything that they have."""
+def brings(difference: bytes, vector: bytes, clocks: state_vector.Clocks) -> bool:
+    """Whether a difference brings a client at ``vector`` to these clocks, and not past them."""
+    ends = state_vector.decode(vector)
+    try:
+        parsed = parse_document(difference)
+    except BadUpdate:
+        return False
+    if parsed.gap(ends):
+        return False
+    for client, _, end in parsed.brings:
+        if end > clocks.get(client, 0):
+            return False
+    parsed.advance(ends)
+    return all(ends.get(client, 0) >= clock for client, clock in clocks.items())
+
+
+def merged(updates: Sequence[bytes]) -> tuple[bytes, state_vector.Clocks]:
+    """One update of all, which keeps everything that they have, and its clocks. Raises NotProved if that cannot be."""
     layer = list(updates)
-    while len(layer) > 1:
-        groups = [layer[first : first + MERGED_AT_ONCE] for first in range(0, len(layer), MERGED_AT_ONCE)]
-        layer = [merge_updates(*group) if len(group) > 1 else group[0] for group in groups]
-    return layer[0] if layer else b"\0\0"
+    try:
+        while len(layer) > 1:
+            groups = [layer[first : first + MERGED_AT_ONCE] for first in range(0, len(layer), MERGED_AT_ONCE)]
+            layer = [merge_updates(*group) if len(group) > 1 else group[0] for group in groups]
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # a panic of Yrs is no Exception
+        raise NotProved(f"its updates cannot be merged: {error}") from error
+    whole = layer[0] if layer else b"\0\0"
+    clocks: state_vector.Clocks = {}
+    try:
+        parse_document(whole).advance(clocks)
+    except BadUpdate as error:
+        raise NotProved(f"its updates cannot be merged: {error}") from error
+    return whole, clocks

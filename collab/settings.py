@@ -40,6 +40,18 @@ class CollabSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Versions of one document that people have named."""
     automatic_versions: int = 100
     """Versions of one document that were kept by themselves, after thinning out; the oldest go first."""
+    threads: int = 2000
+    """Threads of comments on one document."""
+    replies: int = 200
+    """Replies in one thread."""
+    webhooks: int = 20
+    """Webhooks of one person."""
+    webhook_waiting: int = 1000
+    """Deliveries of one webhook that may wait; what happens then it is not told."""
+    webhook_poll_s: float = 5.0
+    """How often each node looks for attempts that are due."""
+    webhook_private: bool = False
+    """Whether webhooks may lead to addresses that are not public, such as the hub's own network."""
     version_bytes: int = 256 << 20
     """Of all versions of one document; past it automatic ones go, and none can be named."""
 

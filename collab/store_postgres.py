@@ -2,10 +2,12 @@
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 
 import asyncpg
 
-from collab.model import DocumentRecord, Member, Standing, role
+from collab.model import HAPPENED, DocumentRecord, Member, Standing, role
+from collab.ports import AppendToOutbox
 
 COLUMNS = """d.id::text, d.title, d.owner_id::text, d.visibility, d.version, d.created_at, d.updated_at,
 d.deleted_at, m.role AS member_role"""
@@ -66,11 +68,16 @@ JOIN documents d ON d.id = p.document_id AND d.deleted_at IS NULL
 LEFT JOIN document_members m ON m.document_id = p.document_id AND m.user_id = p.user_id"""
 
 
-class PostgresDocumentStore:
-    """Implements collab.store.DocumentStore."""
+async def nothing(_connection: object, _topic: str, _payload: dict[str, Any]) -> None:
+    """Implements collab.ports.AppendToOutbox where nobody is to be told of anything."""
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
+
+class PostgresDocumentStore:
+    """Implements collab.store.DocumentStore. ``append`` tells the outbox what was changed, in the same transaction."""
+
+    def __init__(self, pool: asyncpg.Pool, append: AppendToOutbox = nothing) -> None:
         self._pool = pool
+        self._append = append
 
     async def create(self, document_id: str, title: str, owner_id: str, visibility: str, now: datetime) -> None:
         """See collab.store.DocumentStore."""
@@ -94,12 +101,11 @@ class PostgresDocumentStore:
         self, document_id: str, title: str | None, visibility: str | None, if_version: int | None, now: datetime
     ) -> bool:
         """See collab.store.DocumentStore."""
-        changed = await self._pool.fetchval(CHANGE, document_id, title, visibility, if_version, now)
-        return changed is not None
+        return await self._told("updated", CHANGE, document_id, title, visibility, if_version, now)
 
     async def delete(self, document_id: str, if_version: int | None, now: datetime) -> bool:
         """See collab.store.DocumentStore."""
-        return await self._pool.fetchval(DELETE, document_id, if_version, now) is not None
+        return await self._told("deleted", DELETE, document_id, if_version, now)
 
     async def deleted_of(
         self, owner_id: str, deleted_after: datetime, limit: int, after: tuple[datetime, str] | None
@@ -110,7 +116,7 @@ class PostgresDocumentStore:
 
     async def undelete(self, document_id: str, owner_id: str, deleted_after: datetime, now: datetime) -> bool:
         """See collab.store.DocumentStore."""
-        return await self._pool.fetchval(UNDELETE, document_id, owner_id, deleted_after, now) is not None
+        return await self._told("restored", UNDELETE, document_id, owner_id, deleted_after, now)
 
     async def remove_deleted(self, deleted_until: datetime) -> str | None:
         """See collab.store.DocumentStore."""
@@ -130,6 +136,7 @@ class PostgresDocumentStore:
                 return False
             await connection.execute(ADD_MEMBER, document_id, owner_id, "editor", now)
             await connection.execute(OWN, document_id, new_owner_id, now)
+            await self._tell(connection, "updated", document_id)
             return True
 
     async def members(self, document_id: str) -> list[Member]:
@@ -148,6 +155,7 @@ class PostgresDocumentStore:
                 return None
             await connection.execute(ADD_MEMBER, document_id, member.user_id, member.role, now)
             await connection.execute(TOUCH, document_id, now)
+            await self._tell(connection, "updated", document_id)
             return member.role
 
     async def change_member(self, document_id: str, member: Member, now: datetime) -> bool:
@@ -175,4 +183,16 @@ class PostgresDocumentStore:
             done = await connection.fetchval(statement, document_id, *arguments) is not None
             if done:
                 await connection.execute(TOUCH, document_id, now)
+                await self._tell(connection, "updated", document_id)
             return done
+
+    async def _told(self, change: str, statement: str, document_id: str, *arguments: Any) -> bool:
+        """Change one row, and tell of it; False if there is none to change."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            done = await connection.fetchval(statement, document_id, *arguments) is not None
+            if done:
+                await self._tell(connection, change, document_id)
+            return done
+
+    async def _tell(self, connection: asyncpg.Connection, change: str, document_id: str) -> None:
+        await self._append(connection, HAPPENED, {"event": f"document.{change}", "documentId": document_id})

@@ -251,7 +251,7 @@ def _authenticator(core: Core, key: SigningKey) -> AccessTokenAuthenticator:
 def _features(core: Core, key: SigningKey, authenticator: Authenticator, staff: Staff) -> list[Feature]:
     """Every feature, in the order in which they start and stop."""
     presence = live.presence(core)
-    content, documents, calls = social.content(core), live.documents(core), live.calls(core)
+    content, documents, calls = social.content(core), live.documents(core, key), live.calls(core)
     talk, minting = companions.feature(core), chain.feature(core, content.posts)
 
     return [

@@ -1,5 +1,6 @@
 """The connections of this node: when they come and go, and what their users say of themselves."""
 
+import asyncio
 import logging
 from collections import deque
 from collections.abc import Collection, Iterable
@@ -8,6 +9,7 @@ from dataclasses import replace
 from hub.kernel.clock import Clock, to_ms
 from hub.kernel.errors import InvalidPayload, Unavailable
 from hub.kernel.events import Caller
+from hub.kernel.ids import ConnectionId
 from hub.kernel.ports import Nodes
 from presence.connections_here import ConnectionsHere
 from presence.diffs import Diffs
@@ -46,8 +48,11 @@ class PresenceService:
         self._clock = clock
         self._hold_ms = round(settings.hold_s * 1000)
         self._moving_hold_ms = round(settings.moving_hold_s * 1000)
-        self._lost: list[Connection] = []
-        """Those that went while the store did not answer."""
+        self._lost: dict[ConnectionId, Connection] = {}
+        """Those that went and are not held yet: a call is under way, or the store did not answer."""
+        self._losses = self._tried = 0
+        """How many went since the start, and how many had when the store was asked last."""
+        self._asking = asyncio.Lock()
         self._held: deque[Held] = deque()
         """Those that went, until their hold ends, the next first. The store has them too, but it may forget."""
         self._closed = False
@@ -74,17 +79,25 @@ class PresenceService:
         return self._here.get(caller) is not None
 
     async def disconnected(self, caller: Caller) -> None:
-        """A connection was lost: it counts for the hold, unless its device comes back. Idempotent, never raises."""
+        """A connection was lost: it counts for the hold, unless its device comes back. Idempotent, never raises.
+
+        Thousands may be lost at once. One call holds all that went during the call before.
+        """
         here = self._here.pop(caller)
         if here is None:
             return
         connection = self._here.registration(here)
         self._remember([connection])  # before the store is asked: what it forgets meanwhile is restored from here
-        try:
-            await self._hold([connection])
-        except Unavailable:
-            log.warning("connection %s is still in presence", caller.connection_id)
-            self._lost.append(connection)
+        self._lost[caller.connection_id] = connection
+        self._losses = mine = self._losses + 1
+        async with self._asking:
+            if self._tried >= mine:
+                return
+            self._tried = self._losses
+            try:
+                await self._hold_those_lost()
+            except Unavailable:
+                log.warning("%d connections that went are still in presence", len(self._lost))
 
     async def hold_lost(self) -> None:
         """Hold what went while the store did not answer. From now on: their clients could not come back before.
@@ -94,11 +107,15 @@ class PresenceService:
         now_ms = self._clock.now_ms()
         while self._held and self._held[0].until_ms <= now_ms:
             self._held.popleft()
-        if self._lost:
-            lost = list(self._lost)
-            await self._hold(lost)
-            self._remember(lost)
-            del self._lost[: len(lost)]
+        async with self._asking:
+            self._remember(await self._hold_those_lost())
+
+    async def _hold_those_lost(self) -> Collection[Connection]:
+        lost = list(self._lost.values())
+        await self._hold(lost)
+        for connection in lost:
+            self._lost.pop(connection.connection_id, None)
+        return lost
 
     def _remember(self, connections: Iterable[Connection]) -> None:
         now_ms = self._clock.now_ms()

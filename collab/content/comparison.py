@@ -1,14 +1,13 @@
 """What changed between two contents, as people read it: word by word, in Markdown or JSON."""
 
-from collections.abc import Iterator, Sequence
-from difflib import SequenceMatcher
+from collections.abc import Iterator
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, Literal
 
 import msgspec
 
-from collab.content.editing import MOST_COMPARISONS, WORD
+from collab.content.differences import WORD, differences
 from collab.content.markdown import markdown_of
 from collab.content.model import Content, Node
 from collab.content.plain_text import in_order
@@ -46,23 +45,17 @@ def _text(node: Node | None) -> str:
 def _pieces(before: str, after: str) -> Iterator[Piece]:
     """Lines first, then words within the lines that differ: most of two texts is the same."""
     old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
-    for tag, i1, i2, j1, j2 in _opcodes(old, new):
+    for tag, i1, i2, j1, j2 in differences(old, new):
         if tag == "equal":
             yield "equal", "".join(old[i1:i2])
             continue
         words, others = WORD.findall("".join(old[i1:i2])), WORD.findall("".join(new[j1:j2]))
-        for inner, k1, k2, l1, l2 in _opcodes(words, others):
+        for inner, k1, k2, l1, l2 in differences(words, others):
             if inner == "equal":
                 yield "equal", "".join(words[k1:k2])
             else:
                 yield "delete", "".join(words[k1:k2])
                 yield "insert", "".join(others[l1:l2])
-
-
-def _opcodes(old: Sequence[str], new: Sequence[str]) -> list[tuple[str, int, int, int, int]]:
-    if len(old) * len(new) > MOST_COMPARISONS:
-        return [("replace", 0, len(old), 0, len(new))]
-    return list(SequenceMatcher(None, old, new, autojunk=False).get_opcodes())
 
 
 def _shortened(pieces: Iterator[Piece]) -> Iterator[Piece]:

@@ -3,21 +3,16 @@ their place and their words.
 """
 
 import json
-import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from typing import Any
 
 from pycrdt import Array, Doc, Map, Text, XmlElement, XmlFragment, XmlText
 
+from collab.content.differences import WORD, differences
 from collab.content.model import Content, Delta, Node, key, tidy
 from collab.content.reading import SHARED, content_of
 from collab.content.roots import Kind
-
-WORD = re.compile(r"\w+|\s+|[^\w\s]")
-MOST_COMPARISONS = 4_000_000
-"""Of tokens that differ: some seconds. Beyond it the whole stretch is replaced."""
 
 
 class NotWritable(ValueError):
@@ -117,7 +112,7 @@ def edit_text(text: Text | XmlText, before: Delta, after: Delta) -> None:
     at = [0]
     for token in old:
         at.append(at[-1] + token.size)
-    for tag, i1, i2, j1, j2 in reversed(_differences([_text(t) for t in old], [_text(t) for t in new])):
+    for tag, i1, i2, j1, j2 in reversed(differences([_text(t) for t in old], [_text(t) for t in new])):
         if tag == "equal":
             for i, j in zip(reversed(range(i1, i2)), reversed(range(j1, j2)), strict=True):
                 _reformat(text, at[i], at[i + 1], old[i].attributes, new[j].attributes)
@@ -174,7 +169,7 @@ def _edit_list(
     insert: Callable[[int, Node], None],
 ) -> None:
     """Change, delete and insert entries, the last first. ``change`` says whether it could."""
-    for tag, i1, i2, j1, j2 in reversed(_differences([key(one) for one in before], [key(one) for one in after])):
+    for tag, i1, i2, j1, j2 in reversed(differences([key(one) for one in before], [key(one) for one in after])):
         if tag == "equal":
             continue
         common = min(i2 - i1, j2 - j1)
@@ -252,27 +247,3 @@ def _new(node: Node) -> Any:
         case "array":
             return Array()
     raise NotWritable(f"it has a {node['kind']} inside a map or an array")
-
-
-Difference = tuple[str, int, int, int, int]
-
-
-def _differences(old: Sequence[Any], new: Sequence[Any]) -> list[Difference]:
-    """The opcodes of difflib. What is the same at both ends is not compared with anything."""
-    start = 0
-    while start < min(len(old), len(new)) and old[start] == new[start]:
-        start += 1
-    end = 0
-    while end < min(len(old), len(new)) - start and old[-1 - end] == new[-1 - end]:
-        end += 1
-    middle_old, middle_new = old[start : len(old) - end], new[start : len(new) - end]
-    found: list[Difference] = [("equal", 0, start, 0, start)] if start else []
-    if len(middle_old) * len(middle_new) > MOST_COMPARISONS:
-        found.append(("replace", start, len(old) - end, start, len(new) - end))
-    else:
-        matcher = SequenceMatcher(None, middle_old, middle_new, autojunk=False)
-        for tag, i1, i2, j1, j2 in matcher.get_opcodes():
-            found.append((tag, start + i1, start + i2, start + j1, start + j2))
-    if end:
-        found.append(("equal", len(old) - end, len(old), len(new) - end, len(new)))
-    return found

@@ -30,7 +30,8 @@ def read(state: bytes) -> Content:
 
 def content_of(doc: Doc[Any], roots: dict[str, Kind]) -> Content:
     """The content of the roots that are named, of the kind that each is."""
-    return {name: node_of(doc.get(name, type=SHARED[kind])) for name, kind in sorted(roots.items())}
+    with doc.transaction():  # one, and not one for each value that is looked at
+        return {name: node_of(doc.get(name, type=SHARED[kind])) for name, kind in sorted(roots.items())}
 
 
 def node_of(shared: Any, depth: int = 0) -> Node:

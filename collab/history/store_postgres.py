@@ -5,6 +5,8 @@ from datetime import datetime
 import asyncpg
 
 from collab.history.model import Contribution
+from collab.model import HAPPENED
+from collab.ports import AppendToOutbox
 
 # Of documents that are there: one that was removed meanwhile leaves nothing behind. Ordered, or two nodes that write
 # the same rows could wait for each other.
@@ -24,6 +26,12 @@ FROM unnest($1::uuid[], $2::integer[]) AS c (document_id, changes)
 JOIN documents d ON d.id = c.document_id
 GROUP BY 1 ORDER BY 1
 ON CONFLICT (document_id) DO UPDATE SET changes = kept.changes + excluded.changes"""
+CHANGED = "document.changed"
+WATCHED = """
+SELECT id::text FROM documents d WHERE id = ANY ($1::uuid[]) AND EXISTS (
+    SELECT FROM document_webhook w WHERE w.owner_id = d.owner_id AND (w.document_id IS NULL OR w.document_id = d.id)
+    AND 'document.changed' = ANY (w.events) AND w.disabled_at IS NULL)"""
+"""Those that somebody wants to be told of: others are spared an event in the outbox every few seconds."""
 OF_DOCUMENT = """
 SELECT document_id::text, user_id::text, began_at, changes, bytes FROM document_contribution
 WHERE document_id = $1 AND ($3::timestamptz IS NULL OR (began_at, user_id) < ($3, $4::uuid))
@@ -33,8 +41,9 @@ ORDER BY began_at DESC, user_id DESC LIMIT $2"""
 class PostgresContributions:
     """Implements collab.history.recorder.ContributionStore."""
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
+    def __init__(self, pool: asyncpg.Pool, append: AppendToOutbox) -> None:
         self._pool = pool
+        self._append = append
 
     async def add(self, contributions: list[Contribution], now: datetime) -> None:
         """See ContributionStore."""
@@ -43,6 +52,8 @@ class PostgresContributions:
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute(ADD, documents, began, users, changes, [one.bytes for one in contributions])
             await connection.execute(COUNT, documents, changes, now)
+            for (document_id,) in await connection.fetch(WATCHED, documents):
+                await self._append(connection, HAPPENED, {"event": CHANGED, "documentId": document_id})
 
     async def of_document(self, document_id: str, limit: int, after: tuple[datetime, str] | None) -> list[Contribution]:
         """See ContributionStore."""

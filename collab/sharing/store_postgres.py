@@ -4,6 +4,8 @@ from datetime import datetime
 
 import asyncpg
 
+from collab.model import HAPPENED
+from collab.ports import AppendToOutbox
 from collab.sharing.model import Link, raises
 
 COLUMNS = "l.id::text, l.document_id::text, l.role, l.created_by::text, l.created_at, l.expires_at, l.joined"
@@ -38,8 +40,9 @@ REVOKE = "DELETE FROM document_link WHERE document_id = $1 AND id = $2 RETURNING
 class PostgresLinkStore:
     """Implements collab.sharing.store.LinkStore. The document's row is locked by whoever counts."""
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
+    def __init__(self, pool: asyncpg.Pool, append: AppendToOutbox) -> None:
         self._pool = pool
+        self._append = append
 
     async def add(self, link: Link, secret_hash: bytes, at_most: int) -> bool:
         """See LinkStore."""
@@ -87,6 +90,7 @@ class PostgresLinkStore:
             await connection.execute(PUT_MEMBER, document_id, user_id, live["role"], now)
             await connection.execute(COUNT_JOINED, link_id)
             await connection.execute(TOUCH, document_id, now)
+            await self._append(connection, HAPPENED, {"event": "document.updated", "documentId": str(document_id)})
             return True
 
     async def revoke(self, document_id: str, link_id: str) -> bool:

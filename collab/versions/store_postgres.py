@@ -4,6 +4,8 @@ from datetime import datetime
 
 import asyncpg
 
+from collab.model import HAPPENED
+from collab.ports import AppendToOutbox
 from collab.versions.model import Version, superfluous
 
 COLUMNS = """id::text, document_id::text, name, created_by::text, created_at, authors::text[] AS authors,
@@ -43,8 +45,9 @@ INSERT INTO document_unversioned (document_id, changes, since) VALUES ($1, 0, $2
 class PostgresVersions:
     """Implements collab.versions.store.VersionStore. The document's row is locked by whoever counts."""
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
+    def __init__(self, pool: asyncpg.Pool, append: AppendToOutbox) -> None:
         self._pool = pool
+        self._append = append
 
     async def add(self, version: Version, state: bytes, *, at_most: int, most_bytes: int) -> Version | None:
         """See VersionStore."""
@@ -53,6 +56,8 @@ class PostgresVersions:
             named = await connection.fetchrow(NAMED, version.document_id)
             if named["number"] >= at_most or named["bytes"] + len(state) > most_bytes:
                 return None
+            happened = {"event": "document.version", "documentId": version.document_id}
+            await self._append(connection, HAPPENED, happened | {"details": {"versionId": version.id}})
             return await _add(connection, version, state)
 
     async def add_automatic(self, version: Version, state: bytes, *, at_most: int, most_bytes: int) -> Version | None:

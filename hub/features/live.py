@@ -17,7 +17,9 @@ from collab.log_postgres import PostgresLog
 from collab.routes import documents_api
 from collab.service import DocumentRoles, DocumentService
 from collab.store_postgres import PostgresDocumentStore
+from core_api import outbox
 from core_api.accounts.people import ActOnTwo
+from core_api.accounts.signing_key import SigningKey
 from hub.features import oversight
 from hub.features.core import Core, Feature
 from hub.features.documents import library as documents_library
@@ -94,17 +96,19 @@ class Documents(Feature):
     editing: Editing
 
 
-def documents(core: Core) -> Documents:
+def documents(core: Core, key: SigningKey) -> Documents:
     """Documents and live editing."""
     settings = core.settings.collab
-    store = PostgresDocumentStore(core.pool)
+    store = PostgresDocumentStore(core.pool, outbox.append)
     roles = core.roles["document"] = DocumentRoles(store, core.access)
     log = PostgresLog(core.pool, core.settings.database_url or "")
     compaction = Compaction(CompactorProcess(core.settings.database_url or ""), log, after=settings.compact_after)
     hints = RedisHints(core.redis)
     engine = Engine(log, hints, settings, compaction)
     awareness = AwarenessExchange(hints, core.nodes)
-    contributions = Contributions(PostgresContributions(core.pool), core.clock, flush_s=settings.history_s)
+    contributions = Contributions(
+        PostgresContributions(core.pool, outbox.append), core.clock, flush_s=settings.history_s
+    )
     editing = Editing(
         engine,
         roles,
@@ -118,7 +122,7 @@ def documents(core: Core) -> Documents:
     core.expel["document"] = live.expel
     service = DocumentService(store, core.access, core.people, core.rooms, core.clock, settings)
 
-    library = documents_library(core, store, service, engine, log, contributions)
+    library = documents_library(core, store, service, engine, log, contributions, key)
 
     async def start() -> None:
         engine.start()

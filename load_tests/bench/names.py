@@ -33,4 +33,10 @@ def _presence(arguments: Sequence[str]) -> int:
     return main(arguments)
 
 
-BENCHES: dict[str, Bench] = {"transport": _transport, "cluster": _cluster, "presence": _presence}
+def _collab(arguments: Sequence[str]) -> int:
+    from load_tests.bench.collab.command import main  # noqa: PLC0415 each bench needs other packages
+
+    return main(arguments)
+
+
+BENCHES: dict[str, Bench] = {"transport": _transport, "cluster": _cluster, "presence": _presence, "collab": _collab}

@@ -64,6 +64,7 @@ SERVER_EVENTS = {
     "collab:update": "documentId update",
     "collab:awareness": "documentId update",
     "collab:access": "documentId access",
+    "document:comment": "documentId threadId commentId change",
     "call:incoming": "callId initiator type expiresAt",
     "call:signal": "callId from version signal",
     "call:accepted": "callId version",

@@ -18,6 +18,7 @@ from collab.store_postgres import PostgresDocumentStore
 from collab.versions.automatic import AutomaticVersions
 from collab.versions.service import Versions
 from collab.versions.store_postgres import PostgresVersions
+from core_api import outbox
 from hub.kernel.events import Actor
 from tests.support.clock import FrozenClock
 from tests.support.collab import Accounts, Node, RoleAccess, person
@@ -54,12 +55,12 @@ class Library:
 @asynccontextmanager
 async def library(pool: asyncpg.Pool, node: Node, settings: CollabSettings) -> AsyncIterator[Library]:
     """A library on a node's engine, with a frozen clock."""
-    clock, store, worker, owner = FrozenClock(), PostgresDocumentStore(pool), ContentWorker(), person()
-    access, counted = RoleAccess(store), PostgresContributions(pool)
+    clock, store, worker, owner = FrozenClock(), PostgresDocumentStore(pool, outbox.append), ContentWorker(), person()
+    access, counted = RoleAccess(store), PostgresContributions(pool, outbox.append)
     documents = DocumentService(store, access, Accounts(), RecordedRooms(), clock, settings)
     contributions = Contributions(counted, clock, flush_s=60)
     contents = Contents(node.engine, node.log, worker, documents, access, contributions)
-    kept = PostgresVersions(pool)
+    kept = PostgresVersions(pool, outbox.append)
     versions = Versions(kept, contents, worker, contributions, access, clock, settings)
     document = await documents.create(owner, NewDocument(title="Plan"))
     try:

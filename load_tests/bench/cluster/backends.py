@@ -26,18 +26,19 @@ class Backends:
     """Running servers, and people and rooms in the database."""
 
     def __init__(self, stack: Stack, data: Path, crowd: Crowd) -> None:
-        self._stack = stack
         self._data = data
         self.crowd = crowd
         self.redis_url = stack.redis_url
+        self.database_url = stack.database_url
         self.valkey: Server = next(server for server in stack.servers if server.name == "valkey")
+        self.postgres: Server = next(server for server in stack.servers if server.name == "postgres")
 
     @property
     def environment(self) -> dict[str, str]:
         """Of a node on these servers."""
         inherited = {name: value for name, value in environment().items() if name in ("PATH", "HOME", "LANG")}
         return inherited | {
-            "DATABASE_URL": self._stack.database_url,
+            "DATABASE_URL": self.database_url,
             "REDIS_URL": self.redis_url,
             "SPARKLE_DATA": str(self._data),
             "SPARKLE_GATE_CONNECTS_PER_MINUTE": "1000000",

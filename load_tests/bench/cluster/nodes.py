@@ -24,12 +24,21 @@ NOTICED_S = 2.0
 class Node:
     """One node and its successors, at the same address."""
 
-    def __init__(self, name: str, port: int, own_port: int, environment: Mapping[str, str], folder: Path) -> None:
+    def __init__(
+        self,
+        name: str,
+        port: int,
+        own_port: int,
+        environment: Mapping[str, str],
+        folder: Path,
+        program: str = "hub.cli",
+    ) -> None:
         self.name = name
         self.port = port
         """For clients. A node that drains does not listen there any more."""
         self.own_port = own_port
         self._environment = environment
+        self._program = program
         self._log = folder / f"{name}.log"
         self._process: Process | None = None
         self._stopped_at: float | None = None
@@ -55,7 +64,8 @@ class Node:
     def launch(self) -> None:
         """Start it; it is not ready yet."""
         command = [
-            *(sys.executable, "-m", "hub.cli", "serve", "--port", str(self.port), "--own-port", str(self.own_port)),
+            *(sys.executable, "-m", self._program, "serve", "--port", str(self.port)),
+            *("--own-port", str(self.own_port)),
             *("--node-name", self.name, "--start-wait-s", "30"),
         ]
         with self._log.open("ab") as log:
@@ -114,10 +124,11 @@ class Node:
 class Nodes:
     """All of them."""
 
-    def __init__(self, count: int, environment: Mapping[str, str], folder: Path) -> None:
+    def __init__(self, count: int, environment: Mapping[str, str], folder: Path, program: str = "hub.cli") -> None:
+        """``program`` is a module that takes the arguments of ``sparkle-hub``."""
         draw = random.Random()  # not of the seed: another run on this machine would want the same ports
         names = [f"n{number}" for number in range(1, count + 1)]
-        self.all = [Node(name, free_port(draw), free_port(draw), environment, folder) for name in names]
+        self.all = [Node(name, free_port(draw), free_port(draw), environment, folder, program) for name in names]
 
     def ports(self) -> Sequence[int]:
         """Where a balancer would send somebody now."""

@@ -6,10 +6,12 @@ import asyncpg
 import pytest
 from redis.asyncio import Redis
 
+from collab import state_vector
 from collab.decoding import BadUpdate, uint
 from collab.engine import Engine
 from collab.hot import Gap
 from collab.log import Known, Reading
+from collab.update import parse_document
 from hub.kernel.errors import Unavailable
 from hub.storage.redis import connect
 from tests.support.collab import DOCUMENT, OTHER, Audience, StartNode, compact
@@ -205,6 +207,32 @@ async def test_a_document_that_yrs_broke_is_loaded_again_and_its_clients_miss_no
     assert text_of(audience.delivered[1][0]) == "z"
     await one.engine.submit(DOCUMENT, client.write("b"))
     assert sorted(await text(one.engine)) == ["a", "b", "z"]
+
+
+@pytest.mark.parametrize("compacted", [False, True])
+@pytest.mark.parametrize("half", [0, 1])
+async def test_after_half_an_emoji_was_deleted_who_joins_has_the_clocks_that_everybody_has(
+    start_node: StartNode, pool: asyncpg.Pool, half: int, compacted: bool
+) -> None:
+    node = await start_node()
+    await node.engine.submit(DOCUMENT, b"\1\1\7\0\4\1\4text\4" + "😀".encode() + b"\0")
+    await node.engine.submit(DOCUMENT, b"\0\1\7\1" + bytes([half]) + b"\1")  # as JavaScript cuts it
+    if compacted:
+        assert (await compact(pool)).rows == 2
+        node = await start_node()
+    assert await _clocks_of_who_joins(node.engine) == {7: 2}
+    await node.engine.submit(DOCUMENT, b"\1\1\7\2\x84\7\1\1x\0")  # Yrs loses it, and Yjs does not
+    assert await _clocks_of_who_joins(node.engine) == {7: 3}
+    assert await _clocks_of_who_joins((await start_node()).engine) == {7: 3}
+
+
+async def _clocks_of_who_joins(engine: Engine) -> dict[int, int]:
+    joined, clocks = await engine.join(DOCUMENT, Audience()), dict[int, int]()
+    parsed = parse_document(joined.update)
+    assert not parsed.gap(clocks)
+    parsed.advance(clocks)
+    assert state_vector.decode(joined.vector) == clocks
+    return clocks
 
 
 async def test_an_update_that_the_database_refuses_fails_alone(start_node: StartNode, pool: asyncpg.Pool) -> None:

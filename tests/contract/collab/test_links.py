@@ -13,6 +13,7 @@ from collab.sharing.schema import JoinByLink, LinkView, NewLink
 from collab.sharing.service import Links
 from collab.sharing.store_postgres import PostgresLinkStore
 from collab.store_postgres import PostgresDocumentStore
+from core_api import outbox
 from hub.kernel.errors import Conflict, Forbidden, InvalidPayload, NotFound
 from hub.kernel.pages import PageQuery
 from tests.support.clock import FrozenClock
@@ -39,7 +40,7 @@ def documents(pool: asyncpg.Pool, access: RoleAccess, clock: FrozenClock) -> Doc
 
 @pytest.fixture
 def links(pool: asyncpg.Pool, documents: DocumentService, access: RoleAccess, clock: FrozenClock) -> Links:
-    return Links(PostgresLinkStore(pool), documents, access, clock, SETTINGS)
+    return Links(PostgresLinkStore(pool, outbox.append), documents, access, clock, SETTINGS)
 
 
 ANA = person()
@@ -166,7 +167,7 @@ async def test_the_database_and_what_is_logged_hold_no_secret(
 async def test_the_list_of_links_neither_skips_nor_repeats(
     pool: asyncpg.Pool, documents: DocumentService, access: RoleAccess, clock: FrozenClock, document: DocumentView
 ) -> None:
-    links = Links(PostgresLinkStore(pool), documents, access, clock, CollabSettings())
+    links = Links(PostgresLinkStore(pool, outbox.append), documents, access, clock, CollabSettings())
     made = [(await links.create(ANA, document.id, NewLink(role="viewer")))[0].id for _ in range(5)]
     found: list[str] = []
     cursor: str | None = None

@@ -5,6 +5,8 @@ import pytest
 
 from tests.integration.http.operations import assert_problem
 from tests.support.rest import Person, Rest
+from tests.support.socket_client import socket_client
+from tests.support.wait import until
 
 
 @pytest.fixture
@@ -96,3 +98,49 @@ async def test_content_that_cannot_be_imported_is_named(rest: Rest, ada: Person,
     broken = {"format": "yjs-v1", "content": "%"}
     errors = assert_problem(await rest.post(f"/documents/{document}/import", ada, json=broken), 422, "invalid_payload")
     assert errors[0]["pointer"] == "/content"
+
+
+async def test_a_comment_reaches_those_who_have_the_document_open(rest: Rest, ada: Person, bob: Person) -> None:
+    document = await rest.document(ada, bob)
+    anchor = {"start": {"tname": "text", "assoc": 0}, "end": {"tname": "text", "assoc": -1}}
+    async with socket_client(rest.url, bob.token) as client:
+        await client.ok("collab:join", document)
+        answer = await rest.post(f"/documents/{document}/comments", ada, json={"body": "Why?", "anchor": anchor})
+        comment = answer.expect(201)
+        told = await client.expect("document:comment")
+    assert told == {
+        "documentId": document,
+        "threadId": comment["id"],
+        "commentId": comment["id"],
+        "change": "created",
+    }
+    thread = (await rest.get(answer.headers["Location"].removeprefix("/api/v1"), bob)).expect(200)
+    assert thread["anchor"] == anchor
+    assert [one["body"] for one in thread["comments"]] == ["Why?"]
+    done = await rest.request(
+        "PUT", f"/documents/{document}/comments/{comment['id']}/resolution", bob, json={"resolved": True}
+    )
+    assert done.expect(200)["resolvedBy"] == bob.id
+
+
+async def test_a_webhook_into_the_hubs_own_network_is_refused_and_its_owner_sees_why(
+    rest: Rest, ada: Person, document: str
+) -> None:
+    body = {"url": f"{rest.url}/health/live", "events": ["document.updated"], "documentId": document}
+    ask = {"json": body, "headers": {"Idempotency-Key": f"webhook of {document}"}}
+    made = (await rest.post("/webhooks", ada, **ask)).expect(201)
+    assert made["secret"].startswith("whsec_")
+    assert "secret" not in (await rest.post("/webhooks", ada, **ask)).expect(201)
+    (await rest.request("PATCH", f"/documents/{document}", ada, json={"title": "New"})).expect(200)
+
+    async def tried() -> list[dict[str, str]]:
+        deliveries = (await rest.get(f"/webhooks/{made['id']}/deliveries", ada)).expect(200)["data"]
+        return [one for one in deliveries if one["error"]]
+
+    (delivery,) = await until(tried)
+    assert (delivery["event"], delivery["state"], delivery["error"]) == (
+        "document.updated",
+        "waiting",
+        "the address is not public",
+    )
+    (await rest.request("DELETE", f"/webhooks/{made['id']}", ada)).expect(204)

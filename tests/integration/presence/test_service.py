@@ -1,7 +1,7 @@
 """The service over a real Valkey, with rooms that remember what was sent."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pytest
 from msgspec import UNSET
@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 from hub.kernel.errors import InvalidPayload, Unavailable
 from hub.kernel.ids import ConnectionId, NodeId, RoomName, user_room
 from presence.metrics import METRICS
+from presence.model import Connection
 from presence.routes import presence_api
 from presence.schema import PresenceQuery
 from presence.settings import PresenceSettings
@@ -30,6 +31,27 @@ async def test_a_visit_is_told_as_online_and_after_the_hold_as_offline(node: Pre
     await node.sweeper.sweep()
     await node.sweeper.sweep()
     assert node.told(watchers(ann.user_id)) == node.told(user_room(ann.user_id)) == ["online", "offline"]
+
+
+async def test_thousands_that_go_at_once_are_held_in_a_few_calls(
+    node: PresenceNode, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = [caller(some_user(), f"c{number}") for number in range(300)]
+    for one in people:
+        await node.connect(one)
+    hold, sizes = node.store.hold, list[int]()
+
+    async def counted(connections: Iterable[Connection], now_ms: int, hold_ms: int) -> None:
+        gone = list(connections)
+        sizes.append(len(gone))
+        await hold(gone, now_ms, hold_ms)
+
+    monkeypatch.setattr(node.store, "hold", counted)
+    await asyncio.gather(*map(node.disconnect, people))
+    assert (sum(sizes), len(sizes)) == (300, 2)  # the first, and all that went meanwhile
+    clock.advance(5)
+    await node.sweeper.sweep()
+    assert [await status(node, one.user_id) for one in people[:3]] == ["offline"] * 3
 
 
 async def test_a_second_device_gone_leaves_the_user_online(
