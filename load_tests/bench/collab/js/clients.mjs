@@ -79,6 +79,7 @@ class Writer {
     setTimeout(() => this.type(), (-Math.log(1 - Math.random()) * 1_000) / given.perSecond);
     const waits = this.pending.length > 0 && Date.now() - this.pending[0].since > ANSWER_MS;
     if (this.connection && Date.now() - this.since > ANSWER_MS && (waits || !this.isUp)) this.again();
+    if (!this.isUp && !KINDS[this.kind].typesOffline) return;
     // Into the middle of what others wrote, so that all of it depends on all of it.
     const { text, deletes } = this;
     const whole = text.toString();

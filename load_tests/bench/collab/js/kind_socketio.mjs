@@ -7,6 +7,8 @@ import { endOf } from "./end_of.mjs";
 
 const ANSWER_MS = 4_000;
 
+export const typesOffline = true;
+
 export function connect({ doc, token, documentId }, port, { up, down, stored }) {
   const options = { auth: { token }, transports: ["websocket"], forceNew: true, reconnection: false, timeout: ANSWER_MS };
   const socket = io(`http://127.0.0.1:${port}`, options);

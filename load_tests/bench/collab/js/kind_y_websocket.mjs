@@ -1,11 +1,16 @@
-// WebsocketProvider of y-websocket: the hub sends a client's own changes back once they are stored.
+// WebsocketProvider of y-websocket: the hub sends a client's own changes back once they are stored, and to who comes
+// back it says first what it has stored already.
 
 import * as decoding from "lib0/decoding";
 import { WebsocketProvider } from "y-websocket";
 import WebSocket from "ws";
+import * as Y from "yjs";
 import { endOf } from "./end_of.mjs";
 
+export const typesOffline = true;
+
 const SYNC = 0;
+const STEP_1 = 0;
 const UPDATE = 2;
 
 export function connect({ doc, awareness, documentId, documentToken }, port, { up, down, stored }) {
@@ -18,10 +23,10 @@ export function connect({ doc, awareness, documentId, documentToken }, port, { u
   const handle = provider.messageHandlers[SYNC];
   provider.messageHandlers[SYNC] = (encoder, decoder, ...more) => {
     const own = decoding.createDecoder(decoder.arr.subarray(decoder.pos));
-    if (decoding.readVarUint(own) === UPDATE) {
-      const end = endOf(decoding.readVarUint8Array(own), doc.clientID);
-      if (end > 0) stored(end);
-    }
+    const kind = decoding.readVarUint(own);
+    const content = decoding.readVarUint8Array(own);
+    if (kind === UPDATE) stored(endOf(content, doc.clientID));
+    if (kind === STEP_1) stored(Y.decodeStateVector(content).get(doc.clientID) ?? 0);
     return handle(encoder, decoder, ...more);
   };
   provider.on("sync", (synced) => synced && up());
