@@ -9,10 +9,16 @@ from collab.decoding import MAX_CLIENT_ID, BadUpdate, Reader, uint
 
 MAX_BYTES = 64 << 10
 """One awareness update, and what one connection may have standing in a document."""
+MAX_STATES = 1000
+"""In one update: reading them takes 2 ms. A client of y-websocket repeats all that it was told when it came."""
 GONE = b"null"
 """The state of a client that has left."""
 NOTHING = b"\0"
 """The update that tells of nobody."""
+
+
+class TooMuch(BadUpdate):
+    """More than a client may say, or than there is room for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +38,19 @@ class State:
         return State(self.client, self.clock, GONE)
 
 
-def decode(data: bytes, *, limit: int | None = MAX_BYTES) -> list[State]:
-    """Read an awareness update of at most ``limit`` bytes. Raises BadUpdate, and nothing else."""
-    if limit is not None and len(data) > limit:
-        raise BadUpdate(f"more than {limit} bytes")
+def decode(data: bytes, *, limited: bool = True) -> list[State]:
+    """Read an awareness update of a client, or one of a node, which is not ``limited``.
+
+    Raises TooMuch and BadUpdate, and nothing else.
+    """
+    if limited and len(data) > MAX_BYTES:
+        raise TooMuch(f"more than {MAX_BYTES} bytes")
     reader = Reader(data)
     try:
-        states = [State(reader.uint(MAX_CLIENT_ID), reader.uint(), reader.raw()) for _ in range(reader.count(3))]
+        count = reader.count(3)
+        if limited and count > MAX_STATES:
+            raise TooMuch(f"more than {MAX_STATES} states")
+        states = [State(reader.uint(MAX_CLIENT_ID), reader.uint(), reader.raw()) for _ in range(count)]
         for state in states:
             msgspec.json.decode(state.json)
     except IndexError:

@@ -79,7 +79,10 @@ class AwarenessExchange:
         self._tables.pop(document_id, None)
 
     def take(self, document_id: str, connection: str, update: bytes) -> None:
-        """Relay what a connection of this node says. Raises BadUpdate. Nothing happens if the document is not open."""
+        """Relay what a connection of this node says. Raises TooMuch and BadUpdate.
+
+        Nothing happens if the document is not open.
+        """
         states = awareness.decode(update)
         table = self._tables.get(document_id)
         if table is not None:
@@ -118,7 +121,7 @@ class AwarenessExchange:
                 self._tell_soon(document_id, own)
         elif kind == TELL:
             try:
-                states = awareness.decode(update, limit=None)
+                states = awareness.decode(update, limited=False)
             except BadUpdate as error:
                 log.warning("node %s says of document %s what cannot be read: %s", node, document_id, error)
                 return

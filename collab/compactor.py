@@ -5,21 +5,15 @@ time, run out of memory or be killed: the database rolls back, and nothing is lo
 """
 
 import asyncio
-import os
-import resource
-import signal
-import sys
 from dataclasses import dataclass
 
 import asyncpg
 import msgspec
 
+from collab.beside.serving import confine, greeting, serve
 from collab.compaction import Folded, NotWhole
 from collab.compaction_postgres import fold
-from hub.kernel.stack import deepen_stack
 
-MEMORY_BYTES = 2 << 30
-"""Address space. A document of 64 MiB takes some 300 MB to fold."""
 LONGEST_S = 120
 """For one document; 250,000 rows take 3 s on an idle core. Then the kernel ends the process, whatever it hangs in."""
 NICENESS = 19
@@ -30,7 +24,7 @@ IDLE_TRANSACTION_MS = str(LONGEST_S * 1000)
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A line of the standard input."""
+    """What the node asks for."""
 
     document_id: str
     least: int
@@ -38,7 +32,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A line of the standard output, one for each request, in order."""
+    """One for each request, in order."""
 
     folded: Folded | None = None
     not_whole: str | None = None
@@ -46,20 +40,11 @@ class Answer:
 
 
 def main() -> None:
-    """Serve until the standard input ends. Its first line is the address of the database, which no list of processes
-    must show."""
-    os.nice(NICENESS)
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    deepen_stack()
-    dsn = sys.stdin.readline().strip()
-    decoder, encoder = msgspec.json.Decoder(Request), msgspec.json.Encoder()
-    for line in sys.stdin:
-        signal.alarm(LONGEST_S)
-        answer = asyncio.run(_answer(dsn, decoder.decode(line)))
-        signal.alarm(0)
-        sys.stdout.buffer.write(encoder.encode(answer) + b"\n")
-        sys.stdout.buffer.flush()
+    """Serve until the standard input ends: the address of the database, then requests in MessagePack."""
+    confine(NICENESS)
+    dsn = greeting().decode()
+    decoder, encoder = msgspec.msgpack.Decoder(Request), msgspec.msgpack.Encoder()
+    serve(lambda request: encoder.encode(asyncio.run(_answer(dsn, decoder.decode(request)))), LONGEST_S)
 
 
 async def _answer(dsn: str, request: Request) -> Answer:

@@ -201,8 +201,9 @@ class Document:
         return state_vector.decode(self._doc.get_state()) == self.clocks
 
     def diff(self, vector: bytes = state_vector.EMPTY) -> bytes:
-        """The update that brings a client at ``vector`` up to date. Raises BadUpdate if that is no state vector."""
-        state_vector.decode(vector)
+        """The update that brings a client at ``vector`` up to date. A client's own must have been decoded before: Yrs
+        believes what it says.
+        """
         return self._doc.get_update(vector)
 
     def vector(self) -> bytes:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
+from collab.awareness import TooMuch
 from collab.awareness_exchange import AwarenessExchange
 from collab.decoding import BadUpdate
 from collab.engine import NO_ROW, Engine
@@ -79,7 +80,7 @@ class Participant:
     checked_at: float = 0.0
     """When the right to write was checked, by the monotonic clock, in seconds."""
     role: str | None = None
-    """The role that the last review found; ``None`` before the first."""
+    """The role that the right to write is known to fit; ``None``: the next review looks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,10 +235,12 @@ class Editing:
         return seq
 
     def announce(self, document_id: str, id: str, update: bytes) -> None:
-        """Relay cursors to the others, on all nodes. Raises NotJoined and InvalidUpdate."""
+        """Relay cursors to the others, on all nodes. Raises NotJoined, InvalidUpdate, and TooMuch of a valid one."""
         self._joined(document_id, id)
         try:
             self._awareness.take(document_id, id, update)
+        except TooMuch:
+            raise
         except BadUpdate as error:
             raise InvalidUpdate(f"The awareness update is invalid: {error}.") from error
 
@@ -323,12 +326,14 @@ class Editing:
                 await self._put_out(participant, document_id)
 
     async def _follow_role(self, participant: Participant, document_id: str, role: str) -> None:
+        before, participant.role = participant.may_write, None
         try:
             await self._check_again(participant, document_id)
         except NotFound:
             await self._put_out(participant, document_id)
         else:
-            participant.role = role
+            if participant.may_write == before:  # otherwise the next review looks again: `role` may be an older one
+                participant.role = role
 
     async def _put_out(self, participant: Participant, document_id: str) -> None:
         self.leave(document_id, participant.id)
@@ -340,6 +345,7 @@ class Editing:
         participant.may_write = await self._may_write(participant, document_id)
         participant.checked_at = self._monotonic()
         if participant.may_write != before:
+            participant.role = None
             await participant.editor.access_changed(participant.may_write)
 
     def _joined(self, document_id: str, id: str) -> Participant:

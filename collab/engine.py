@@ -95,6 +95,7 @@ class Engine:
 
         Whatever is committed later is delivered. Raises BadUpdate if ``vector`` is none, and Unavailable.
         """
+        await self._long_work.check_vector(vector)
         hot = await self._at_rest(document_id)
         joined, last = Joined(hot.document.diff(vector), hot.document.vector()), hot.last
         self._subscribers.setdefault(document_id, set()).add(subscriber)

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from collab.awareness import TooMuch
 from collab.editing import Editing, Opened
+from collab.errors import InvalidUpdate
 from collab.schema import AccessChanged, AwarenessUpdated, ChangedDocument, DocumentUpdated, JoinedDocument
 from collab.service import document_room
 from collab.state_vector import EMPTY
@@ -155,7 +157,10 @@ class LiveDocuments:
 
     async def announce(self, caller: Caller, document_id: str, update: bytes) -> None:
         """Relay cursors to the others, on all nodes. Raises NotJoined and InvalidUpdate."""
-        self._editing.announce(document_id, caller.connection_id, update)
+        try:
+            self._editing.announce(document_id, caller.connection_id, update)
+        except TooMuch as error:
+            raise InvalidUpdate(f"The awareness update is too large: {error}.") from error
 
     async def leave(self, caller: Caller, document_id: str) -> None:
         """Close a document. Idempotent."""

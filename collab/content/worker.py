@@ -3,23 +3,14 @@
 What a document does to it, hang, run out of memory or overflow the stack, it does not do to the node.
 """
 
-import os
-import resource
-import signal
-import sys
-from struct import Struct
-
 import msgspec
 
+from collab.beside.serving import confine, serve
 from collab.content.jobs import Compare, Export, Gather, Import, Restore, run
-from hub.kernel.stack import deepen_stack
 
-MEMORY_BYTES = 2 << 30
-"""Address space. A document of 64 MiB takes some 300 MB to load."""
 LONGEST_S = 30
 """For one job. Then the kernel ends the process, whatever it hangs in. A rich document of 1 MB takes 1 s to read."""
 NICENESS = 5
-LENGTH = Struct("<Q")
 Request = Gather | Export | Compare | Restore | Import
 
 
@@ -33,20 +24,10 @@ class Answer(msgspec.Struct, frozen=True, array_like=True):
 
 
 def main() -> None:
-    """Serve until the standard input ends: a length of eight bytes, then that many of MessagePack, in and out."""
-    os.nice(NICENESS)
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    deepen_stack()
+    """Serve until the standard input ends: MessagePack, in and out."""
+    confine(NICENESS)
     decoder, encoder = msgspec.msgpack.Decoder(Request), msgspec.msgpack.Encoder()
-    requests, answers = sys.stdin.buffer, sys.stdout.buffer
-    while len(head := requests.read(LENGTH.size)) == LENGTH.size:
-        job = decoder.decode(requests.read(LENGTH.unpack(head)[0]))
-        signal.alarm(LONGEST_S)
-        answer = encoder.encode(_answer(job))
-        signal.alarm(0)
-        answers.write(LENGTH.pack(len(answer)) + answer)
-        answers.flush()
+    serve(lambda request: encoder.encode(_answer(decoder.decode(request))), LONGEST_S)
 
 
 def _answer(job: Request) -> Answer:

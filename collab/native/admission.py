@@ -16,10 +16,12 @@ ADMIT_S: Final = 10.0
 
 
 async def admit(service: NativeEditing, document: OpenDocument, token: str) -> None:
-    """Admit the client to the document, or end it."""
+    """Admit the client to the document, or end it. Who opens documents faster than they may has to wait."""
     try:
+        given = service.passes.read(token, document.document_id)
+        await document.allowed("collab:join", given)
         async with asyncio.timeout(ADMIT_S):
-            given = await service.passes.admit(token, document.document_id)
+            await service.passes.check(given)
     except Exception as error:
         known = service.as_hub_error(error)
         if isinstance(known, Unauthorized | TokenExpired | Suspended):

@@ -12,6 +12,7 @@ from collab.native import close_codes, sync
 from collab.native import hocuspocus_messages as messages
 from collab.native.admission import admit
 from collab.native.hocuspocus_messages import PING, PONG, Closed, Token
+from collab.native.intake import Intake
 from collab.native.open_document import OpenDocument
 from collab.native.service import NativeEditing
 from collab.native.sync import Announcement, AwarenessQuery, Change, SyncRequest
@@ -86,7 +87,10 @@ class HocuspocusSession:
         self.socket = socket
         self._service = service
         self._documents: dict[bytes, OpenDocument] = {}
+        self._intake = Intake(socket)
         self._opened = 0
+        self._admitting = 0
+        """Tokens that are looked at, also of documents that the client has closed meanwhile."""
         self._silent_ticks = 0
 
     def message(self, message: bytes) -> None:
@@ -121,13 +125,21 @@ class HocuspocusSession:
         document_id, voice = messages.document_of(name), HocuspocusVoice(self, name)
         if name in self._documents:  # it is asked for nothing, and so has nothing to say anew
             return
-        if len(self._documents) >= self._service.documents_per_connection:
+        if max(len(self._documents), self._admitting) >= self._service.documents_per_connection:
             self.socket.send(voice.name + messages.denied("This connection has too many documents open."))
             return
         self._opened += 1
-        document = OpenDocument(document_id, f"{self.socket.id}.{self._opened}", self.socket, voice, self._service)
+        id = f"{self.socket.id}.{self._opened}"
+        document = OpenDocument(document_id, id, self.socket, voice, self._service, self._intake)
         self._documents[name] = document
-        self._service.tasks.start(admit(self._service, document, token), name="admission of an editor")
+        self._admitting += 1
+        self._service.tasks.start(self._admit(document, token), name="admission of an editor")
+
+    async def _admit(self, document: OpenDocument, token: str) -> None:
+        try:
+            await admit(self._service, document, token)
+        finally:
+            self._admitting -= 1
 
     def forget(self, name: bytes) -> None:
         """The document was closed by the hub."""

@@ -10,14 +10,18 @@ all: it gets the difference once its client reads again. So what is kept for it 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections import deque
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
+from collab import awareness
+from collab.decoding import BadUpdate, Reader
 from collab.editing import Editing
 from collab.errors import InvalidUpdate, NotJoined, UpdateGap
 from collab.native import close_codes
+from collab.native.intake import Intake
 from collab.native.sync import Change, SyncRequest
 from collab.tokens import Pass
 from hub.kernel.errors import Forbidden, HubError, NotFound, PayloadTooLarge, Unavailable
@@ -29,15 +33,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MAX_WAITING: Final = 64
-"""Messages of a document that wait for the hub; then the socket is not read any more. Changes that wait together are
-stored together."""
-MAX_WAITING_BYTES: Final = 1 << 20
-"""The same in bytes: also before its client is let in."""
 MAX_EARLY_BYTES: Final = 1 << 20
 """Of changes that are committed while a client catches up; with more, it has to do so once more."""
 MAX_ANNOUNCEMENTS: Final = 4
 """That are kept until the document is open. The first is of the client itself."""
+STATES_AT_ONCE: Final = 20
+"""That an announcement may have for the price of one: each takes 2 µs to read."""
 
 
 class State(Enum):
@@ -57,7 +58,15 @@ class Resync:
 class OpenDocument:
     """Implements collab.editing.Editor. What its client sends is taken in the order it came."""
 
-    def __init__(self, document_id: str, id: str, socket: FramedSocket, voice: Voice, service: NativeEditing) -> None:
+    def __init__(
+        self,
+        document_id: str,
+        id: str,
+        socket: FramedSocket,
+        voice: Voice,
+        service: NativeEditing,
+        intake: Intake,
+    ) -> None:
         self.document_id = document_id
         self.id = id
         """Of the editor."""
@@ -74,10 +83,10 @@ class OpenDocument:
         self._early: list[bytes] = []
         self._early_bytes = 0
         self._waiting: deque[SyncRequest | Change | Resync] = deque()
-        self._waiting_bytes = 0
+        self._intake = intake
         self._announcements: list[bytes] = []
+        self._asked_who = False
         self._working = False
-        self._paused = False
         self._owed = 0
         """Changes with a gap that the client's next answer will bring once more."""
 
@@ -92,24 +101,35 @@ class OpenDocument:
         """A sync message."""
         if self.state is not State.CLOSED:
             self._waiting.append(message)
-            self._waiting_bytes += _size(message)
-            if not self._has_room() and not self._paused:
-                self._paused = True
-                self.socket.pause()
+            self._intake.add(_size(message))
             self._work_soon()
 
     def announce(self, update: bytes) -> None:
-        """An awareness update. Raises InvalidUpdate."""
-        if self.state is State.CLOSED or self._service.is_over_limit("collab:awareness", self._pass, self.socket):
+        """An awareness update. One that is too much, or comes too often, is dropped. Raises InvalidUpdate."""
+        if self.state is State.CLOSED or len(update) > awareness.MAX_BYTES:
+            return
+        if self._service.wait("collab:awareness", self._pass, self.socket, count=_price(update)):
             return
         if self._is_open:
-            self._editing.announce(self.document_id, self.id, update)
+            self._announce(update)
         elif len(self._announcements) < MAX_ANNOUNCEMENTS:
             self._announcements.append(update)
 
+    def _announce(self, update: bytes) -> None:
+        with contextlib.suppress(awareness.TooMuch):
+            self._editing.announce(self.document_id, self.id, update)
+
     def query(self) -> None:
-        """The client asks who is there."""
-        if self._is_open:
+        """The client asks who is there. It is told once, however often it asked in one turn of the loop."""
+        if not self._is_open or self._asked_who:
+            return
+        if not self._service.wait("collab:awareness", self._pass, self.socket):
+            self._asked_who = True
+            asyncio.get_running_loop().call_soon(self._answer_who)
+
+    def _answer_who(self) -> None:
+        self._asked_who = False
+        if self.state is not State.CLOSED:
             self._show_present()
 
     def _show_present(self) -> None:
@@ -128,13 +148,12 @@ class OpenDocument:
         try:
             if not self._is_open:
                 await self._open(given)
-            while self._waiting and self.state is not State.CLOSED:
+            while self._waiting and self.state is not State.CLOSED and not self.socket.full:
                 await self._next(given)
         except Exception as error:
             self._fail(error)
         finally:
             self._working = False
-            self._read_on()
 
     async def _open(self, given: Pass) -> None:
         self._service.audience.add(self)
@@ -156,7 +175,7 @@ class OpenDocument:
         self._say(self.voice.opened(may_write=opened.may_write))
         announcements, self._announcements = self._announcements, []
         for update in announcements:
-            self._editing.announce(self.document_id, self.id, update)
+            self._announce(update)
 
     async def _next(self, given: Pass) -> None:
         message = self._pop()
@@ -165,27 +184,29 @@ class OpenDocument:
             while self._waiting and isinstance(following := self._waiting[0], Change):
                 changes.append(following)
                 self._pop()
-            self._read_on()
             await self._store(changes, given)
         else:
-            self._read_on()
-            await self._catch_up(message)
+            await self._catch_up(message, given)
 
     def _pop(self) -> SyncRequest | Change | Resync:
         message = self._waiting.popleft()
-        self._waiting_bytes -= _size(message)
+        if not isinstance(message, Resync):
+            self._intake.remove(_size(message))
         return message
 
-    def _has_room(self) -> bool:
-        return len(self._waiting) < MAX_WAITING and self._waiting_bytes < MAX_WAITING_BYTES
+    async def allowed(self, event: str, given: Pass) -> None:
+        """Return as soon as the client may do that, or is gone: who is too fast is slowed down."""
+        wait_s = self._service.wait(event, given, self.socket)
+        while wait_s and self.is_here:
+            await asyncio.sleep(wait_s)
+            wait_s = self._service.wait(event, given, self.socket)
 
-    def _read_on(self) -> None:
-        if self._paused and self._has_room():
-            self._paused = False
-            self.socket.resume()
-
-    async def _catch_up(self, asked: SyncRequest | Resync) -> None:
+    async def _catch_up(self, asked: SyncRequest | Resync, given: Pass) -> None:
         first = self.state is State.WAITING
+        if isinstance(asked, SyncRequest) and not first:  # the first belongs to the opening, which was counted
+            await self.allowed("collab:join", given)
+            if self.state is State.CLOSED:
+                return
         vector = asked.vector if isinstance(asked, SyncRequest) else self._vector
         self.state, self._early, self._early_bytes = State.CATCHING_UP, [], 0
         joined = await self._editing.catch_up(self.document_id, self.id, vector)
@@ -208,22 +229,32 @@ class OpenDocument:
             self.state = State.LIVE
             for update in early:
                 self.socket.send(self.voice.update(update))
+        await asyncio.sleep(0)  # so that it goes out, and is seen to fill the socket before more is asked of the hub
 
     async def _store(self, changes: list[Change], given: Pass) -> None:
         """Have changes stored, together, and say so."""
         for _ in changes:
-            await self._service.wait_for_limit("collab:change", given, self.socket)
+            await self.allowed("collab:change", given)
         if not await self._editing.may_write(self.document_id, self.id):
             for _ in changes:
                 self._say(self.voice.taken(stored=False))
             return
         outcomes = await asyncio.gather(*map(self._submit, changes), return_exceptions=True)
+        gap: UpdateGap | None = None
         for change, outcome in zip(changes, outcomes, strict=True):
             # Perhaps one before it, which waited for something, came after it into the log.
-            if not isinstance(outcome, UpdateGap):
-                self._tell(change, outcome)
+            settled = await self._again(change) if isinstance(outcome, UpdateGap) else outcome
+            if isinstance(settled, UpdateGap):
+                self._owed += 1
+                gap = settled
             else:
-                self._tell(change, *await asyncio.gather(self._submit(change), return_exceptions=True))
+                self._tell(change, settled)
+        if gap is not None:  # once: the answer has what all of them lack
+            self.socket.send(self.voice.ask(gap.details["stateVector"]))
+
+    async def _again(self, change: Change) -> BaseException | None:
+        (outcome,) = await asyncio.gather(self._submit(change), return_exceptions=True)
+        return outcome
 
     async def _submit(self, change: Change) -> None:
         await self._editing.change(self.document_id, self.id, change.update, is_answer=change.is_answer)
@@ -233,9 +264,6 @@ class OpenDocument:
             again, self._owed = (self._owed, 0) if change.is_answer else (0, self._owed)
             for _ in range(1 + again):
                 self._say(self.voice.taken(stored=True))
-        elif isinstance(error, UpdateGap):
-            self._owed += 1
-            self.socket.send(self.voice.ask(error.details["stateVector"]))
         elif isinstance(error, Forbidden):
             self._say(self.voice.taken(stored=False))
         else:
@@ -264,6 +292,8 @@ class OpenDocument:
         """The client has read everything that was sent."""
         if self.state is State.BEHIND:
             self._resync()
+        elif self._waiting:
+            self._work_soon()
 
     def _resync(self) -> None:
         self.state = State.CATCHING_UP
@@ -313,12 +343,20 @@ class OpenDocument:
         if self.state is State.CLOSED:
             return
         self.state = State.CLOSED
-        self._waiting.clear()
-        self._waiting_bytes = 0
+        while self._waiting:
+            self._pop()
         self._early, self._announcements = [], []
         self._service.audience.discard(self)
         self._editing.leave(self.document_id, self.id)
-        self._read_on()
+
+
+def _price(update: bytes) -> int:
+    """What an announcement takes from the allowance. One that lies about its length is found out when it is read."""
+    try:
+        count = Reader(update).uint()
+    except (BadUpdate, IndexError):
+        return 1
+    return 1 + min(count, awareness.MAX_STATES) // STATES_AT_ONCE
 
 
 def _size(message: SyncRequest | Change | Resync) -> int:

@@ -12,10 +12,13 @@ class Passes:
         self._tokens = tokens
         self._sessions = sessions
 
-    async def admit(self, token: str, document_id: str) -> Pass:
-        """The pass for this document. Raises Unauthorized, TokenExpired, Suspended, NotFound and Unavailable."""
+    def read(self, token: str, document_id: str) -> Pass:
+        """The pass that it is for this document. Raises Unauthorized, TokenExpired and NotFound."""
         given = self._tokens.read(token)
         if given.document_id != document_id:
             raise NotFound
-        await self._sessions.check(given.actor)
         return given
+
+    async def check(self, given: Pass) -> None:
+        """Return if its session goes on. Raises Unauthorized, Suspended and Unavailable."""
+        await self._sessions.check(given.actor)

@@ -1,6 +1,5 @@
 """What the sessions of one native protocol share: the editing service, who comes in, and how often they may act."""
 
-import asyncio
 from collections.abc import Callable
 
 from collab.editing import Editing
@@ -38,18 +37,11 @@ class NativeEditing:
         self.documents_per_connection = documents_per_connection
         self._limited = limited
 
-    def is_over_limit(self, event: str, given: Pass | None, socket: FramedSocket) -> bool:
-        """Take one from the allowance that ``event`` has over Socket.IO, and say whether it was used up."""
-        return self._wait(event, given, socket) > 0
+    def wait(self, event: str, given: Pass | None, socket: FramedSocket, *, count: int = 1) -> float:
+        """Take so many from the allowance that ``event`` has over Socket.IO.
 
-    async def wait_for_limit(self, event: str, given: Pass, socket: FramedSocket) -> None:
-        """Take one from the allowance, as soon as there is one: who is too fast is slowed down."""
-        wait_s = self._wait(event, given, socket)
-        while wait_s:
-            await asyncio.sleep(wait_s)
-            wait_s = self._wait(event, given, socket)
-
-    def _wait(self, event: str, given: Pass | None, socket: FramedSocket) -> float:
+        Gives 0, or the seconds until there are so many, and then takes none.
+        """
         limits = self._limited.kept_by
         user_id = None if given is None else given.actor.user_id
-        return limits.wait(event, user_id, limits.source(socket.address))
+        return limits.wait_for_all({event: count}, user_id, limits.source(socket.address))

@@ -6,6 +6,7 @@ from typing import Any, Final
 from collab.errors import InvalidUpdate
 from collab.native import close_codes
 from collab.native.admission import admit
+from collab.native.intake import Intake
 from collab.native.open_document import OpenDocument
 from collab.native.service import NativeEditing
 from collab.native.sync import Change, SyncRequest
@@ -71,7 +72,8 @@ class YSocketIoSession:
     def __init__(self, socket: NamespaceSocket, name: str, service: NativeEditing) -> None:
         self.socket = socket
         self.is_in = False
-        self.document = OpenDocument(name, socket.socket_id, socket, YSocketIoVoice(self), service)
+        voice, intake = YSocketIoVoice(self), Intake(socket)
+        self.document = OpenDocument(name, socket.socket_id, socket, voice, service, intake)
 
     def accept(self) -> None:
         """Let the client in."""

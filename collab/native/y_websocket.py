@@ -11,6 +11,7 @@ from collab.decoding import BadUpdate
 from collab.errors import InvalidUpdate
 from collab.native import close_codes, sync
 from collab.native.admission import admit
+from collab.native.intake import Intake
 from collab.native.open_document import OpenDocument
 from collab.native.service import NativeEditing
 from collab.native.sync import Announcement, AwarenessQuery, SyncRequest
@@ -112,7 +113,7 @@ class YWebSocketEndpoint:
 
     def opened(self, socket: FramedSocket, name: str, query: Mapping[str, str]) -> YWebSocketSession:
         """See FramedEndpoint."""
-        document = OpenDocument(name, socket.id, socket, YWebSocketVoice(socket), self._service)
+        document = OpenDocument(name, socket.id, socket, YWebSocketVoice(socket), self._service, Intake(socket))
         admitting = admit(self._service, document, query.get("token", ""))
         self._service.tasks.start(admitting, name="admission of an editor")
         return YWebSocketSession(socket, document)

@@ -30,7 +30,10 @@ class NamespaceSocket(FramedSocket, Protocol):
         ...
 
     def question(self, answer: Answer, name: str, *arguments: Any) -> bytes:
-        """The message, for this socket alone, of an event that it acknowledges."""
+        """The message, for this socket alone, of an event that it acknowledges.
+
+        Only the last question's answer is taken: a client that gives none must not fill the memory.
+        """
         ...
 
     def acknowledgement(self, number: int, *arguments: Any) -> bytes:

@@ -32,6 +32,8 @@ class Guest:
         self.address = "" if socket.client.request is None else socket.client.request.address
         self.form = socket.client.codec.name.encode()
         self._is_pending = True
+        self._asked: int | None = None
+        """The number of the last question."""
 
     @property
     def full(self) -> bool:
@@ -48,7 +50,9 @@ class Guest:
 
     def question(self, answer: Answer, name: str, *arguments: Any) -> bytes:
         """See NamespaceSocket."""
-        number = self.socket.expect(answer)
+        if self._asked is not None:
+            self.socket.forget(self._asked)
+        number = self._asked = self.socket.expect(answer)
         return self.socket.client.codec.encode(EVENT, self.socket.namespace, number, [name, *arguments])
 
     def acknowledgement(self, number: int, *arguments: Any) -> bytes:

@@ -1,8 +1,14 @@
 """Unmodified Yjs providers on one document at two nodes: equal, aware of each other, and never beyond the rights."""
 
+import signal
+
+import aiohttp
 import pytest
 
+from collab.awareness import State
 from tests.support.editing_room import EditingRoom
+from tests.support.native_editor import native_editor
+from tests.support.wait import until
 
 KINDS = ("y-websocket", "hocuspocus", "y-socket.io")
 
@@ -22,6 +28,23 @@ async def test_all_kinds_at_both_nodes_have_one_text_and_see_everybody(room: Edi
     await gone.leave()
     for editor in editors:
         await editor.until(here=sorted(each.name for each in editors))
+
+
+async def test_who_was_at_a_node_that_is_killed_goes_long_before_they_would_be_silent(room: EditingRoom) -> None:
+    here, there = room.hub.nodes
+    token, ada, bob = await room.token(room.owner, "write"), State(1, 1, b'"Ada"'), State(2, 1, b'"Bob"')
+    async with (
+        aiohttp.ClientSession() as http,
+        native_editor(http, here.url, room.id, token) as stays,
+        native_editor(http, there.url, room.id, token) as lost,
+    ):
+        await until(lambda: stays.synced and lost.synced)
+        await stays.announce(ada)
+        await lost.announce(bob)
+        await until(lambda: stays.here == lost.here == {1: ada, 2: bob})
+        there.send(signal.SIGKILL)
+        await until(lambda: stays.here == {1: ada}, 12)  # a lease is 5 s, silence 30
+    room.hub.wait_until_ready()
 
 
 async def test_hocuspocus_says_that_all_is_synced_once_it_is_stored(room: EditingRoom) -> None:

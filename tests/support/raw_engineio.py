@@ -158,7 +158,7 @@ class PollingSession:
     async def send(self, *packets: Packet) -> None:
         """Send packets in one payload."""
         response = await self.post(encode_payload(packets))
-        assert (response.status, response.body) == (200, b"ok")
+        assert (response.status, response.body) == (200, b"ok"), f"{response.status} {response.body!r}"
 
     async def push(self, *packets: Packet) -> None:
         """Send packets in one payload, whatever the answer is."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Final, Protocol
 
 from hub.transport.engineio import websocket
@@ -174,7 +175,8 @@ class WebSocketConnection(asyncio.Protocol):
             return
         self.write(close_frame(code, reason))
         if self._transport.can_write_eof():
-            self._transport.write_eof()
+            with contextlib.suppress(OSError):  # asyncio's own loop says so if the client has gone; uvloop does not
+                self._transport.write_eof()
         self._linger()
         self._read_on()  # otherwise its close frame, or its end, is not noticed
 

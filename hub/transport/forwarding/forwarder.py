@@ -21,8 +21,9 @@ from hub.transport.forwarding.pipe import ClientEnd, NodeEnd
 from hub.transport.forwarding.question import NOTHING_YET, Answer, Question
 from hub.transport.forwarding.routes import Route, route_to
 
-CONNECT_S: Final = 1.0
-"""Longest wait for a connection to another node. One that is alive takes a millisecond, or a round trip."""
+CONNECT_S: Final = 3.0
+"""Longest wait for a connection to another node. One that is alive takes a millisecond, or a round trip; but either may
+stand still for a second on a machine whose host is busy, and sessions must not be lost by that."""
 WATCH_S: Final = 1.0
 """Between two looks at the leases of nodes that have not answered yet: one that hangs is given up with its lease."""
 KEPT_S: Final = 15.0

@@ -7,7 +7,7 @@ import pytest
 from redis.asyncio import Redis
 
 from collab import state_vector
-from collab.decoding import BadUpdate
+from collab.decoding import BadUpdate, uint
 from collab.engine import Engine
 from collab.hot import Gap
 from collab.log import Known, Reading
@@ -276,3 +276,17 @@ async def test_a_compacted_document_goes_on_on_all_nodes(start_node: StartNode, 
     await one.engine.submit(DOCUMENT, client.write("b"))
     await until(lambda: len(audience.delivered) >= 2)
     assert await text(two.engine) == "ab"
+
+
+async def test_a_large_state_vector_is_looked_at_while_others_have_their_turn(start_node: StartNode) -> None:
+    node = await start_node()
+    await node.engine.join(DOCUMENT, Audience())
+    vector, turns = uint(200_000) + b"\1\1" * 200_000, 0
+    joining = asyncio.get_running_loop().create_task(node.engine.join(DOCUMENT, Audience(), vector))
+    while not joining.done():
+        await asyncio.sleep(0)
+        turns += 1
+    assert turns > 10
+    assert (await joining).update == b"\0\0"
+    with pytest.raises(BadUpdate):
+        await node.engine.join(DOCUMENT, Audience(), vector[:-1])

@@ -1,6 +1,6 @@
 """``collab:*`` events over a real engine: joining, changing, cursors, and losing the right to."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -230,6 +230,7 @@ async def test_the_review_puts_out_of_a_public_document_whom_a_block_parts_from_
     await world.share(member, "viewer")
     for caller in (world.owner, stranger, other, member):
         await world.send(caller, "collab:join", DOCUMENT)
+    await world.editing.review()  # the first one asks for each role anyhow
     for caller in (stranger, member):
         world.access.blocks.add(frozenset((world.owner.user_id, caller.user_id)))
     await world.editing.review()
@@ -268,6 +269,29 @@ async def test_a_downgraded_editor_is_told_so_and_an_upgraded_one_too(world: Wor
     assert world.rooms.sent == [
         (editor.connection_id, AccessChanged(document_id=DOCUMENT, access="read")),
         (editor.connection_id, AccessChanged(document_id=DOCUMENT, access="write")),
+    ]
+
+
+async def test_who_is_downgraded_during_a_review_and_upgraded_before_the_next_may_write(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    editor, roles_among = connection("editor"), world.access.roles.roles_among
+    await world.share(editor, "editor")
+    await world.send(editor, "collab:join", DOCUMENT)
+
+    async def and_then_downgrade(pairs: Collection[tuple[str, str]]) -> dict[tuple[str, str], str]:
+        found = await roles_among(pairs)
+        await world.share(editor, "viewer")
+        return found
+
+    monkeypatch.setattr(world.access.roles, "roles_among", and_then_downgrade)
+    await world.editing.review()
+    monkeypatch.setattr(world.access.roles, "roles_among", roles_among)
+    await world.share(editor, "editor")
+    await world.editing.review()
+    assert [event for _, event in world.rooms.sent] == [
+        AccessChanged(document_id=DOCUMENT, access="read"),
+        AccessChanged(document_id=DOCUMENT, access="write"),
     ]
 
 

@@ -10,10 +10,11 @@ import pytest
 from collab.awareness import State
 from collab.decoding import Reader
 from collab.native import sync
+from collab.native.hocuspocus_messages import PING, PONG
 from hub.transport.socket_metrics import METRICS
 from tests.integration.collab.conftest import Shared
 from tests.support.native_editor import native_editor
-from tests.support.raw_http import RawConnection
+from tests.support.raw_http import RawConnection, request
 from tests.support.raw_websocket import Opcode, RawWebSocket, encode_frame, handshake
 from tests.support.socket_client import socket_client
 from tests.support.wait import until
@@ -234,6 +235,26 @@ async def test_foreign_pages_may_not_connect(shared: Shared) -> None:
         ):
             pass
     assert refusal.value.status == 403
+
+
+@pytest.mark.parametrize("path", ["/collab", "/collab/{id}?token={token}"], ids=["hocuspocus", "y-websocket"])
+async def test_a_connection_that_has_served_http_can_become_an_editors(shared: Shared, path: str) -> None:
+    connection = await RawConnection.open(shared.nodes[0].port)
+    connection.send(request("GET", "/health/live"))
+    assert (await connection.response()).status == 200
+    connection.send(handshake(path.format(id=shared.id, token=await shared.token(shared.ada))))
+    assert (await connection.head())[0] == 101
+    editor = RawWebSocket(connection)
+    if path == "/collab":
+        editor.send(encode_frame(PING, Opcode.BINARY))
+        assert (await editor.frame()).payload == PONG
+    else:
+        editor.send(encode_frame(sync.step_1(b"\0"), Opcode.BINARY))
+        assert (await editor.frame()).payload == sync.step_2(b"\0\0")
+    framed = shared.nodes[0].hub.door.framed
+    assert len(framed._open) == 1
+    await connection.close()
+    await until(lambda: not framed._open)
 
 
 async def test_an_editor_that_does_not_read_is_brought_up_to_date_when_it_does(shared: Shared) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collab.awareness import MAX_BYTES, State, decode, encode
+from collab.awareness import MAX_BYTES, MAX_STATES, State, TooMuch, decode, encode
 from collab.decoding import BadUpdate
 
 ANA = State(1, 5, b'{"name":"Ana"}')
@@ -29,3 +29,11 @@ def test_garbage_raises_nothing_but_bad_update(data: bytes) -> None:
 def test_what_is_no_json_or_too_large_is_refused(data: bytes) -> None:
     with pytest.raises(BadUpdate):
         decode(data)
+
+
+def test_more_states_than_can_be_read_quickly_are_too_much_of_a_client_and_not_of_a_node() -> None:
+    states = [State(client, 1, b"1") for client in range(MAX_STATES + 1)]
+    with pytest.raises(TooMuch):
+        decode(encode(states))
+    assert decode(encode(states), limited=False) == states
+    assert decode(encode(states[1:])) == states[1:]

@@ -96,7 +96,7 @@ def test_a_connection_cannot_have_more_than_the_limit_standing() -> None:
 
 def test_a_document_has_room_for_so_much() -> None:
     table = AwarenessTable()
-    large = b'"' + b"x" * (MAX_BYTES - 100) + b'"'
+    large = b'"' + b"x" * (MAX_BYTES - 200) + b'"'
     for client in range(MAX_DOCUMENT_BYTES // MAX_BYTES):
         assert table.take(f"connection {client}", [State(client, 1, large)], 0)
     with pytest.raises(BadUpdate):

@@ -4,7 +4,7 @@ import random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pycrdt import Array, Doc, Map, Text, XmlElement, XmlFragment
 
@@ -80,7 +80,7 @@ def applied(state: bytes, *updates: bytes | None) -> bytes:
     return doc.get_update()
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(contents, contents)
 def test_a_document_becomes_what_is_wanted_by_an_update_that_the_hub_takes(one: Content, other: Content) -> None:
     first = applied(EMPTY, change_into(EMPTY, one))
