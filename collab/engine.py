@@ -8,7 +8,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from collab import deletions, state_vector
 from collab.commits import Commit, GroupCommit, Submission
@@ -18,12 +18,13 @@ from collab.document import BrokenDocument, Document, NestingUnknown
 from collab.hints import Hints
 from collab.hot import Gap, Hot, Joined, Subscriber
 from collab.log import Known, Row, Snapshot, UpdateLog, unpack
+from collab.long_work import LongWork, in_turns
 from collab.metrics import METRICS
 from collab.parsed import Update
-from collab.proof import NotProved, brings, merged
+from collab.proof import NotProved
 from collab.settings import CollabSettings
 from collab.state_vector import Clocks
-from collab.update import LARGE_BYTES, cut, prepare
+from collab.update import LARGE_BYTES
 from hub.kernel.errors import Overloaded, PayloadTooLarge, Unavailable
 from hub.kernel.tasks import Tasks
 
@@ -31,14 +32,6 @@ log = logging.getLogger(__name__)
 
 CLOSE_S = 5.0
 """How long closing waits for the last commits."""
-TURN_S = 0.004
-"""How long something large is applied before the event loop gets its turn; then to the end of a piece."""
-LARGE_STRUCTS = 20_000
-"""Of a snapshot that is cut: Yrs takes in fewer within 13 ms, and to cut them takes it 0.1 s."""
-LARGE_VECTOR_BYTES = 8 << 10
-"""Of a state vector that is looked at in a thread: it names 1000 clients or more, which takes 1 ms, and 600 ms of a
-megabyte that lies.
-"""
 MAX_UNPUBLISHED = 1000
 """Rows that wait for Redis. Older ones are dropped: the probe of the other nodes finds them."""
 
@@ -68,8 +61,7 @@ class Engine:
         self._probe_wake = asyncio.Event()
         self._commits = GroupCommit(updates, self._on_commit, waiting_bytes=settings.waiting_bytes)
         self._compaction = compaction
-        self._preparing = asyncio.Semaphore()
-        """One thread at a time: so this loop has the GIL for half of the time, and at least every 5 ms."""
+        self._long_work = LongWork()
         self._tasks = Tasks()
         if compaction is not None:
             compaction.folded = self._on_folded
@@ -103,26 +95,15 @@ class Engine:
 
         Whatever is committed later is delivered. Raises BadUpdate if ``vector`` is none, and Unavailable.
         """
-        if len(vector) <= LARGE_VECTOR_BYTES:
-            state_vector.decode(vector)
-        else:
-            async with self._preparing:
-                await asyncio.to_thread(state_vector.decode, vector)
+        await self._long_work.check_vector(vector)
         hot = await self._at_rest(document_id)
         joined, last = Joined(hot.document.diff(vector), hot.document.vector()), hot.last
         self._subscribers.setdefault(document_id, set()).add(subscriber)
-        if hot.document.doubtful and not await self._is_right(joined, vector):
+        if hot.document.doubtful and not await self._long_work.is_right(joined, vector):
             joined, last = await self._from_log(document_id) or joined, None
         if last is not None:  # what a client is shown must be in the log
             await asyncio.shield(last.committed)
         return joined
-
-    async def _is_right(self, joined: Joined, vector: bytes) -> bool:
-        clocks = state_vector.decode(joined.vector)
-        if len(joined.update) <= LARGE_BYTES:
-            return brings(joined.update, vector, clocks)
-        async with self._preparing:
-            return await asyncio.to_thread(brings, joined.update, vector, clocks)
 
     async def _from_log(self, document_id: str) -> Joined | None:
         """What Yrs cannot write of a document with half an emoji: its updates, merged, if that can be done."""
@@ -130,12 +111,10 @@ class Engine:
         updates = [] if reading.snapshot is None else [reading.snapshot.state or NOTHING]
         updates += [update for row in reading.rows for update in unpack(row.data)]
         try:
-            async with self._preparing:
-                whole, clocks = await asyncio.to_thread(merged, updates)
+            return await self._long_work.merged(updates)
         except NotProved as error:
             log.warning("document %s has no right copy: %s", document_id, error)
             return None
-        return Joined(whole, state_vector.encode(clocks))
 
     async def follow(self, document_id: str, subscriber: Subscriber) -> None:
         """Subscribe without being brought up to date, which takes 4 ms for each MB. Idempotent. Raises Unavailable."""
@@ -176,7 +155,7 @@ class Engine:
         row and gives NO_ROW. Raises BadUpdate, Gap, PayloadTooLarge, Overloaded, and Unavailable if
         it is not known to be stored.
         """
-        parsed = await self._prepare(update)
+        parsed = await self._long_work.prepare(update)
         if parsed.empty:
             return NO_ROW
         self._commits.check_room(len(update))
@@ -204,7 +183,7 @@ class Engine:
                     continue  # it was loaded again meanwhile
                 self._check(hot.document, update, parsed)
                 try:
-                    await _in_turns(hot.document.applying(update, parsed))
+                    await in_turns(hot.document.applying(update, parsed))
                 except BaseException as error:  # also if whoever waits for it goes: a part of it must not stay
                     self._replace(hot)
                     if isinstance(error, BrokenDocument):
@@ -224,12 +203,6 @@ class Engine:
         except NestingUnknown as error:
             self._grown(document, at_once=True)
             raise Overloaded("The document is being compacted. Try again in a moment.") from error
-
-    async def _prepare(self, update: bytes) -> Update:
-        if len(update) <= LARGE_BYTES:
-            return prepare(update)
-        async with self._preparing:
-            return await asyncio.to_thread(prepare, update)
 
     # Opening, dropping
 
@@ -405,23 +378,15 @@ class Engine:
 
     async def _load_snapshot(self, hot: Hot, snapshot: Snapshot) -> None:
         document, before = hot.document, hot.document.vector()
-        pieces = [] if snapshot.state is None else [snapshot.state]
-        if snapshot.state is not None and snapshot.structs > LARGE_STRUCTS:
-            async with self._preparing:
-                pieces = await asyncio.to_thread(lambda: list(cut(snapshot.state or b"")))
-        await _in_turns(document.loading(snapshot, pieces))
+        pieces = await self._long_work.pieces(snapshot)
+        await in_turns(document.loading(snapshot, pieces))
         if hot.ready and pieces:
             self._relay(hot, [document.diff(before)])
         self._relay(hot, document.apply_ready())
 
     async def _take(self, hot: Hot, row: Row) -> None:
-        document = hot.document
-        if len(row.data) <= LARGE_BYTES:
-            updates = document.read(row)
-        else:
-            async with self._preparing:
-                updates = await asyncio.to_thread(document.read, row)
-        self._relay(hot, await _in_turns(document.taking(row, updates)))
+        updates = await self._long_work.read(hot.document, row)
+        self._relay(hot, await in_turns(hot.document.taking(row, updates)))
 
     def _relay(self, hot: Hot, updates: Iterable[bytes]) -> None:
         if hot.ready:
@@ -467,16 +432,3 @@ class Engine:
             return
         for document_id in stale & self._hot.keys():
             self._fill_soon(self._hot[document_id])
-
-
-async def _in_turns(steps: Iterator[bytes | None]) -> list[bytes]:
-    """Go through the steps, and let others have their turn now and then. Returns what is not None."""
-    results: list[bytes] = []
-    end = time.monotonic() + TURN_S
-    for step in steps:
-        if step is not None:
-            results.append(step)
-        if time.monotonic() >= end:
-            await asyncio.sleep(0)
-            end = time.monotonic() + TURN_S
-    return results

@@ -56,7 +56,7 @@ async def test_an_update_that_takes_long_stalls_neither_node(start_node: StartNo
 async def test_who_joins_meanwhile_sees_all_of_it_or_nothing_and_other_documents_go_on(
     start_node: StartNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("collab.engine.TURN_S", 0.0)
+    monkeypatch.setattr("collab.long_work.TURN_S", 0.0)
     node = await start_node()
     await node.engine.submit(DOCUMENT, LONG_TEXT)
     await node.engine.submit(OTHER, Writer().write("a"))
@@ -72,7 +72,7 @@ async def test_who_joins_meanwhile_sees_all_of_it_or_nothing_and_other_documents
 async def test_of_an_update_that_was_given_up_in_the_middle_nothing_stays(
     start_node: StartNode, pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("collab.engine.TURN_S", 0.0)
+    monkeypatch.setattr("collab.long_work.TURN_S", 0.0)
     node = await start_node()
     await node.engine.submit(DOCUMENT, LONG_TEXT)
     submitting = asyncio.get_running_loop().create_task(node.engine.submit(DOCUMENT, DELETIONS))
@@ -90,7 +90,7 @@ async def test_a_read_that_was_given_up_in_the_middle_is_done_again(
     await two.engine.submit(DOCUMENT, LONG_TEXT)
     one.hints.lose = lambda row: True
     await one.engine.submit(DOCUMENT, DELETIONS)
-    monkeypatch.setattr("collab.engine.TURN_S", 0.0)
+    monkeypatch.setattr("collab.long_work.TURN_S", 0.0)
     client = Writer()
     client.write("a")
     gapped = asyncio.get_running_loop().create_task(two.engine.submit(DOCUMENT, client.write("b")))
@@ -116,7 +116,7 @@ async def test_a_large_snapshot_is_loaded_in_pieces(
     await node.engine.submit(DOCUMENT, LONG_TEXT)
     await node.engine.submit(DOCUMENT, DELETIONS)
     await compact(pool)
-    monkeypatch.setattr("collab.engine.LARGE_STRUCTS", 1_000)
+    monkeypatch.setattr("collab.long_work.LARGE_STRUCTS", 1_000)
     given: list[int] = []
     give = Document._give
 
