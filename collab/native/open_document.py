@@ -21,6 +21,7 @@ from collab.decoding import BadUpdate, Reader
 from collab.editing import Editing
 from collab.errors import InvalidUpdate, NotJoined, UpdateGap
 from collab.native import close_codes
+from collab.native.confirmations import Confirmations
 from collab.native.intake import Intake
 from collab.native.sync import Change, SyncRequest
 from collab.tokens import Pass
@@ -87,8 +88,7 @@ class OpenDocument:
         self._announcements: list[bytes] = []
         self._asked_who = False
         self._working = False
-        self._owed = 0
-        """Changes with a gap that the client's next answer will bring once more."""
+        self._confirmations = Confirmations()
 
     # ---------------------------------------------------------------- what the client says
 
@@ -213,6 +213,9 @@ class OpenDocument:
         if self.state is not State.CATCHING_UP:  # closed meanwhile
             return
         if isinstance(asked, SyncRequest):
+            self._confirmations.client_asks()
+            if self._may_write:
+                self._confirmations.hub_asks(with_answer=True)
             for message in self.voice.answer(asked, joined.update, joined.vector, may_write=self._may_write):
                 self.socket.send(message)
         else:
@@ -236,8 +239,8 @@ class OpenDocument:
         for _ in changes:
             await self.allowed("collab:change", given)
         if not await self._editing.may_write(self.document_id, self.id):
-            for _ in changes:
-                self._say(self.voice.taken(stored=False))
+            for change in changes:
+                self._refuse(change)
             return
         outcomes = await asyncio.gather(*map(self._submit, changes), return_exceptions=True)
         gap: UpdateGap | None = None
@@ -245,12 +248,12 @@ class OpenDocument:
             # Perhaps one before it, which waited for something, came after it into the log.
             settled = await self._again(change) if isinstance(outcome, UpdateGap) else outcome
             if isinstance(settled, UpdateGap):
-                self._owed += 1
+                self._confirmations.not_stored(is_answer=change.is_answer)
                 gap = settled
             else:
                 self._tell(change, settled)
         if gap is not None:  # once: the answer has what all of them lack
-            self.socket.send(self.voice.ask(gap.details["stateVector"]))
+            self._ask(gap.details["stateVector"])
 
     async def _again(self, change: Change) -> BaseException | None:
         (outcome,) = await asyncio.gather(self._submit(change), return_exceptions=True)
@@ -261,13 +264,20 @@ class OpenDocument:
 
     def _tell(self, change: Change, error: BaseException | None) -> None:
         if error is None:
-            again, self._owed = (self._owed, 0) if change.is_answer else (0, self._owed)
-            for _ in range(1 + again):
+            for _ in range(self._confirmations.stored(is_answer=change.is_answer)):
                 self._say(self.voice.taken(stored=True))
         elif isinstance(error, Forbidden):
-            self._say(self.voice.taken(stored=False))
+            self._refuse(change)
         else:
             raise error
+
+    def _refuse(self, change: Change) -> None:
+        self._confirmations.not_stored(is_answer=change.is_answer)
+        self._say(self.voice.taken(stored=False))
+
+    def _ask(self, vector: bytes) -> None:
+        self._confirmations.hub_asks(with_answer=False)
+        self.socket.send(self.voice.ask(vector))
 
     def _say(self, message: bytes | None) -> None:
         if message is not None:
@@ -311,7 +321,7 @@ class OpenDocument:
         if self._is_open:
             self._say(self.voice.access(may_write=may_write))
             if may_write and self.state is not State.WAITING:  # for what it could not send until now
-                self.socket.send(self.voice.ask(self._vector))
+                self._ask(self._vector)
 
     async def put_out(self) -> None:
         """See collab.editing.Editor."""

@@ -79,6 +79,28 @@ async def test_a_change_is_confirmed_when_it_is_stored_and_refused_where_it_may_
     await client.hear(names[1], messages.sync_status(applied=False))
 
 
+async def test_a_change_with_a_gap_is_confirmed_once_the_answer_is_stored_and_nothing_besides(
+    shared: Shared, client: Client
+) -> None:
+    await client.authenticate(shared.id, await shared.token(shared.ada))
+    await client.say(shared.id, ASK)
+    await client.hear(shared.id, sync.step_1(b"\0"))
+    await client.say(shared.id, sync.step_2(b"\0\0"))
+    confirmed = block(shared.id.encode()) + messages.sync_status(applied=True)
+    await client.hear(shared.id, messages.sync_status(applied=True))
+    client.told.clear()
+    writer = Writer()
+    writer.write("a")
+    second = writer.write("b")
+    await client.say(shared.id, sync.update(second))
+    await client.hear(shared.id, sync.step_1(b"\0"))
+    assert confirmed not in client.told
+    await client.say(shared.id, sync.step_2(writer.doc.get_update()))
+    await client.say(shared.id, ASK)
+    await client.hear(shared.id, sync.step_2(writer.doc.get_update()))
+    assert client.told.count(confirmed) == 1
+
+
 async def test_what_the_hub_has_no_use_for_is_passed_over(shared: Shared, client: Client) -> None:
     for body in (b"\5" + block(b"a message"), b"\3", ASK, b"\7"):
         await client.say(shared.id, body)
