@@ -1,9 +1,9 @@
 """Calls in Redis: one Lua function per call under ``{c:ID}``, deadlines and pairs under tags of their own."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 from zlib import crc32
 
 import msgspec
@@ -81,7 +81,7 @@ class RedisCallStore:
         actor = None if isinstance(command, Tell | Move | Expire) else command.actor
         who = (actor.user_id, actor.session_id, actor.connection_id) if actor else ("", "", "")
         name = type(command).__name__.lower()
-        arguments = [name, self._clock.now_ms(), *who, *self._limits, *_details(command)]
+        arguments = [name, self._clock.now_ms(), *who, *self._limits, *_DETAILS.get(type(command), _nothing)(command)]
         with _reachable():
             verdict, version, lapsed, former, text = await self._call(keys=[f"{{c:{call_id}}}"], args=arguments)
         call = _READ.decode(text) if text else None
@@ -90,11 +90,11 @@ class RedisCallStore:
     async def log(self, call_id: str, user_id: UserId, since_version: int) -> tuple[list[Change], bool]:
         """See CallStore."""
         pipe, since = self._redis.pipeline(transaction=False), f"({since_version}-0"
-        pipe.xrange(f"{{c:{call_id}}}:events", min=since)
-        pipe.xrange(f"{{c:{call_id}}}:to:{user_id}", min=since)
+        for part in ("events", f"to:{user_id}"):
+            pipe.execute_command("XRANGE", f"{{c:{call_id}}}:{part}", since, "+")
         with _reachable():
             for_all, for_leg = await pipe.execute()
-        changes = [_change(*entry) for entry in for_all] + [_change(*entry, to=user_id) for entry in for_leg]
+        changes = [_change(entry) for entry in for_all] + [_change(entry, to=user_id) for entry in for_leg]
         complete = len(for_all) < CHANGES_KEPT and len(for_leg) < CHANGES_KEPT
         return sorted(changes, key=lambda change: change.version), complete
 
@@ -161,34 +161,25 @@ def _pair(*people: UserId) -> str:
     return f"{{pair:{one}:{other}}}"
 
 
-def _details(command: Command) -> list[str | int]:  # noqa: PLR0911 - a table of what each command has beside its actor
-    match command:
-        case Create():
-            return [command.type, command.ring_until, *_people(command.to)]
-        case Invite():
-            return [command.ring_until, int(command.transfer), *_people(command.to)]
-        case Accept():
-            return [int(command.only_if_ringing)]
-        case End():
-            return [command.reason]
-        case Signal():
-            return [command.seq, command.kind, command.data, command.to, command.gen]
-        case Media():
-            return [command.media]
-        case Hold():
-            return [int(command.on)]
-        case Upgrade():
-            return [command.type]
-        case Restart():
-            return [command.gen]
-        case Tell():
-            return [command.to, command.kind, command.data]
-        case Move():
-            return [command.engine, command.gen]
-        case Expire():
-            return [command.told]
-        case _:
-            return []
+_DETAILS: dict[type, Callable[[Any], Iterable[str | int]]] = {
+    Create: lambda command: [command.type, command.ring_until, *_people(command.to)],
+    Invite: lambda command: [command.ring_until, int(command.transfer), *_people(command.to)],
+    Accept: lambda command: [int(command.only_if_ringing)],
+    End: lambda command: [command.reason],
+    Signal: lambda command: [command.seq, command.kind, command.data, command.to, command.gen],
+    Media: lambda command: [command.media],
+    Hold: lambda command: [int(command.on)],
+    Upgrade: lambda command: [command.type],
+    Restart: lambda command: [command.gen],
+    Tell: lambda command: [command.to, command.kind, command.data],
+    Move: lambda command: [command.engine, command.gen],
+    Expire: lambda command: [command.told],
+}
+"""What each command has beside its actor, in the order in which the Lua function takes it."""
+
+
+def _nothing(_command: Command) -> Iterable[str | int]:
+    return ()
 
 
 def _people(to: Iterable[Callee]) -> Iterator[str | int]:
@@ -197,7 +188,8 @@ def _people(to: Iterable[Callee]) -> Iterator[str | int]:
         yield int(callee.absent)
 
 
-def _change(entry_id: bytes, fields: dict[bytes, bytes], to: str = "") -> Change:
+def _change(entry: tuple[bytes, dict[bytes, bytes]], *, to: str = "") -> Change:
+    entry_id, fields = entry
     version, _, _ = entry_id.decode().partition("-")
     return Change(
         version=int(version),

@@ -17,7 +17,10 @@ class Callee:
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """Ring these people, all different and none of them the actor. Again, by the same initiator: nothing but that their new connection takes the leg."""
+    """Ring these people, all different and none of them the actor.
+
+    Again, by the same initiator: nothing but that their new connection takes the leg.
+    """
 
     actor: Caller
     to: tuple[Callee, ...]
@@ -53,7 +56,10 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Invite:
-    """Ring more people, all different, which makes it a group call. ``transfer``: the actor leaves when one of them joins."""
+    """Ring more people, all different, which makes it a group call.
+
+    ``transfer``: the actor leaves when one of them joins.
+    """
 
     actor: Caller
     to: tuple[Callee, ...]

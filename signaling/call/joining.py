@@ -90,7 +90,7 @@ def accept(step: Step, command: Accept, me: Member) -> Ruling:
         answered=call.answered or step.times.now,
     )
     accepted = step.record("accepted", actor.user_id)
-    joined = replace(me, state=Part.JOINED, accepted=accepted, untold=False, replaces=UserId(""))
+    joined = replace(me, state=Part.JOINED, accepted=accepted, untold=False, reason="", replaces=UserId(""))
     step.put(actor.user_id, step.with_leg(replace(joined, seq=0, base=0, gen=gen), actor))
     replaced = step.member(me.replaces) if me.replaces else None
     if replaced is not None and replaced.joined:
@@ -130,6 +130,7 @@ def invite(step: Step, command: Invite, me: Member) -> Ruling:
                 absent=one.absent,
                 replaces=actor.user_id if command.transfer else UserId(""),
                 alerted=0,
+                reason="",
                 untold=False,
             ),
         )
@@ -161,7 +162,6 @@ def sync(step: Step, command: Sync, me: Member) -> Ruling:
     if not moved:
         return Ruling(Verdict.REPEAT)
     return Ruling(Verdict.DONE, step.record("resumed", actor.user_id))
-
 
 
 def _can_be_rung(member: Member | None, *, absent: bool) -> bool:

@@ -2,6 +2,7 @@
 
 from msgspec.structs import replace
 
+from hub.kernel.ids import UserId
 from signaling.call.commands import Away, End, Expire, Renew
 from signaling.call.model import Member, Part, State
 from signaling.call.outcome import Verdict
@@ -65,14 +66,18 @@ def expire(step: Step, command: Expire) -> Ruling:
             step.put(user_id, replace(member, untold=False))
         elif member.state in (Part.RINGING, Part.JOINED) and step.times.now >= member.until:
             _lapse(step, user_id, member)
-        if step.call.is_over:
+        if _over(step):
             return Ruling(Verdict.ENDED)
     if step.call.alone_until and step.times.now >= step.call.alone_until:
         step.finish("empty", "")
-    return Ruling(Verdict.ENDED if step.call.is_over else Verdict.DONE)
+    return Ruling(Verdict.ENDED if _over(step) else Verdict.DONE)
 
 
-def _lapse(step: Step, user_id: str, member: Member) -> None:
+def _over(step: Step) -> bool:
+    return step.call.is_over
+
+
+def _lapse(step: Step, user_id: UserId, member: Member) -> None:
     reason = LAPSED[step.call.state] if member.joined else "invite_timeout"
     if step.call.group:
         step.leave(user_id, reason, "")

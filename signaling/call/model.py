@@ -1,8 +1,8 @@
 """What a call is: its states, its members with their legs, and its deadlines. Without I/O.
 
-A call rings, connects (somebody accepted), is active (an answer was signalled) and ends. Whoever is called or calls is a
-*member*. One who has joined has a *leg*: one connection, that of the device they call with, and a lease that is renewed
-while the connection lives. To their other devices the call is elsewhere.
+A call rings, connects (somebody accepted), is active (an answer was signalled) and ends. Whoever is called or calls is
+a *member*. One who has joined has a *leg*: one connection, that of the device they call with, and a lease that is
+renewed while the connection lives. To their other devices the call is elsewhere.
 
 Between two people a call ends when either leaves. A *group* call, which several were called to or somebody was invited
 into, ends when the last one leaves, or when one has been alone in it for a while.
@@ -23,6 +23,7 @@ MEDIA = "media"
 MESH = "mesh"
 """The engine of a call whose legs send their media to each other."""
 MOST_MEMBERS = 64
+NO_SESSION = SessionId("")
 
 
 class State(StrEnum):
@@ -65,11 +66,13 @@ class Member(Struct, frozen=True, omit_defaults=True):
     """Version at which they joined the last time."""
     left: int = 0
     """Version at which they left or declined the last time."""
+    reason: str = ""
+    """Why they left or declined."""
     changed: int = 0
     """Version of the last change of what follows from ``gen`` on."""
     untold: bool = False
     """Whether others may not have heard yet that they left or declined. Only in a group: an end is told otherwise."""
-    session: SessionId = SessionId("")
+    session: SessionId = NO_SESSION
     connection: ConnectionId = ConnectionId("")
     away: bool = False
     """Whether the connection is gone, and the lease runs out."""
@@ -162,6 +165,6 @@ class Change(Struct, frozen=True):
     at_ms: int
     seq: int = 0
     data: str = ""
-    """Of a signal its JSON; of a change of media too; of an end, or of who left, the reason; else what the kind says."""
+    """Of a signal its JSON, of media too; of an end, or of who left, the reason; else what the kind says."""
     to: str = ""
     """The one leg that it is for; empty: for all."""

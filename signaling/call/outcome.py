@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from hub.kernel.ids import SessionId
-from signaling.call.model import Call
+from signaling.call.model import NO_SESSION, Call
 
 
 class Verdict(StrEnum):
@@ -46,5 +46,5 @@ class Outcome:
     """Version of the change that the command made, or made the first time; of the call if it makes none."""
     lapsed: bool = False
     """A deadline ended the call just now, before the command was looked at."""
-    former: SessionId = SessionId("")
+    former: SessionId = NO_SESSION
     """The session whose leg this command took."""

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from hub.kernel.events import Caller
 from hub.kernel.ids import ConnectionId, SessionId, UserId
-from signaling.call.model import Call, Change, Member, Part, State
+from signaling.call.model import NO_SESSION, Call, Change, Member, Part, State
 from signaling.call.outcome import Verdict
 
 
@@ -26,7 +26,7 @@ class Ruling:
 
     verdict: Verdict
     version: int | None = None
-    former: SessionId = SessionId("")
+    former: SessionId = NO_SESSION
 
 
 @dataclass
@@ -79,9 +79,7 @@ class Step:
     def with_leg(self, member: Member, actor: Caller) -> Member:
         """The member with the actor's connection as their leg, whose lease begins."""
         until = self.times.now + self.times.lease
-        return replace(
-            member, session=actor.session_id, connection=actor.connection_id, until=until, away=False
-        )
+        return replace(member, session=actor.session_id, connection=actor.connection_id, until=until, away=False)
 
     def new_generation(self) -> int:
         """Begin one."""
@@ -97,8 +95,8 @@ class Step:
         else:
             self.change(ringing=call.ringing - 1)
         left = self.record("declined" if part is Part.DECLINED else "left", user_id, reason)
-        none = {"session": SessionId(""), "connection": ConnectionId(""), "away": False, "held": False}
-        self.put(user_id, replace(member, state=part, until=0, left=left, untold=True, **none))
+        none = {"session": NO_SESSION, "connection": ConnectionId(""), "away": False, "held": False}
+        self.put(user_id, replace(member, state=part, until=0, left=left, reason=reason, untold=True, **none))
         self.look_around(reason, by)
 
     def look_around(self, reason: str, by: str) -> None:

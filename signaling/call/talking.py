@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from hub.kernel.ids import UserId
 from signaling.call.commands import Hold, Media, Move, Restart, Signal, Tell, Upgrade
 from signaling.call.model import MEDIA, MESH, Member, Part, State
 from signaling.call.outcome import Verdict
@@ -13,38 +12,51 @@ from signaling.call.step import Ruling, Step
 SENT_KEPT = 64
 """Signals of a leg whose version a repeat still gets; an older repeat gets the call's version."""
 MOST_SIGNALS = 2000
-"""Signals of a leg in one generation. A mesh of four sends a hundred; who trickles ten thousand candidates is broken."""
+"""Of a leg in one generation. In a mesh of four it sends a hundred; who trickles ten thousand candidates is broken."""
 
 
 def signal(step: Step, command: Signal, me: Member, sent: Callable[[str, int], int]) -> Ruling:
     """Pass a signal on, once, in the order of its numbers."""
-    call, user_id, seq = step.call, command.actor.user_id, command.seq
-    if call.is_over:
-        return Ruling(Verdict.ENDED)
-    if call.state is State.RINGING or me.state is Part.RINGING:
+    call, user_id = step.call, command.actor.user_id
+    if call.state is State.RINGING:
         return Ruling(Verdict.NOT_ACCEPTED)
-    if not me.held_by(command.actor):
-        return Ruling(Verdict.ELSEWHERE)
-    if seq > me.seq + 1:
-        return Ruling(Verdict.GAP)
-    if seq <= me.seq:
-        return Ruling(Verdict.REPEAT, sent(user_id, seq) if seq > me.seq - SENT_KEPT else None)
-    if seq > me.base + MOST_SIGNALS:
-        return Ruling(Verdict.FULL)
-    to = command.to or (call.initiator if user_id == call.callee else call.callee)
+    if (refused := step.refused(me, command.actor)) is not None:
+        return refused
     if call.group and not command.to:
         return Ruling(Verdict.NO_TARGET)
+    to = command.to or (call.initiator if user_id == call.callee else call.callee)
+    where = _destination(step, command, me, to)
+    if (refused := _numbered(command, me, where, sent)) is not None:
+        return refused
+    step.put(user_id, replace(me, seq=command.seq))
+    if where is not Verdict.DONE:
+        return Ruling(where)
+    _answered(step, command.kind)
+    return Ruling(Verdict.DONE, step.record("signal", user_id, command.data, seq=command.seq, to=to))
+
+
+def _destination(step: Step, command: Signal, me: Member, to: str) -> Verdict:
+    """DONE if a signal can go to ``to``; else why not."""
     target = None if to == MEDIA else step.member(to)
     if target is not None and target.state is Part.RINGING:
-        return Ruling(Verdict.NOT_ACCEPTED)
-    step.put(user_id, replace(me, seq=seq))
-    is_there = call.engine != MESH if to == MEDIA else target is not None and target.joined and to != user_id
+        return Verdict.NOT_ACCEPTED
+    is_there = step.call.engine != MESH if to == MEDIA else target is not None and target.joined and target is not me
     if not is_there:
-        return Ruling(Verdict.GONE)
-    if 0 <= command.gen < max(call.floor, me.gen, target.gen if target else 0):
-        return Ruling(Verdict.STALE)
-    _answered(step, command.kind)
-    return Ruling(Verdict.DONE, step.record("signal", user_id, command.data, seq=seq, to=to))
+        return Verdict.GONE
+    generation = max(step.call.floor, me.gen, target.gen if target else 0)
+    return Verdict.STALE if 0 <= command.gen < generation else Verdict.DONE
+
+
+def _numbered(command: Signal, me: Member, where: Verdict, sent: Callable[[str, int], int]) -> Ruling | None:
+    """Why a signal does not take its number now, if it does not."""
+    if command.seq > me.seq + 1:
+        return Ruling(Verdict.GAP)
+    if command.seq <= me.seq:
+        first = sent(command.actor.user_id, command.seq) if command.seq > me.seq - SENT_KEPT else None
+        return Ruling(where if where in (Verdict.GONE, Verdict.STALE) else Verdict.REPEAT, first)
+    if command.seq > me.base + MOST_SIGNALS:
+        return Ruling(Verdict.FULL)
+    return Ruling(where) if where is Verdict.NOT_ACCEPTED else None
 
 
 def media(step: Step, command: Media, me: Member) -> Ruling:
@@ -108,7 +120,7 @@ def move(step: Step, command: Move) -> Ruling:
 
 
 def _changed(step: Step, command: Media | Hold | Upgrade | Restart, me: Member, kind: str, data: str) -> Ruling:
-    user_id: UserId = command.actor.user_id
+    user_id = command.actor.user_id
     changed = step.record(kind, user_id, data)
     step.put(user_id, replace(me, changed=changed))
     return Ruling(Verdict.DONE, changed)

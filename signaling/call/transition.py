@@ -5,7 +5,6 @@ lua/call/ is the same machine inside Redis, where a move is atomic; a property-b
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from msgspec.structs import replace
 
@@ -91,7 +90,7 @@ def _rule(step: Step, command: Command, sent: Callable[[str, int], int]) -> Ruli
     return _RULES[type(command)](step, command, me)
 
 
-_RULES: dict[type, Callable[..., Any]] = {
+_RULES: dict[type, Callable[..., Ruling]] = {
     Create: joining.create_again,
     Alert: joining.alert,
     Accept: joining.accept,

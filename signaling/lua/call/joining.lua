@@ -65,7 +65,7 @@ function rules.accept(me)
   call.alone_until = nil
   change({joined = call.joined + 1, answered = call.answered or now})
   local replaces = me.replaces
-  me.untold, me.replaces, me.seq, me.base = nil, nil, nil, nil
+  me.untold, me.reason, me.replaces, me.seq, me.base = nil, nil, nil, nil, nil
   put(user, {state = 'joined', accepted = record('accepted', user)})
   put_leg(user)
   local accepted = me.accepted
@@ -105,7 +105,9 @@ function rules.invite(me)
   for _, one in ipairs(rung) do
     local before = members[one.id]
     if not before or before.state ~= 'ringing' then call.ringing = call.ringing + 1 end
-    if before then before.absent, before.replaces, before.alerted, before.untold = nil, nil, nil, nil end
+    if before then
+      before.absent, before.replaces, before.alerted, before.reason, before.untold = nil, nil, nil, nil, nil
+    end
     put(one.id, {state = 'ringing', ['until'] = ring_until, rung = version, by = user, absent = one.absent,
       replaces = transfer and user or nil})
   end

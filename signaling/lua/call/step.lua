@@ -114,6 +114,6 @@ local function leave(id, reason, by)
   if me.state == 'joined' then change({joined = call.joined - 1}) else change({ringing = call.ringing - 1}) end
   local left = record(declines and 'declined' or 'left', id, reason)
   me.session, me.connection, me.away, me.held = nil, nil, nil, nil
-  put(id, {state = declines and 'declined' or 'left', ["until"] = 0, left = left, untold = true})
+  put(id, {state = declines and 'declined' or 'left', ["until"] = 0, left = left, reason = reason, untold = true})
   look_around(reason, by)
 end

@@ -4,41 +4,45 @@ local function answered(kind)
   if kind == 'answer' and call.state == 'connecting' then change({state = 'active'}) end
 end
 
+-- 'done' if a signal can go to `to`; else why not.
+local function destination(me, to, gen)
+  local target = to ~= 'media' and member(to) or nil
+  if target and target.state == 'ringing' then return 'not_accepted' end
+  if to == 'media' then
+    if not call.engine then return 'gone' end
+  elseif not target or target.state ~= 'joined' or target == me then
+    return 'gone'
+  end
+  local generation = math.max(call.floor or 0, me.gen or 0, target and target.gen or 0)
+  return gen >= 0 and gen < generation and 'stale' or 'done'
+end
+
 function rules.signal(me)
   local SENT_KEPT, MOST_SIGNALS = 64, 2000
   local seq, kind, data, to, gen = tonumber(argument(1)), argument(2), argument(3), argument(4), tonumber(argument(5))
-  if call.state == 'ended' then return 'ended' end
-  if call.state == 'ringing' or me.state == 'ringing' then return 'not_accepted' end
-  if not held_by_actor(me) then return 'elsewhere' end
-  local last = me.seq or 0
+  if call.state == 'ringing' then return 'not_accepted' end
+  local why = refused(me)
+  if why then return why end
+  if call.group and to == '' then return 'no_target' end
+  if to == '' then to = user == call.callee and call.initiator or call.callee end
+  local where, last = destination(me, to, gen), me.seq or 0
   -- The versions of the last signals of each leg, in a ring: a repeat gets the version that it got the first time.
   local slot = user .. ':' .. whole(seq % SENT_KEPT)
   if seq > last + 1 then return 'gap' end
-  if seq <= last then return 'repeat', seq > last - SENT_KEPT and redis.call('HGET', SENT, slot) or nil end
+  if seq <= last then
+    local first = seq > last - SENT_KEPT and redis.call('HGET', SENT, slot) or nil
+    return (where == 'gone' or where == 'stale') and where or 'repeat', first
+  end
   if seq > (me.base or 0) + MOST_SIGNALS then return 'full' end
-  if to == '' then
-    if call.group then return 'no_target' end
-    to = user == call.callee and call.initiator or call.callee
-  end
-  local target = to ~= 'media' and member(to) or nil
-  if target and target.state == 'ringing' then return 'not_accepted' end
+  if where == 'not_accepted' then return where end
   put(user, {seq = seq})
-  local verdict = 'done'
-  if to == 'media' then
-    if not call.engine then verdict = 'gone' end
-  elseif not target or target.state ~= 'joined' or to == user then
-    verdict = 'gone'
-  end
-  if verdict == 'done' and gen >= 0 and gen < math.max(call.floor or 0, me.gen or 0, target and target.gen or 0) then
-    verdict = 'stale'
-  end
-  if verdict == 'done' then
+  if where == 'done' then
     answered(kind)
     record('signal', user, data, whole(seq), to)
   end
   redis.call('HSET', SENT, slot, whole(call.version))
   redis.call('PEXPIRE', SENT, LIVE_KEPT_MS)
-  return verdict
+  return where
 end
 
 local function changed_by_actor(me, kind, data)

@@ -35,10 +35,10 @@ from signaling.call.commands import (
     Tell,
     Upgrade,
 )
-from signaling.call.model import MOST_MEMBERS, Call, Part, State
-from signaling.call.outcome import Outcome, Verdict
+from signaling.call.model import Call
+from signaling.call.outcome import Verdict
 from signaling.call.step import Times
-from signaling.call.talking import MOST_SIGNALS, SENT_KEPT
+from signaling.call.talking import SENT_KEPT
 from signaling.call.transition import new_call
 from signaling.settings import CallSettings
 from signaling.store_redis import INDEXES, RedisCallStore
@@ -104,7 +104,7 @@ STARTS: list[Steps] = [[], ANSWERED, CONFERENCE, TRANSFER, [*CONFERENCE, (1, End
 TALK = [Signal(leg, seq, kind, "{}") for leg in (ALICE, BOB) for seq in (1, 2, 3) for kind in ("answer", "other")]
 timed = st.tuples(st.sampled_from([0, 0, 0, 0, 5, 20, 31, 60]), st.one_of(commands, st.sampled_from(TALK)))
 steps = st.builds(lambda start, rest: start + rest, st.sampled_from(STARTS), st.lists(timed, max_size=25))
-rings = st.sampled_from([(PEOPLE[0],), (PEOPLE[0],), tuple(PEOPLE[:2]), (PEOPLE[0], Callee(UserId("dave"), absent=True))])
+rings = st.sampled_from([(PEOPLE[0],), (PEOPLE[0],), tuple(PEOPLE[:2]), (PEOPLE[0], CALLEES[-1])])
 
 
 @dataclass
@@ -262,8 +262,8 @@ async def test_a_repeat_gets_its_first_version_as_long_as_it_is_kept(node: Node)
     await node.store.apply(call_id, Accept(BOB))
     first = [(await node.store.apply(call_id, Signal(BOB, seq, "other", "{}"))).version for seq in range(1, 301)]
     repeats = [await node.store.apply(call_id, Signal(BOB, seq, "other", "{}")) for seq in range(1, 301)]
-    assert [repeat.version for repeat in repeats[-SENT_KEPT :]] == first[-SENT_KEPT :]
-    assert {repeat.version for repeat in repeats[: -SENT_KEPT]} == {first[-1]}
+    assert [repeat.version for repeat in repeats[-SENT_KEPT:]] == first[-SENT_KEPT:]
+    assert {repeat.version for repeat in repeats[:-SENT_KEPT]} == {first[-1]}
     assert {repeat.verdict for repeat in repeats} == {Verdict.REPEAT}
     log, complete = await node.store.log(call_id, ALICE.user_id, 0)
     assert (len(log), complete) == (258, False)  # 256 signals, and what was before them
