@@ -11,9 +11,10 @@ from tests.support.socket_client import socket_client
 async def test_three_on_two_nodes_are_in_one_call_and_hear_what_is_for_them(hub: HubProcess, rest: Rest) -> None:
     ada, bob, eve = [await rest.sign_up(name) for name in ("ada", "bob", "eve")]
     async with AsyncExitStack() as clients:
+        also_bob = await rest.sign_in(bob.name)  # on another device
         here, there, third, tablet = [
             await clients.enter_async_context(socket_client(hub.nodes[node].url, person.token))
-            for node, person in ((0, ada), (1, bob), (1, eve), (0, bob))
+            for node, person in ((0, ada), (1, bob), (1, eve), (0, also_bob))
         ]
         placed = await here.ok("call:initiate", {"to": [bob.id, eve.id], "type": "audio"})
         call = {"callId": placed["callId"]}
@@ -37,7 +38,7 @@ async def test_three_on_two_nodes_are_in_one_call_and_hear_what_is_for_them(hub:
         assert (await there.expect("call:cancelled"))["reason"] == "moved"
         await tablet.ok("call:media", {**call, "audioMuted": True})
         assert (await third.expect("call:media"))["audioMuted"] is True
-        assert (there.count("call:media"), there.count("call:signal"), tablet.count("call:signal")) == (0, 1, 0)
+        assert there.count("call:media") == tablet.count("call:signal") == 0
 
 
 async def test_who_lets_nobody_or_only_friends_call_is_not_there_for_others(hub: HubProcess, rest: Rest) -> None:
@@ -56,4 +57,4 @@ async def test_who_lets_nobody_or_only_friends_call_is_not_there_for_others(hub:
             (await rest.post(f"/users/{other.id}/follow", one)).expect(204)
         await caller.ok("call:initiate", {"to": bob.id, "type": "audio"})
         await callee.expect("call:incoming")
-        assert callee.count("call:incoming") == 1
+        assert callee.count("call:incoming") == 0, "no other one"
