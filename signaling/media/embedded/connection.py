@@ -14,8 +14,8 @@ from signaling.media.embedded.seams import Cipher, Handshake
 from signaling.media.embedded.sockets import Way
 
 SILENT_MS = 20_000
-"""A client that checks the connection no more is gone. Browsers check every 2.5 s, aiortc every 5 s; by RFC 7675 one may
-be silent for 30 s, but a room need not wait so long."""
+"""A client that checks the connection no more is gone. Browsers check every 2.5 s, aiortc every 5 s; RFC 7675 allows
+30 s of silence, but a room need not wait so long."""
 CONNECTING_MS = 30_000
 """Until the keys are there: as long as ICE and a handshake with losses may take."""
 _DTLS = range(20, 64)
