@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from hub.kernel.errors import InvalidPayload, Unavailable
 from hub.kernel.ids import ConnectionId, NodeId, RoomName, user_room
 from presence.metrics import METRICS
-from presence.model import Connection
+from presence.model import Held
 from presence.routes import presence_api
 from presence.schema import PresenceQuery
 from presence.settings import PresenceSettings
@@ -41,10 +41,10 @@ async def test_thousands_that_go_at_once_are_held_in_a_few_calls(
         await node.connect(one)
     hold, sizes = node.store.hold, list[int]()
 
-    async def counted(connections: Iterable[Connection], now_ms: int, hold_ms: int) -> None:
-        gone = list(connections)
+    async def counted(held: Iterable[Held]) -> None:
+        gone = list(held)
         sizes.append(len(gone))
-        await hold(gone, now_ms, hold_ms)
+        await hold(gone)
 
     monkeypatch.setattr(node.store, "hold", counted)
     await asyncio.gather(*map(node.disconnect, people))
