@@ -163,9 +163,10 @@ async def test_a_change_that_is_heard_of_while_the_document_is_loaded_is_there_a
 
     monkeypatch.setattr(two.log, "read", slow)
     joining = asyncio.get_running_loop().create_task(text(two.engine))
-    await until(lambda: two.engine._hot.get(DOCUMENT) and two.engine._hot[DOCUMENT].reading.locked())
+    hot = two.engine._documents.hot
+    await until(lambda: DOCUMENT in hot and hot[DOCUMENT].reading.locked())
     await one.engine.submit(DOCUMENT, Writer().write("a"))
-    await until(lambda: two.engine._hot[DOCUMENT].document.position)
+    await until(lambda: hot[DOCUMENT].document.position)
     may_answer.set()
     assert await joining == "a"
 
