@@ -52,8 +52,8 @@ class Editing:
     """The open documents of this node. Rights are looked at twice in ``access_s``, and at each change once they are
     that old.
 
-    Editors have ids of their own, unique on the node; a connection may have several. ``contributed`` is told of each
-    change that was stored: of which document, by whom, and how many bytes.
+    Editors have ids of their own, unique on the node; a connection may have several. ``contributed`` is told of
+    changes that were stored: of which document, by whom, how many bytes, and how many changes.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Editing:
         settings: CollabSettings,
         *,
         sessions: EndedSessions | None = None,
-        contributed: Callable[[str, UserId, int], None] | None = None,
+        contributed: Callable[[str, UserId, int, int], None] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine = engine
@@ -172,9 +172,9 @@ class Editing:
         return taken
 
     def _note(self, document_id: str, user_id: UserId, settled: Sequence[Submission]) -> None:
-        for submission in settled:
-            if submission.place is not None and self._contributed is not None:
-                self._contributed(document_id, user_id, len(submission.update))
+        stored = [len(submission.update) for submission in settled if submission.place is not None]
+        if stored and self._contributed is not None:
+            self._contributed(document_id, user_id, sum(stored), len(stored))
 
     async def change(self, document_id: str, id: str, update: bytes, *, is_answer: bool = False) -> str:
         """Store a change, then show it to the others; gives its place in the log. A repeat is harmless.
@@ -198,7 +198,7 @@ class Editing:
         except Gap as gap:
             raise UpdateGap(stateVector=gap.vector) from gap
         if self._contributed is not None and seq != NO_ROW:
-            self._contributed(document_id, actor.user_id, len(update))
+            self._contributed(document_id, actor.user_id, len(update), 1)
         return seq
 
     def announce(self, document_id: str, id: str, update: bytes) -> None:

@@ -61,6 +61,7 @@ class Rights:
                 log.warning("rights on open documents not reviewed: %r", error)
 
     async def _review_roles(self) -> None:
+        asked_at = self._monotonic()
         pairs = {(document_id, participant.actor.user_id) for document_id, participant in self._participants}
         roles = await self._roles.roles_among(pairs)
         for document_id, participant in self._participants:
@@ -71,6 +72,8 @@ class Rights:
                 await self.put_out(participant, document_id)
             elif pair in pairs and roles[pair] != participant.role:
                 await self._follow_role(participant, document_id, roles[pair])
+            elif pair in pairs:  # the right is still the one that fits this role: no change has to ask
+                participant.checked_at = max(asked_at, participant.checked_at)
 
     async def _review_sessions(self) -> None:
         following = [(document_id, one) for document_id, one in self._participants if one.follows_session]
