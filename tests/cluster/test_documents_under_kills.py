@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from load_tests.bench.collab.report import show
-from load_tests.bench.collab.trial import HASTY, HUB, Size, Trial, run_trial
+from load_tests.bench.collab.trial import HASTY_PROGRAM, HUB_PROGRAM, Size, Trial, run_trial
 from load_tests.bench.collab.typists import KINDS
 from tests.support.folders import data_folder
 
@@ -34,7 +34,7 @@ async def trial(folder: Path, program: str, seed: int) -> Trial:
 async def test_no_acknowledged_change_is_missing_whoever_is_killed(folder: Path) -> None:
     acknowledged = Counter[str]()
     for seed in SEEDS:
-        result = await trial(folder, HUB, seed)
+        result = await trial(folder, HUB_PROGRAM, seed)
         assert result.holds, show(result)
         acknowledged += result.kinds
         if len(acknowledged) == len(KINDS) and min(acknowledged.values()) >= ENOUGH:
@@ -45,6 +45,6 @@ async def test_no_acknowledged_change_is_missing_whoever_is_killed(folder: Path)
 @pytest.mark.timeout(400)
 async def test_changes_that_are_acknowledged_before_the_commit_are_found_missing(folder: Path) -> None:
     for seed in SEEDS:
-        if (await trial(folder, HASTY, seed)).verdict.missing:
+        if (await trial(folder, HASTY_PROGRAM, seed)).verdict.missing:
             return
     raise AssertionError("the judge has found nothing")

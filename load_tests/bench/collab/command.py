@@ -13,9 +13,9 @@ from pathlib import Path
 from hub.version import __version__
 from load_tests.bench.cache import cache_folder
 from load_tests.bench.collab.large import measure_large
-from load_tests.bench.collab.pace import measure_pace
+from load_tests.bench.collab.pace import HUB, PEERS, SHAPES, measure_pace
 from load_tests.bench.collab.report import kill_rows, pace_rows, show
-from load_tests.bench.collab.trial import HASTY, HUB, Size, run_trial
+from load_tests.bench.collab.trial import HASTY_PROGRAM, HUB_PROGRAM, Size, run_trial
 from load_tests.bench.collab.typists import KINDS
 from load_tests.bench.ending import exit_code_of
 from load_tests.bench.machine import machine
@@ -24,6 +24,9 @@ from load_tests.bench.report import table
 from load_tests.bench.rows import Row
 from load_tests.bench.run_folder import run_folder
 
+LARGE = "large"
+ROWS = (*dict.fromkeys(shape.row for shape in SHAPES), LARGE)
+SERVERS = (HUB, *PEERS)
 SECRET = (".json",)
 """Files with tokens, and folders, go whatever is kept of a run."""
 
@@ -53,6 +56,8 @@ def parser() -> argparse.ArgumentParser:
     add("--seed", type=int, default=1, help="of what is killed when (default: 1)")
     add("--control", action="store_true", help="acknowledge before the commit: something must be missing")
     add("--kinds", type=some_of(KINDS), default=KINDS, metavar="A,B", help=f"of: {', '.join(KINDS)} (default: all)")
+    add("--rows", type=some_of(ROWS), default=ROWS, metavar="A,B", help=f"of: {', '.join(ROWS)} (default: all)")
+    add("--servers", type=some_of(SERVERS), default=SERVERS, metavar="A,B", help=f"of: {', '.join(SERVERS)}")
     add("--nodes", type=at_least(1), default=size.nodes, help="default: %(default)s")
     add("--documents", type=at_least(2), default=size.documents, help="default: %(default)s")
     add("--writers", type=at_least(2), default=size.writers, help="default: %(default)s")
@@ -65,18 +70,19 @@ def parser() -> argparse.ArgumentParser:
 
 async def _pace(arguments: argparse.Namespace) -> int:
     with run_folder(arguments.history, _copy) as folder:
-        measured = await measure_pace(folder, arguments.cache, _tell)
-        large = await measure_large(folder)
-    rows = pace_rows(measured, large)
-    print(table(rows))
+        rows, servers = arguments.rows, arguments.servers
+        measured = await measure_pace(folder, arguments.cache, _tell, rows=rows, servers=servers)
+        large = await measure_large(folder) if LARGE in rows else None
+    found = pace_rows(measured, large)
+    print(table(found))
     if arguments.json is not None:
-        _write(arguments, rows)
+        _write(arguments, found)
     return 0
 
 
 async def _kill(arguments: argparse.Namespace) -> int:
     size = Size(arguments.nodes, arguments.documents, arguments.writers, arguments.rate, kinds=arguments.kinds)
-    program = HASTY if arguments.control else HUB
+    program = HASTY_PROGRAM if arguments.control else HUB_PROGRAM
     with run_folder(arguments.history, _copy) as folder:
         trial = await run_trial(folder, arguments.cache, arguments.kill, arguments.seed, size, _tell, program)
         print(table(kill_rows(trial, control=arguments.control)))

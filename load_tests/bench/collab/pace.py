@@ -5,7 +5,7 @@ import contextlib
 import random
 import shutil
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from load_tests.bench.collab.wire import Typed, Typing
 from load_tests.bench.errors import CannotMeasure
 from load_tests.bench.processes import Cores, cores, cpu_of, cpu_of_all, free_port, kept_on
 
-PEERS = Path(__file__).parents[2] / "peers" / "collab"
+PEER_PROGRAMS = Path(__file__).parents[2] / "peers" / "collab"
 READERS = 50
 DOCUMENTS = 200
 SECONDS = 6.0
@@ -34,6 +34,8 @@ START_S = 15.0
 class Shape:
     """Who types what, how fast."""
 
+    row: str
+    """Of which row of the bench it is: those that are compared with each other have one."""
     name: str
     typists: int
     documents: int
@@ -42,13 +44,14 @@ class Shape:
     nodes: int = 1
 
 
-FAN_OUT = Shape("one typist, 50 readers, 5000/s", 1, 1, READERS, 5_000)
-FAST_FAN_OUT = Shape("one typist, 50 readers, 20 000/s", 1, 1, READERS, 20_000)
-MANY = Shape("200 documents, 1000/s", DOCUMENTS, DOCUMENTS, 0, 1_000)
-TOGETHER_ONE = Shape("one document by 3 typists on one node, 1000/s", 3, 1, 0, 1_000)
-TOGETHER_THREE = Shape("one document by 3 typists on three nodes, 1000/s", 3, 1, 0, 1_000, nodes=3)
+FAN_OUT = Shape("readers", "one typist, 50 readers, 5000/s", 1, 1, READERS, 5_000)
+FAST_FAN_OUT = Shape("fast", "one typist, 50 readers, 20 000/s", 1, 1, READERS, 20_000)
+MANY = Shape("documents", "200 documents, 1000/s", DOCUMENTS, DOCUMENTS, 0, 1_000)
+TOGETHER_ONE = Shape("together", "one document by 3 typists on one node, 1000/s", 3, 1, 0, 1_000)
+TOGETHER_THREE = Shape("together", "one document by 3 typists on three nodes, 1000/s", 3, 1, 0, 1_000, nodes=3)
 SHAPES = (FAN_OUT, FAST_FAN_OUT, MANY, TOGETHER_ONE, TOGETHER_THREE)
 OF_PEERS = (FAN_OUT, MANY)
+HUB, PEERS = "hub", ("hocuspocus", "y-websocket")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +68,13 @@ class Paced:
     """Messages through Redis for each update."""
 
 
-async def measure_pace(folder: Path, cache: Path, tell: Callable[[str], None]) -> list[Paced]:
+async def measure_pace(
+    folder: Path, cache: Path, tell: Callable[[str], None], *, rows: Collection[str], servers: Collection[str]
+) -> list[Paced]:
     """The hub under each shape, and the peers under those that they can be compared in."""
     where, found = cores(), []
-    for server in ("hocuspocus", "y-websocket"):
-        for shape in OF_PEERS:
+    for server in (peer for peer in PEERS if peer in servers):
+        for shape in (shape for shape in OF_PEERS if shape.row in rows):
             async with _peer(server, cache, where) as (port, pid):
                 dialect = "hocuspocus" if server == "hocuspocus" else "y-websocket"
                 names = [f"bench-{number}" for number in range(shape.documents)]
@@ -77,7 +82,7 @@ async def measure_pace(folder: Path, cache: Path, tell: Callable[[str], None]) -
                 typing = _typing(shape, dialect, urls, names, [""] * shape.documents)
                 found.append(await _measure(server, shape, typing, [pid], folder, where))
                 tell(f"{server}, {shape.name}: {found[-1].cpu_us:.0f} µs")
-    for shape in SHAPES:
+    for shape in (shape for shape in SHAPES if shape.row in rows and HUB in servers):
         own = folder / f"hub{len(found)}"
         own.mkdir(mode=0o711)
         found.append(await _measure_hub(shape, own, where))
@@ -102,7 +107,7 @@ async def _measure_hub(shape: Shape, folder: Path, where: Cores) -> Paced:
                 names, tokens = [one.id for one in documents], [one.document_token for one in documents]
                 typing = _typing(shape, "y-websocket", urls, names, tokens)
                 pids = [node.pid for node in nodes.all]
-                return await _measure("hub", shape, typing, pids, folder, where, backends)
+                return await _measure(HUB, shape, typing, pids, folder, where, backends)
             finally:
                 await nodes.end()
 
@@ -186,7 +191,8 @@ async def _published(backends: Backends | None) -> int:
 @contextlib.asynccontextmanager
 async def _peer(name: str, cache: Path, where: Cores) -> AsyncIterator[tuple[int, int]]:
     """A running peer's port and process."""
-    packages = PEERS if (PEERS / "node_modules").is_dir() else await asyncio.to_thread(node_packages, PEERS, cache)
+    is_installed = (PEER_PROGRAMS / "node_modules").is_dir()  # by `./sparkle test`
+    packages = PEER_PROGRAMS if is_installed else await asyncio.to_thread(node_packages, PEER_PROGRAMS, cache)
     port = free_port(random.Random())
     inherited = {key: value for key, value in environment().items() if key in ("PATH", "HOME", "LANG")}
     script = packages / f"{name.replace('-', '_')}.mjs"

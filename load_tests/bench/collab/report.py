@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from load_tests.bench.collab.large import Large
-from load_tests.bench.collab.pace import FAN_OUT, FAST_FAN_OUT, MANY, TOGETHER_ONE, TOGETHER_THREE, Paced
+from load_tests.bench.collab.pace import FAN_OUT, FAST_FAN_OUT, HUB, MANY, TOGETHER_ONE, TOGETHER_THREE, Paced
 from load_tests.bench.collab.trial import Trial
 from load_tests.bench.rows import Row, Target
 
@@ -14,24 +14,24 @@ ONE_MESSAGE, TOGETHER = Target(1, at_most=True), Target(2, at_most=True)
 HOT_MS, COLD_MS, HELD_MB = Target(3, at_most=True), Target(20, at_most=True), Target(1.5, at_most=True)
 
 
-def pace_rows(measured: Sequence[Paced], large: Large) -> list[Row]:
-    """The rows of a run in which nothing is killed."""
-    by = {(one.server, one.shape.name): one for one in measured}
+def pace_rows(measured: Sequence[Paced], large: Large | None) -> list[Row]:
+    """The rows of a run in which nothing is killed: of what was measured, and of what can be compared."""
     rows = [row for one in measured for row in _of_shape(one)]
-    hub, hocuspocus = by["hub", FAN_OUT.name], by["hocuspocus", FAN_OUT.name]
-    rows.append(
-        Row(
-            "hub, CPU beside Hocuspocus', which stores nothing",
-            "times",
-            hub.cpu_us / hocuspocus.cpu_us,
-            BESIDE_HOCUSPOCUS,
-        )
-    )
-    three, alone = by["hub", TOGETHER_THREE.name].typed.ack_p99, by["hub", TOGETHER_ONE.name].typed.ack_p99
-    rows.append(Row("ack p99 of three nodes beside that of one", "times", three / alone, TOGETHER))
+    by = {(one.server, one.shape.name): one for one in measured}
+    hub, hocuspocus = by.get((HUB, FAN_OUT.name)), by.get(("hocuspocus", FAN_OUT.name))
+    if hub and hocuspocus:
+        beside = hub.cpu_us / hocuspocus.cpu_us
+        rows.append(Row("hub, CPU beside Hocuspocus', which stores nothing", "times", beside, BESIDE_HOCUSPOCUS))
+    three, alone = by.get((HUB, TOGETHER_THREE.name)), by.get((HUB, TOGETHER_ONE.name))
+    if three and alone:
+        beside = three.typed.ack_p99 / alone.typed.ack_p99
+        rows.append(Row("ack p99 of three nodes beside that of one", "times", beside, TOGETHER))
+    return rows if large is None else [*rows, *_of_large(large)]
+
+
+def _of_large(large: Large) -> list[Row]:
     name = "260,000 edits"
     return [
-        *rows,
         Row(f"{name}: join, cold", "ms", large.cold_ms, COLD_MS),
         Row(f"{name}: join, cold, CPU of the node", "ms", large.cold_cpu_ms),
         Row(f"{name}: join, hot", "ms", large.hot_ms, HOT_MS),
@@ -43,11 +43,12 @@ def pace_rows(measured: Sequence[Paced], large: Large) -> list[Row]:
 
 def _of_shape(one: Paced) -> Iterator[Row]:
     name, typed = f"{one.server}, {one.shape.name}", one.typed
-    is_hub = one.server == "hub"
+    is_hub = one.server == HUB
     yield Row(f"{name}: CPU an update", "µs", one.cpu_us, UPDATE_US if is_hub and one.shape is FAN_OUT else None)
     if is_hub:
         yield Row(f"{name}: PostgreSQL's", "µs", one.postgres_us)
         yield Row(f"{name}: messages through Redis an update", "", one.published, ONE_MESSAGE)
+    yield Row(f"{name}: ack p50", "ms", typed.ack_p50)
     yield Row(f"{name}: ack p99", "ms", typed.ack_p99, ACK_P99_MS if is_hub and one.shape is MANY else None)
     if typed.read:
         yield Row(

@@ -19,8 +19,8 @@ COMPACT_AFTER = 30
 """Updates, so that documents are compacted all the time."""
 SETTLED_S = 60.0
 """After the last kill, until everybody has an acknowledgement for all they have made."""
-HUB = "hub.cli"
-HASTY = "load_tests.bench.collab.hasty_node"
+HUB_PROGRAM = "hub.cli"
+HASTY_PROGRAM = "load_tests.bench.collab.hasty_node"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,13 @@ class Trial:
 
 
 async def run_trial(
-    folder: Path, cache: Path, kills: int, seed: int, size: Size, tell: Callable[[str], None], program: str = HUB
+    folder: Path,
+    cache: Path,
+    kills: int,
+    seed: int,
+    size: Size,
+    tell: Callable[[str], None],
+    program: str = HUB_PROGRAM,
 ) -> Trial:
     """Kill so many processes. Raises CannotMeasure if something does not start, or does not come back."""
     began = time.monotonic()
@@ -99,7 +105,8 @@ async def _typing(
     writers = [
         {
             "number": number,
-            "kind": size.kinds[number % len(size.kinds)],
+            # One further each time round the documents, so that each document has clients of several kinds.
+            "kind": size.kinds[(number % size.documents + number // size.documents) % len(size.kinds)],
             "document": number % size.documents,
             "deletes": number % size.documents >= size.documents // 2,
             "documentId": document.id,

@@ -12,7 +12,7 @@ from load_tests.bench.cache import node_packages
 from load_tests.bench.errors import CannotMeasure
 
 SOURCE = Path(__file__).parent / "js"
-KINDS = ("socketio", "hocuspocus", "y_websocket")
+KINDS = ("socketio", "hocuspocus", "y_websocket", "y_socketio")
 """Clients, each driven by ``js/kind_….mjs``."""
 ANSWER_S = 20.0
 POLL_S = 0.2
