@@ -26,6 +26,7 @@ from hub.cluster.servers import link_to_any, servers_of
 from hub.features import oversight
 from hub.features.core import Core, Feature
 from hub.features.documents import library as documents_library
+from hub.kernel import redis_url
 from presence.connections_here import ConnectionsHere
 from presence.diffs import Diffs
 from presence.feeds import PresenceFeeds
@@ -50,6 +51,7 @@ from signaling.ice import Ice
 from signaling.legs import LocalLegs
 from signaling.moves import Moves
 from signaling.placing import Placing
+from signaling.redis_commands import ClientCommands, Commands, LinkedCommands
 from signaling.routes import call_api
 from signaling.service import CallService
 from signaling.store_redis import RedisCallStore
@@ -164,8 +166,9 @@ def calls(core: Core) -> Calls:
     """Calls between people."""
     settings = core.settings.calls
     legs, ice = LocalLegs(), Ice(core.settings.ice, core.clock)
-    store = RedisCallStore(core.redis, core.clock, settings)
-    busy, history = RedisBusyLines(core.redis, settings), PostgresCallHistory(core.pool, outbox.append)
+    commands = call_commands(core)
+    store = RedisCallStore(commands, core.clock, settings)
+    busy, history = RedisBusyLines(commands, settings), PostgresCallHistory(core.pool, outbox.append)
     telling = Telling(core.rooms, legs)
     moves = Moves(store, busy, history, telling, core.clock)
     callees = CallRule(PostgresPrivacy(core.pool))
@@ -177,5 +180,19 @@ def calls(core: Core) -> Calls:
     async def start() -> None:
         sweeper.start(core.tasks)
 
+    async def close() -> None:
+        if isinstance(commands, LinkedCommands):
+            await commands.close()
+
     events = call_events(placing, service, deadlines, ice)
-    return Calls(apis=[call_api(ice, history)], events=events, starts=[start], separate=service.separate)
+    return Calls(
+        apis=[call_api(ice, history)], events=events, starts=[start], closes=[close], separate=service.separate
+    )
+
+
+def call_commands(core: Core) -> Commands:
+    """A link of their own where one server has all keys; on a Redis Cluster redis-py finds each key's server."""
+    url = core.settings.redis_url or "redis://nowhere"
+    if redis_url.is_cluster(url):
+        return ClientCommands(core.redis)
+    return LinkedCommands(link_to_any(servers_of(url)))

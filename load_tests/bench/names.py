@@ -39,4 +39,16 @@ def _collab(arguments: Sequence[str]) -> int:
     return main(arguments)
 
 
-BENCHES: dict[str, Bench] = {"transport": _transport, "cluster": _cluster, "presence": _presence, "collab": _collab}
+def _calls(arguments: Sequence[str]) -> int:
+    from load_tests.bench.calls.command import main  # noqa: PLC0415 each bench needs other packages
+
+    return main(arguments)
+
+
+BENCHES: dict[str, Bench] = {
+    "transport": _transport,
+    "cluster": _cluster,
+    "presence": _presence,
+    "collab": _collab,
+    "calls": _calls,
+}
