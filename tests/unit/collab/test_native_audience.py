@@ -6,7 +6,8 @@ from typing import Any, cast
 
 from collab.hot import Shown
 from collab.native.audience import NativeAudience
-from collab.native.open_document import OpenDocument, State
+from collab.native.open_document import OpenDocument
+from collab.native.state import State
 from hub.kernel.framed import FramedSocket
 
 CHANGES = [Shown(b"1", None), Shown(b"2", "ada"), Shown(b"3", "bob"), Shown(b"4", "ada")]
