@@ -71,7 +71,7 @@ def presence(core: Core) -> Presence:
     reading = Reading(store, memory)
     watchers = Watchers(reading, core.rooms, core.sight, core.clock)
     watching = Watching(service, reading, watchers, core.sight, core.clock)
-    feeds = PresenceFeeds(reading, core.rooms, core.sight, core.clock)
+    feeds = PresenceFeeds(reading, core.rooms, core.sight, core.tasks, core.clock)
     core.reviews.add(watching)
     core.reviews.add(feeds)
     typing = TypingIndicator(core.rooms, core.clock, settings, core.sight)
