@@ -4,7 +4,9 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+import msgspec
 
 from hub.kernel.clock import Clock, to_ms
 from hub.kernel.errors import InvalidPayload, Unavailable
@@ -25,8 +27,7 @@ MAX_TEXT_MS = 366 * 86_400_000
 """Longest time until the end of a text. The last moments that a client can name are too late for a datetime in UTC."""
 
 
-@dataclass(slots=True)
-class Lost:
+class Lost(msgspec.Struct, frozen=True, gc=False):
     """A connection of this node that has gone, and counts for a while. Times are Unix milliseconds."""
 
     here: Here
