@@ -23,6 +23,7 @@ from core_api.accounts.signing_key import SigningKey
 from hub.features import oversight
 from hub.features.core import Core, Feature
 from hub.features.documents import library as documents_library
+from presence.burials import Burials
 from presence.connections_here import ConnectionsHere
 from presence.diffs import Diffs
 from presence.feeds import PresenceFeeds
@@ -76,11 +77,13 @@ def presence(core: Core) -> Presence:
     core.reviews.add(feeds)
     typing = TypingIndicator(core.rooms, core.clock, settings, core.sight)
     core.reviews.add(typing)
-    sweeper = Sweeper(store, here, service, idleness, typing, diffs, relay, memory, core.nodes, core.clock, settings)
+    sweeper = Sweeper(store, here, service, idleness, typing, diffs, relay, memory, core.clock, settings)
+    burials = Burials(store, diffs, core.nodes, core.clock)
 
     async def start() -> None:
         await sweeper.begin()
         sweeper.start(core.tasks)
+        burials.start(core.tasks)
 
     return Presence(
         apis=[presence_api(watching)],
