@@ -26,6 +26,7 @@ from hub.cluster.servers import link_to_any, servers_of
 from hub.features import oversight
 from hub.features.core import Core, Feature
 from hub.features.documents import library as documents_library
+from presence.burials import Burials
 from presence.connections_here import ConnectionsHere
 from presence.diffs import Diffs
 from presence.feeds import PresenceFeeds
@@ -80,16 +81,18 @@ def presence(core: Core) -> Presence:
     reading = Reading(store, memory)
     watchers = Watchers(reading, core.rooms, core.sight, core.clock)
     watching = Watching(service, reading, watchers, core.sight, core.clock)
-    feeds = PresenceFeeds(reading, core.rooms, core.sight, core.clock)
+    feeds = PresenceFeeds(reading, core.rooms, core.sight, core.tasks, core.clock)
     core.reviews.add(watching)
     core.reviews.add(feeds)
     typing = TypingIndicator(core.rooms, core.clock, settings, core.sight)
     core.reviews.add(typing)
-    sweeper = Sweeper(store, here, service, idleness, typing, diffs, relay, memory, core.nodes, core.clock, settings)
+    sweeper = Sweeper(store, here, service, idleness, typing, diffs, relay, memory, core.clock, settings)
+    burials = Burials(store, diffs, core.nodes, core.clock)
 
     async def start() -> None:
         await sweeper.begin()
         sweeper.start(core.tasks)
+        burials.start(core.tasks)
 
     return Presence(
         apis=[presence_api(watching)],
