@@ -172,8 +172,8 @@ class Client(asyncio.Protocol):
 def letters_in(update: bytes) -> Sequence[tuple[int, int, int]]:
     """(client, first clock, clock past the last) of what an update brings. Raises BadUpdate.
 
-    One :func:`letter` is known by its form, in a quarter of the time: at 20,000 of them a second, seen by a typist and a
-    reader, this process would need more than its core.
+    One :func:`letter` is known by its form, in a quarter of the time: at 20,000 of them a second, seen by a typist and
+    by a reader, this process would need more than its core.
     """
     if update.startswith(ONE_LETTER) and update.endswith(LETTER_END):
         reader = Reader(update)
