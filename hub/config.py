@@ -20,6 +20,7 @@ from hub.kernel import redis_url
 from hub.transport.admin_ui import AdminUiSettings
 from hub.transport.engineio.settings import EngineSettings
 from presence.settings import PresenceSettings
+from signaling.media.settings import MediaSettings
 from signaling.settings import CallSettings, IceSettings
 
 PREFIX = "SPARKLE_"
@@ -100,6 +101,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     collab: CollabSettings = CollabSettings()
     calls: CallSettings = CallSettings()
     ice: IceSettings = IceSettings()
+    media: MediaSettings = MediaSettings()
     graphql: GraphQLSettings = GraphQLSettings()
     chain: ChainSettings = ChainSettings()
     companions: CompanionSettings = CompanionSettings()

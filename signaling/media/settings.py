@@ -26,8 +26,6 @@ class MediaSettings(msgspec.Struct, frozen=True):
     http_host: str = "127.0.0.1"
     """Where nodes reach the media server. On another machine than they, its address there."""
     http_port: int = 0
-    secret: str = ""
-    """What nodes show to media servers, at least 32 characters. Default: made at the start by ``run``."""
     video_kbit: int = 1500
     """Of each picture that is sent to the media server."""
     record: bool = False

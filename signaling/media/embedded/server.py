@@ -35,7 +35,7 @@ class Full(RuntimeError):
 
 
 class MediaServer:
-    """Forwards media. Lives on one event loop; all methods are to be called there.
+    """Forwards media. Lives on one event loop; all methods are to be called there. A room ends with its last member.
 
     ``changed`` is called with a room's id when its streams have changed, for its members to be told; ``left`` with a
     room's id and a leg when a connection has ended by itself. Neither may raise.
@@ -97,10 +97,15 @@ class MediaServer:
         NoSuchRoom, BadOffer, Full.
         """
         room = self._room(room_id)
-        offered = offer.read(text)
+        try:
+            offered = offer.read(text)
+        except BadOffer:
+            self._forget_empty(room_id)
+            raise
         connection = self._connections.get((room_id, leg))
         if connection is not None and (connection.lost or connection.fingerprints != offered.fingerprints):
-            await self._drop(room_id, leg)
+            self._detach(room_id, leg)
+            self._tasks.start(connection.close(), name="media connection replaced")
             connection = None
         if connection is None:
             connection = self._connect(room_id, room, leg, user_id, offered)
@@ -122,11 +127,12 @@ class MediaServer:
 
     async def close_room(self, room_id: str) -> None:
         """End a room and all in it. Harmless for one that is gone."""
-        room = self._rooms.get(room_id)
-        if room is not None:
-            for leg in list(room.peers):
-                await self._drop(room_id, leg)
-            self._rooms.pop(room_id, None)
+        if room_id in self._rooms:
+            ended = [self._detach(room_id, leg) for leg in list(self._rooms[room_id].peers)]
+            del self._rooms[room_id]
+            for connection in ended:
+                if connection is not None:
+                    await connection.close()
 
     def mute(self, room_id: str, user_id: str, kind: str, muted: bool) -> None:
         """Hold somebody's sound or picture back. Raises NoSuchRoom."""
@@ -163,18 +169,29 @@ class MediaServer:
         room.join(connection.peer, monotonic_ms())
         return connection
 
-    async def _drop(self, room_id: str, leg: str) -> bool:
+    def _detach(self, room_id: str, leg: str) -> Connection | None:
+        """Take a leg out of its room; its connection is still to be closed."""
         connection = self._connections.pop((room_id, leg), None)
+        if connection is not None:
+            self._by_username.pop(connection.credentials.username, None)
+            self._by_way = {way: one for way, one in self._by_way.items() if one is not connection}
+            room = self._rooms[room_id]
+            before = room.streams()
+            room.leave(leg, monotonic_ms())
+            self._tell(room_id, before)
+        return connection
+
+    async def _drop(self, room_id: str, leg: str) -> bool:
+        connection = self._detach(room_id, leg)
         if connection is None:
             return False
-        self._by_username.pop(connection.credentials.username, None)
-        self._by_way = {way: one for way, one in self._by_way.items() if one is not connection}
-        room = self._rooms[room_id]
-        before = room.streams()
-        room.leave(leg, monotonic_ms())
-        self._tell(room_id, before)
+        self._forget_empty(room_id)
         await connection.close()
         return True
+
+    def _forget_empty(self, room_id: str) -> None:
+        if room_id in self._rooms and not self._rooms[room_id].peers:
+            del self._rooms[room_id]
 
     def _tell(self, room_id: str, before: list[Stream]) -> None:
         streams = self._rooms[room_id].streams()

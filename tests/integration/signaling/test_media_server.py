@@ -229,4 +229,4 @@ async def test_a_client_that_is_silent_is_let_go(meeting: Meeting, monkeypatch: 
     await until(lambda: meeting.server._connections["r", "a"].ready)
     monkeypatch.setattr(connection, "monotonic_ms", lambda: 1e12)
     await until(lambda: meeting.left == ["a"])
-    assert meeting.server.streams("r") == []
+    assert meeting.server.rooms() == []
