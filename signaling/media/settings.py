@@ -15,8 +15,8 @@ class MediaSettings(msgspec.Struct, frozen=True):
     without one, calls are a mesh."""
     mesh_most: int = 2
     """People up to whom everybody sends to everybody: one more, and each would send three times."""
-    servers: int = 0
-    """Media servers that ``run`` starts, each with a core of its own. 0: none; calls are a mesh."""
+    servers: int = 1
+    """Media servers that ``run`` starts; each can use a core. 0: none, so that all calls are a mesh."""
     listen: tuple[str, ...] = ()
     """Addresses of the media server's UDP port. Default: all of the machine."""
     announce: tuple[str, ...] = ()
