@@ -213,6 +213,8 @@ def _check(settings: Settings) -> None:
         ("SPARKLE_PORT", settings.port),
         ("SPARKLE_OWN_PORT", settings.own_port),
         ("SPARKLE_CLUSTER_PORT", settings.cluster.port),
+        ("SPARKLE_MEDIA_PORT", settings.media.port),
+        ("SPARKLE_MEDIA_HTTP_PORT", settings.media.http_port),
     ):
         if not 0 <= port <= 65_535:
             raise ConfigError(f"{variable}: {port} is no port number (0 to 65535)")
@@ -223,6 +225,17 @@ def _check(settings: Settings) -> None:
         if size < 2:
             raise ConfigError(f"{variable}: {size} is too few; at least 2")
     _check_cluster(settings.cluster)
+    _check_media(settings.media)
+
+
+def _check_media(media: MediaSettings) -> None:
+    needed = {
+        "livekit": ("livekit_url", "livekit_client_url", "livekit_api_key", "livekit_api_secret"),
+        "janus": ("janus_url", "janus_client_url", "janus_token_secret"),
+    }
+    for name in needed.get(media.engine, ()):
+        if not getattr(media, name):
+            raise ConfigError(f"SPARKLE_MEDIA_{name.upper()}: must be set for SPARKLE_MEDIA_ENGINE={media.engine}")
 
 
 def _check_cluster(cluster: ClusterSettings) -> None:

@@ -19,10 +19,12 @@ from signaling.media.embedded.http import application
 from signaling.media.embedded.lease_redis import BEAT_S, LEASE_MS, Lease
 from signaling.media.embedded.room import Stream
 from signaling.media.embedded.server import MediaServer
+from signaling.media.embedded.sockets import machine_addresses
 
 log = logging.getLogger(__name__)
 
 POLL_S = 0.1
+LOOPBACK = "127.0.0.1"
 
 
 async def serve(settings: Settings) -> int:
@@ -53,6 +55,7 @@ class MediaProcess:
     def __init__(self, settings: Settings, redis_url: str) -> None:
         self._settings = settings.media
         self._start_wait_s = settings.start_wait_s
+        self._is_local = settings.host in (LOOPBACK, "localhost", "::1")
         self._redis_url = redis_url
         self._redis = connect(redis_url, size=4)
         self._tasks = Tasks()
@@ -65,7 +68,7 @@ class MediaProcess:
 
     async def start(self) -> None:
         """Listen, and take the lease. Raises Unavailable, RedisError, OSError."""
-        media_port = self.server.open(self._settings.listen, self._settings.port, self._settings.announce)
+        media_port = self.server.open(self._addresses(), self._settings.port, self._settings.announce)
         listening = socket.create_server((self._settings.http_host, self._settings.http_port), reuse_port=True)
         self._lease = lease = Lease(self._redis, "http://{}:{}".format(*listening.getsockname()[:2]))
         self._runner = web.AppRunner(application(self.server, lambda: lease.key), access_log=None, shutdown_timeout=1)
@@ -94,6 +97,13 @@ class MediaProcess:
         if self._emitter is not None:
             await self._emitter.__aexit__()
         await self._redis.aclose()
+
+    def _addresses(self) -> list[str]:
+        """Where to listen for media. A hub on the loopback is tried out by browsers on the same machine."""
+        listen = list(self._settings.listen) or machine_addresses()
+        return (
+            [*listen, LOOPBACK] if self._is_local and not self._settings.listen and LOOPBACK not in listen else listen
+        )
 
     async def _until_redis_answers(self) -> None:
         """Wait for a Redis that is being started beside us, at most as long as the settings say."""

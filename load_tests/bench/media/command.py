@@ -68,8 +68,8 @@ def parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--kinds", type=some_of(KINDS), default=KINDS, metavar="A,B", help="video, audio (default: both)")
-    add("--video", type=at_least(1), default=120, metavar="N", help="receivers of a picture (default: %(default)s)")
-    add("--audio", type=at_least(1), default=200, metavar="N", help="receivers of sound (default: %(default)s)")
+    add("--video", type=at_least(1), default=60, metavar="N", help="receivers of a picture (default: %(default)s)")
+    add("--audio", type=at_least(1), default=100, metavar="N", help="receivers of sound (default: %(default)s)")
     add("--seconds", type=at_least(1), default=8, help="of each measurement (default: %(default)s)")
     add("--runs", type=at_least(1), default=3, help="of which the medians are shown (default: %(default)s)")
     add("--short", action="store_true", help="one run of four seconds")

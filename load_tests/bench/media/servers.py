@@ -74,9 +74,11 @@ async def running_ours(folder: Path, core: int) -> AsyncIterator[Ours]:
             environment = config.environment() | {"REDIS_URL": valkey.url}
             with _process(command, core, folder / "media.log", environment) as process:
                 engine, servers = Embedded(MediaServers(redis)), MediaServers(redis)
-                await _until_up(process, servers.live, folder / "media.log")
-                yield Ours(process.pid, engine)
-                await engine.aclose()
+                try:
+                    await _until_up(process, servers.live, folder / "media.log")
+                    yield Ours(process.pid, engine)
+                finally:
+                    await engine.aclose()
         finally:
             await redis.aclose()
             await valkey.stop()

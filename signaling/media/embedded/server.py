@@ -4,8 +4,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
-import aioice.ice
-
 from hub.kernel.tasks import Tasks
 from signaling.media.embedded import answer, ice_lite, offer
 from signaling.media.embedded.connection import Connection, monotonic_ms
@@ -62,10 +60,12 @@ class MediaServer:
         self._tasks = Tasks()
 
     def open(self, listen: Sequence[str], port: int, announce: Sequence[str] = ()) -> int:
-        """Listen for media; gives the port. ``listen`` empty: on all addresses of the machine. Raises OSError."""
-        addresses = list(listen) or aioice.ice.get_host_addresses(use_ipv4=True, use_ipv6=False) or ["127.0.0.1"]
-        port = self._sockets.open(addresses, port)
-        shown = list(announce) or addresses
+        """Listen for media on these addresses; gives the port. Clients are told ``announce`` instead, if it is given.
+
+        Raises OSError.
+        """
+        port = self._sockets.open(listen, port)
+        shown = list(announce) or listen
         self._candidates = [ice_lite.candidate((address, port), number) for number, address in enumerate(shown)]
         self._tasks.start(self._tick_for_ever(), name="media reports")
         return port

@@ -12,7 +12,7 @@ from signaling.media.embedded import lease_redis
 from signaling.media.embedded.lease_redis import DEAD, SERVERS, Lease, MediaServers
 from tests.support.wait import until
 
-SHORT_MS = 150
+SHORT_MS = 500
 
 
 @pytest.fixture
