@@ -20,6 +20,7 @@ from collab.store_postgres import PostgresDocumentStore
 from core_api import outbox
 from core_api.accounts.people import ActOnTwo
 from core_api.accounts.signing_key import SigningKey
+from hub.cluster.servers import link_to_any, servers_of
 from hub.features import oversight
 from hub.features.core import Core, Feature
 from hub.features.documents import library as documents_library
@@ -108,7 +109,7 @@ def documents(core: Core, key: SigningKey) -> Documents:
     roles = core.roles["document"] = DocumentRoles(store, core.access)
     log = PostgresLog(core.pool, core.settings.database_url or "")
     compaction = Compaction(CompactorProcess(core.settings.database_url or ""), log, after=settings.compact_after)
-    hints = RedisHints(core.redis)
+    hints = RedisHints(link_to_any(servers_of(core.settings.redis_url or "redis://nowhere")))
     engine = Engine(log, hints, settings, compaction)
     awareness = AwarenessExchange(hints, core.nodes)
     contributions = Contributions(
@@ -138,7 +139,7 @@ def documents(core: Core, key: SigningKey) -> Documents:
         apis=[documents_api(service), *library.apis],
         events=collab_events(live),
         starts=[start, *library.starts],
-        closes=[engine.close, editing.close, live.close, *library.closes],
+        closes=[engine.close, editing.close, live.close, hints.close, *library.closes],
         changes=ChangeFeed(engine),
         editing=editing,
     )
