@@ -58,6 +58,12 @@ class CallRef(Wire):
     reason: EndReason | None = None
 
 
+class EngineRef(Wire):
+    """``call:engine``: ask how to reach what carries the media."""
+
+    call_id: Ulid
+
+
 class Hold(Wire):
     """``call:hold``, and ``call:resume``, which takes it back."""
 
@@ -238,6 +244,20 @@ class Signalled(Wire):
     """Acknowledges ``call:signal``."""
 
     version: int
+
+
+class MediaWay(Wire):
+    """Acknowledges ``call:engine``: how the asking leg reaches what carries the media.
+
+    ``mesh``: the other legs, by signals to each. ``embedded``: offer to ``media`` by ``call:signal``. Others: connect
+    to ``url`` with ``token``, which is for this leg and good for some minutes.
+    """
+
+    engine: str
+    gen: int
+    """The generation of one's leg. Signals of it carry this ``gen``."""
+    url: str | UnsetType = UNSET
+    token: str | UnsetType = UNSET
 
 
 class LoggedEvent(Wire):

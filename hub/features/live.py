@@ -26,6 +26,7 @@ from hub.cluster.servers import link_to_any, servers_of
 from hub.features import oversight
 from hub.features.core import Core, Feature
 from hub.features.documents import library as documents_library
+from hub.features.media import media_engines
 from presence.connections_here import ConnectionsHere
 from presence.diffs import Diffs
 from presence.feeds import PresenceFeeds
@@ -42,10 +43,12 @@ from presence.transitions import Told
 from presence.typing_indicator import TypingIndicator
 from presence.watchers import Watchers
 from presence.watching import Watching
+from signaling.carriage import Carriage
 from signaling.deadlines import Deadlines
 from signaling.handlers import call_events
 from signaling.ice import Ice
 from signaling.legs import LocalLegs
+from signaling.media.embedded.rescuer import Rescuer
 from signaling.moves import Moves
 from signaling.placing import Placing
 from signaling.routes import call_api
@@ -163,16 +166,26 @@ def calls(core: Core) -> Calls:
     settings = core.settings.calls
     legs, ice = LocalLegs(), Ice(core.settings.ice, core.clock)
     store = RedisCallStore(core.redis, core.clock, settings)
-    telling = Telling(core.rooms, legs)
+    engines = media_engines(core)
+    telling = Telling(core.rooms, legs, engines.all)
     moves = Moves(store, telling)
     callees = CallRule(PostgresPrivacy(core.pool))
     placing = Placing(store, moves, telling, callees, legs, core.clock, settings)
     service = CallService(store, moves, placing, telling, legs)
     deadlines = Deadlines(store, moves, service, telling, legs, core.rooms)
     sweeper = CallSweeper(deadlines, legs, settings)
+    carriage = Carriage(moves, telling, engines.all, core.settings.media)
+    rescuer = Rescuer(engines.servers, carriage.rescue)
 
     async def start() -> None:
         sweeper.start(core.tasks)
+        rescuer.start(core.tasks)
 
-    events = call_events(placing, service, deadlines, ice)
-    return Calls(apis=[call_api(ice)], events=events, starts=[start], separate=service.separate)
+    events = call_events(placing, service, deadlines, carriage, ice)
+    return Calls(
+        apis=[call_api(ice)],
+        events=events,
+        starts=[start],
+        closes=engines.closes,
+        separate=service.separate,
+    )
