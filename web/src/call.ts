@@ -21,6 +21,8 @@ const ENDS: Record<string, string> = {
 
 interface Placed {
   callId: string;
+  state: string;
+  reason?: string;
   initiator: string;
   version: number;
   iceServers: RTCIceServer[];
@@ -87,6 +89,7 @@ export class Calls {
       call.id = placed.callId;
       call.iceServers = placed.iceServers;
       if (this.isPast(call)) return await this.end(call.id); // hung up under an id that the hub did not know yet
+      if (placed.state === "ended") return this.over(placed.reason ?? ""); // the other person is in a call
       if (call.offers) return;
       this.connect();
       await this.resume(); // what came under the other call's id before this one knew it
