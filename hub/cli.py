@@ -59,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     media.add_argument("--http-port", type=int, help="port of its commands, for nodes alone (default: picks one)")
     media.add_argument("--start-wait-s", type=float, help="wait so long for Redis (default: 0)")
     media.add_argument("--node-name", help="what the server is called in logs")
+    media.add_argument("--data", type=Path, help="folder of recordings, if there are any (default: .sparkle)")
     media.set_defaults(command=_media)
 
     migrate = commands.add_parser("migrate", help="bring the database of DATABASE_URL up to date")

@@ -63,7 +63,10 @@ class MediaProcess:
         self._runner: web.AppRunner | None = None
         self._lease: Lease | None = None
         self.server = MediaServer(
-            video_bits_per_s=self._settings.video_kbit * 1000, changed=self._changed, left=self._left
+            video_bits_per_s=self._settings.video_kbit * 1000,
+            changed=self._changed,
+            left=self._left,
+            recordings=settings.data / "recordings" if self._settings.record else None,
         )
 
     async def start(self) -> None:
@@ -150,10 +153,11 @@ class MediaProcess:
         except Unavailable:
             log.warning("the new lease could not be taken yet")
 
-    def _changed(self, room: str, streams: list[Stream]) -> None:
+    def _changed(self, room: str, streams: list[Stream], recorded: bool) -> None:
         if self._emitter is not None:
             listed = [{"id": one.id, "userId": one.user_id, "kind": one.kind} for one in streams]
-            self._emitter.emit(RoomName(f"call:{room}"), "call:tracks", {"callId": room, "streams": listed})
+            event = {"callId": room, "streams": listed, "recorded": recorded}
+            self._emitter.emit(RoomName(f"call:{room}"), "call:tracks", event)
 
     def _left(self, room: str, leg: str) -> None:
         log.debug("leg %s of room %s has ended by itself", leg, room)

@@ -1,10 +1,11 @@
 """The media of a call: which engine carries it, when it is moved, and what passes between the legs and the engine."""
 
 import logging
+from typing import Protocol
 
 import msgspec
 
-from hub.kernel.errors import InvalidPayload, Unavailable
+from hub.kernel.errors import Forbidden, InvalidPayload, Unavailable
 from hub.kernel.events import Caller
 from hub.kernel.ids import UserId
 from signaling import schema
@@ -25,13 +26,24 @@ MOVES = 3
 """Tries to find an engine that takes a call: each further one means that one has died in the very moment."""
 
 
+class Recorder(Protocol):
+    """Records rooms of the hub's own media servers."""
+
+    async def record(self, room: str, on: bool) -> None:
+        """Begin or stop. Idempotent. Raises EngineDown, and BadSignal where nothing can be recorded."""
+        ...
+
+
 class Carriage:
     """Moves calls between engines, and speaks with the engine for the legs."""
 
-    def __init__(self, moves: Moves, telling: Telling, engines: Engines, settings: MediaSettings) -> None:
+    def __init__(
+        self, moves: Moves, telling: Telling, engines: Engines, recorder: Recorder, settings: MediaSettings
+    ) -> None:
         self._moves = moves
         self._telling = telling
         self._engines = engines
+        self._recorder = recorder
         self._settings = settings
 
     async def follow(self, call: Call) -> None:
@@ -112,6 +124,18 @@ class Carriage:
         if outcome.verdict is Verdict.DONE:
             await self._telling.moved(call, outcome.version)
         return outcome.verdict is Verdict.DONE
+
+    async def record(self, actor: Caller, call_id: str, on: bool) -> None:
+        """Have the call recorded, or stop. The media server tells all legs. Raises Forbidden, Unavailable."""
+        call = ruled(await self._moves.apply(call_id, Renew(actor)))
+        if not self._settings.record or call.engine != "embedded":
+            raise Forbidden("This call cannot be recorded.")
+        try:
+            await self._recorder.record(call_id, on)
+        except BadSignal as error:
+            raise Forbidden("This call cannot be recorded.") from error
+        except EngineDown as error:
+            raise Unavailable(str(error), retry_after=1) from error
 
     async def _place(self, call: Call, *, lost: bool = False) -> None:
         """Move a call to the engine that it should have; with ``lost`` even if that is the one it has."""

@@ -6,16 +6,20 @@ from hub.kernel import wire
 from hub.kernel.events import Caller, EventRouter
 from hub.kernel.ids import UserId
 from hub.kernel.limits import Limit
+from hub.kernel.wire import Nothing
 from signaling import schema, views
 from signaling.call.model import MEDIA
 from signaling.carriage import Carriage
 from signaling.deadlines import Deadlines
 from signaling.ice import Ice
 from signaling.placing import Placing
+from signaling.pre_call import PreCall
 from signaling.service import CallService
 
 INITIATIONS = Limit(per_minute=20, burst=10)
 """Each rings every device of somebody else."""
+TESTS = Limit(per_minute=20, burst=10)
+"""Each is a connection to a media server, or a new negotiation of one."""
 SIGNALS = Limit(per_minute=1200, burst=300)
 """A call begins with some thirty candidates on each side, and so does each restart."""
 
@@ -28,6 +32,30 @@ def call_events(
     _ringing(router, placing, service, carriage, ice)
     _talking(router, service, carriage, ice)
     return router
+
+
+def pre_call_events(pre_call: PreCall) -> EventRouter:
+    """Events ``call:test``, ``call:test-result`` and ``call:test-end``."""
+
+    async def test(caller: Caller, payload: schema.TestConnection) -> schema.TestAnswered:
+        return schema.TestAnswered(sdp=await pre_call.offer(caller, payload.sdp))
+
+    async def result(caller: Caller, _: Nothing) -> schema.ConnectionTested:
+        return await pre_call.result(caller)
+
+    async def end(caller: Caller, _: Nothing) -> Nothing:
+        await pre_call.end(caller)
+        return Nothing()
+
+    router = EventRouter(disconnected=[pre_call.end])
+    router.on("call:test", schema.TestConnection, test, order=_alone, limit=TESTS)
+    router.on("call:test-result", Nothing, result, order=_alone)
+    router.on("call:test-end", Nothing, end, order=_alone)
+    return router
+
+
+def _alone(_: object) -> str:
+    return "call:test"
 
 
 def _ringing(router: EventRouter, placing: Placing, service: CallService, carriage: Carriage, ice: Ice) -> None:
@@ -118,6 +146,11 @@ def _talking(router: EventRouter, service: CallService, carriage: Carriage, ice:
     async def engine(caller: Caller, payload: schema.EngineRef) -> schema.MediaWay:
         return await carriage.way(caller, payload.call_id)
 
+    async def record(caller: Caller, payload: schema.Record) -> Nothing:
+        await carriage.record(caller, payload.call_id, payload.on)
+        return Nothing()
+
+    router.on("call:record", schema.Record, record, order=_by_call)
     router.on("call:engine", schema.EngineRef, engine, order=_by_call, automatic=True)
     router.on("call:signal", schema.SendSignal, signal, order=_by_call, limit=SIGNALS, automatic=True)
     router.on("call:media", schema.SetMedia, media, order=_by_call)
@@ -135,6 +168,7 @@ _Payload = (
     | schema.CallRef
     | schema.Hold
     | schema.EngineRef
+    | schema.Record
     | schema.SendSignal
     | schema.SetMedia
     | schema.Upgrade

@@ -246,6 +246,38 @@ class Signalled(Wire):
     version: int
 
 
+class Record(Wire):
+    """``call:record``: have the media server of the call record it, or (``on`` is false) stop. All members are told."""
+
+    call_id: Ulid
+    on: bool = True
+
+
+class TestConnection(Wire):
+    """``call:test``: try out a connection with a media server, which sends back what it gets."""
+
+    sdp: Sdp
+    """An offer with sections that send and receive."""
+
+
+class TestAnswered(Wire):
+    """Acknowledges ``call:test``."""
+
+    sdp: Sdp
+
+
+class ConnectionTested(Wire):
+    """Acknowledges ``call:test-result``."""
+
+    verdict: Literal["good", "warning", "bad", "unknown"]
+    """Of loss, round trip and, with video, rate the worst. ``unknown`` until there was a round trip."""
+    loss: float
+    """Of 1, the worse of the two ways."""
+    round_trip_ms: float | None
+    kbit_per_s: int
+    """From the client."""
+
+
 class MediaWay(Wire):
     """Acknowledges ``call:engine``: how the asking leg reaches what carries the media.
 

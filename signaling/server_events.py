@@ -129,7 +129,7 @@ class Track(Wire):
 
 
 class CallTracks(ServerEvent):
-    """What the media server has at this moment. To the legs, whose next offer should have a section for each.
+    """What the media server has and does at this moment. To the legs, whose next offer should have a section for each.
 
     It has no version: it is no change of the call.
     """
@@ -137,6 +137,8 @@ class CallTracks(ServerEvent):
     event: ClassVar[str] = "call:tracks"
     call_id: str
     streams: list[Track]
+    recorded: bool
+    """Whether the media server writes all of it to files."""
 
 
 class CallSignal(ServerEvent):

@@ -27,6 +27,7 @@ from hub.features import oversight
 from hub.features.core import Core, Feature
 from hub.features.documents import library as documents_library
 from hub.features.media import media_engines
+from hub.kernel.events import merge
 from presence.burials import Burials
 from presence.connections_here import ConnectionsHere
 from presence.diffs import Diffs
@@ -47,13 +48,14 @@ from presence.watching import Watching
 from signaling.busy_redis import RedisBusyLines
 from signaling.carriage import Carriage
 from signaling.deadlines import Deadlines
-from signaling.handlers import call_events
+from signaling.handlers import call_events, pre_call_events
 from signaling.history_postgres import PostgresCallHistory
 from signaling.ice import Ice
 from signaling.legs import LocalLegs
 from signaling.media.embedded.rescuer import Rescuer
 from signaling.moves import Moves
 from signaling.placing import Placing
+from signaling.pre_call import PreCall
 from signaling.routes import call_api
 from signaling.service import CallService
 from signaling.store_redis import RedisCallStore
@@ -180,14 +182,15 @@ def calls(core: Core) -> Calls:
     service = CallService(store, busy, moves, placing, telling, legs)
     deadlines = Deadlines(store, busy, moves, service, telling, legs, core.rooms)
     sweeper = CallSweeper(deadlines, legs, settings)
-    carriage = Carriage(moves, telling, engines.all, core.settings.media)
+    carriage = Carriage(moves, telling, engines.all, engines.embedded, core.settings.media)
     rescuer = Rescuer(engines.servers, carriage.rescue)
 
     async def start() -> None:
         sweeper.start(core.tasks)
         rescuer.start(core.tasks)
 
-    events = call_events(placing, service, deadlines, carriage, ice)
+    pre_call = pre_call_events(PreCall(engines.embedded))
+    events = merge(call_events(placing, service, deadlines, carriage, ice), pre_call)
     return Calls(
         apis=[call_api(ice, history)],
         events=events,

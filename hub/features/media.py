@@ -19,6 +19,7 @@ class MediaEngines:
     """The engines of a node."""
 
     all: Engines
+    embedded: Embedded
     servers: MediaServers
     """The hub's own media servers."""
     closes: Sequence[Step]
@@ -51,4 +52,4 @@ def media_engines(core: Core) -> MediaEngines:
         )
         engines["janus"] = janus
         closes.append(janus.aclose)
-    return MediaEngines(Engines(engines, available, core.tasks), servers, closes)
+    return MediaEngines(Engines(engines, available, core.tasks), embedded, servers, closes)

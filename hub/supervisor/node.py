@@ -55,6 +55,7 @@ def media_command(spec: NodeSpec) -> Sequence[str]:
     python = [sys.executable, *(["-P"] if sys.flags.safe_path else [])]
     return [
         *(*python, "-m", "hub.cli", "media", "--http-port", str(spec.own_port)),
+        *("--data", str(spec.data)),
         *("--node-name", spec.name, "--start-wait-s", str(spec.start_wait_s)),
     ]
 

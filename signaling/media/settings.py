@@ -28,6 +28,9 @@ class MediaSettings(msgspec.Struct, frozen=True):
     http_host: str = "127.0.0.1"
     """Where nodes reach a media server. If they are on other machines: its address for them."""
     http_port: int = 0
+    record: bool = False
+    """Whether whoever is in a call on the hub's own media server may have it recorded, into ``recordings`` in the data
+    folder of that server. All members are told."""
     livekit_url: str = ""
     """``https://…`` of LiveKit, for nodes."""
     livekit_client_url: str = ""

@@ -99,7 +99,7 @@ class CallHub:
         self.service = CallService(self.store, self.busy, moves, placing, telling, self.legs)
         self.deadlines = Deadlines(self.store, self.busy, moves, self.service, telling, self.legs, self.rooms)
         ice = Ice(IceSettings(stun_urls=("stun:a",)), self.clock)
-        self.carriage = Carriage(moves, telling, self.engines, MediaSettings())
+        self.carriage = Carriage(moves, telling, self.engines, self.media, MediaSettings(record=True))
         self.router: EventRouter = call_events(placing, self.service, self.deadlines, self.carriage, ice)
         self.sweeper = CallSweeper(self.deadlines, self.legs, settings)
 

@@ -18,6 +18,8 @@ class FakeEngine:
         """Room, leg and SDP."""
         self.removed: list[tuple[str, str]] = []
         self.closed: list[str] = []
+        self.records = True
+        self.recorded: list[tuple[str, bool]] = []
 
     async def available(self) -> bool:
         return self.there
@@ -39,6 +41,12 @@ class FakeEngine:
 
     async def mute(self, room: str, user_id: str, kind: Kind, muted: bool) -> None:
         self._answer()
+
+    async def record(self, room: str, on: bool) -> None:
+        self._answer()
+        if not self.records:
+            raise BadSignal("It records nothing.")
+        self.recorded.append((room, on))
 
     async def remove(self, room: str, leg: Leg) -> None:
         self._answer()

@@ -81,6 +81,10 @@ class Embedded:
         found = await self._get(room, _path(room), wire.Streams)
         return [] if found is None else [Stream(one.id, one.user_id, one.kind) for one in found.streams]
 
+    async def record(self, room: str, on: bool) -> None:
+        """Record a room, or stop. Raises EngineDown, and BadSignal if the server records nothing."""
+        await self._tell(room, "PUT", f"{_path(room)}/recording", wire.Recorded(on))
+
     async def quality(self, room: str, leg: Leg) -> wire.Measured | None:
         """How well a leg's connection carries, None if it has none. Raises EngineDown."""
         return await self._get(room, f"{_path(room)}/legs/{quote(leg.id, safe='')}/quality", wire.Measured)

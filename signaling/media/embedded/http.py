@@ -9,7 +9,7 @@ from aiohttp import web
 
 from signaling.media.embedded import wire
 from signaling.media.embedded.offer import BadOffer
-from signaling.media.embedded.server import Full, MediaServer, NoSuchRoom
+from signaling.media.embedded.server import CannotRecord, Full, MediaServer, NoSuchRoom
 
 BODY_BYTES = 256 * 1024
 """An offer has 64 KB at most on the wire of clients, and JSON may double it."""
@@ -32,7 +32,7 @@ def application(server: MediaServer, key: Callable[[], str]) -> web.Application:
             return await handler(request)
         except NoSuchRoom as error:
             return _json(wire.Refused(str(error)), 404)
-        except (BadOffer, msgspec.ValidationError, msgspec.DecodeError) as error:
+        except (BadOffer, CannotRecord, msgspec.ValidationError, msgspec.DecodeError) as error:
             return _json(wire.Refused(str(error)), 422)
         except Full as error:
             return _json(wire.Refused(str(error)), 503)
@@ -56,6 +56,11 @@ def application(server: MediaServer, key: Callable[[], str]) -> web.Application:
         server.mute(request.match_info["room"], muted.user_id, muted.kind, muted.muted)
         return web.Response(status=204)
 
+    async def record(request: web.Request) -> web.Response:
+        recorded = await _read(request, wire.Recorded)
+        server.record(request.match_info["room"], recorded.on)
+        return web.Response(status=204)
+
     async def streams(request: web.Request) -> web.Response:
         listed = [wire.Published(*one) for one in server.streams(request.match_info["room"])]
         return _json(wire.Streams(listed))
@@ -71,6 +76,7 @@ def application(server: MediaServer, key: Callable[[], str]) -> web.Application:
     app.router.add_get("/rooms/{room}", streams)
     app.router.add_delete("/rooms/{room}", close)
     app.router.add_put("/rooms/{room}/mutes", mute)
+    app.router.add_put("/rooms/{room}/recording", record)
     app.router.add_post("/rooms/{room}/legs/{leg}", offer)
     app.router.add_delete("/rooms/{room}/legs/{leg}", remove)
     app.router.add_get("/rooms/{room}/legs/{leg}/quality", quality)

@@ -66,9 +66,10 @@ class Room:
 
     def streams(self) -> list[Stream]:
         """All that is published, in a settled order."""
-        return [Stream(one.stream_id, one.publisher.user_id, one.encoding.kind) for one in self._streams()]
+        return [Stream(one.stream_id, one.publisher.user_id, one.encoding.kind) for one in self.published()]
 
-    def _streams(self) -> Iterator[Inbound]:
+    def published(self) -> Iterator[Inbound]:
+        """The same, for who takes packets of them."""
         for peer in self.peers.values():
             yield from peer.inbound.values()
 
@@ -90,7 +91,7 @@ class Room:
         """What to send in a section, and the codec for it, which for one that sends too is the one it sends."""
         slot = peer.slots.get(section.mid)
         taken = {one.source for one in peer.slots.values() if one is not slot}
-        sources = [one for one in self._streams() if self._may_have(peer, one) and one not in taken]
+        sources = [one for one in self.published() if self._may_have(peer, one) and one not in taken]
         if slot is not None and slot.source in sources:
             sources.insert(0, slot.source)
         for source in sources:

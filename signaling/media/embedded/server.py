@@ -3,12 +3,15 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from urllib.parse import quote
 
 from hub.kernel.tasks import Tasks
 from signaling.media.embedded import answer, ice_lite, offer
 from signaling.media.embedded.connection import Connection, monotonic_ms
 from signaling.media.embedded.offer import BadOffer, Offer
 from signaling.media.embedded.quality import Quality
+from signaling.media.embedded.recording import Recording
 from signaling.media.embedded.room import Room, Stream
 from signaling.media.embedded.seams import certificate
 from signaling.media.embedded.sockets import Sockets, Way
@@ -28,6 +31,10 @@ class NoSuchRoom(LookupError):
     """There is no such room, or no such leg in it."""
 
 
+class CannotRecord(RuntimeError):
+    """Nothing is recorded here."""
+
+
 class Full(RuntimeError):
     """The server takes no more."""
 
@@ -35,23 +42,27 @@ class Full(RuntimeError):
 class MediaServer:
     """Forwards media. Lives on one event loop; all methods are to be called there. A room ends with its last member.
 
-    ``changed`` is called with a room's id when its streams have changed, for its members to be told; ``left`` with a
-    room's id and a leg when a connection has ended by itself. Neither may raise.
+    ``changed`` is called with a room's id, its streams and whether it is recorded, when one of these has changed, for
+    its members to be told; ``left`` with a room's id and a leg when a connection has ended by itself. They never raise.
     """
 
     def __init__(
         self,
         *,
         video_bits_per_s: int,
-        changed: Callable[[str, list[Stream]], None],
+        changed: Callable[[str, list[Stream], bool], None],
         left: Callable[[str, str], None],
+        recordings: Path | None = None,
     ) -> None:
+        """``recordings`` is the folder for what is recorded; without it, nothing can be."""
         self._video_bits_per_s = video_bits_per_s
         self._told_change = changed
         self._told_left = left
         self._certificate, self._fingerprint = certificate()
         self._sockets = Sockets(self._received)
         self._candidates: list[str] = []
+        self._recordings = recordings
+        self._recorded: dict[str, Recording] = {}
         self._rooms: dict[str, Room] = {}
         self._connections: dict[tuple[str, str], Connection] = {}
         """By room and leg."""
@@ -130,6 +141,7 @@ class MediaServer:
         if room_id in self._rooms:
             ended = [self._detach(room_id, leg) for leg in list(self._rooms[room_id].peers)]
             del self._rooms[room_id]
+            self._stop_recording(room_id)
             for connection in ended:
                 if connection is not None:
                     await connection.close()
@@ -137,6 +149,20 @@ class MediaServer:
     def mute(self, room_id: str, user_id: str, kind: str, muted: bool) -> None:
         """Hold somebody's sound or picture back. Raises NoSuchRoom."""
         self._room(room_id).mute(user_id, kind, muted)
+
+    def record(self, room_id: str, on: bool) -> None:
+        """Record a room into files, or stop. Idempotent. Raises NoSuchRoom, and CannotRecord without a folder."""
+        room = self._room(room_id)
+        if self._recordings is None:
+            raise CannotRecord("This media server records nothing.")
+        if on == (room_id in self._recorded):
+            return
+        if on:
+            self._recorded[room_id] = Recording(self._recordings / quote(room_id, safe=""), monotonic_ms)
+            self._recorded[room_id].follow(list(room.published()))
+        else:
+            self._stop_recording(room_id)
+        self._told_change(room_id, room.streams(), on)
 
     def streams(self, room_id: str) -> list[Stream]:
         """What is published in a room. Raises NoSuchRoom."""
@@ -192,11 +218,19 @@ class MediaServer:
     def _forget_empty(self, room_id: str) -> None:
         if room_id in self._rooms and not self._rooms[room_id].peers:
             del self._rooms[room_id]
+            self._stop_recording(room_id)
 
     def _tell(self, room_id: str, before: list[Stream]) -> None:
         streams = self._rooms[room_id].streams()
+        if room_id in self._recorded:
+            self._recorded[room_id].follow(list(self._rooms[room_id].published()))
         if streams != before:
-            self._told_change(room_id, streams)
+            self._told_change(room_id, streams, room_id in self._recorded)
+
+    def _stop_recording(self, room_id: str) -> None:
+        recording = self._recorded.pop(room_id, None)
+        if recording is not None:
+            recording.close()
 
     def _connection_changed(self, connection: Connection) -> None:
         if connection.lost:
@@ -241,4 +275,4 @@ class MediaServer:
                     await self._end(connection)
 
 
-__all__ = ["BadOffer", "Full", "MediaServer", "NoSuchRoom"]
+__all__ = ["BadOffer", "CannotRecord", "Full", "MediaServer", "NoSuchRoom"]

@@ -4,6 +4,7 @@ from typing import Literal
 
 import msgspec
 
+Verdict = Literal["good", "warning", "bad", "unknown"]
 KEY = "Authorization"
 """Header with ``Bearer`` and the key of the server's lease."""
 
@@ -34,6 +35,12 @@ class Muted(Message, frozen=True):
     muted: bool
 
 
+class Recorded(Message, frozen=True):
+    """``PUT /rooms/{room}/recording``."""
+
+    on: bool
+
+
 class Published(Message, frozen=True):
     """A stream of a room."""
 
@@ -54,7 +61,7 @@ class Measured(Message, frozen=True):
     loss: float
     round_trip_ms: float | None
     bits_per_s: float
-    verdict: str
+    verdict: Verdict
 
 
 class Refused(Message, frozen=True):

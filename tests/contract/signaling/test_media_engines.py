@@ -44,7 +44,7 @@ class Case:
 async def embedded(redis: Redis, folder: Path) -> AsyncIterator[Case]:
     del folder
     await redis.delete(lease_redis.SERVERS, lease_redis.ABOUT, lease_redis.DEAD)
-    server = MediaServer(video_bits_per_s=1, changed=lambda room, streams: None, left=lambda room, leg: None)
+    server = MediaServer(video_bits_per_s=1, changed=lambda room, streams, recorded: None, left=lambda room, leg: None)
     server.open(["127.0.0.1"], 0)
     runner = aiohttp.web.AppRunner(application(server, lambda: lease.key))
     await runner.setup()

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from hub.kernel.errors import InvalidPayload, Unavailable
+from hub.kernel.errors import Forbidden, InvalidPayload, Unavailable
 from hub.kernel.events import Caller
 from hub.kernel.ids import RoomName, session_room
 from hub.kernel.wire import to_wire
@@ -185,3 +185,18 @@ async def test_a_leg_asks_how_to_reach_what_carries_the_media(hub: CallHub) -> N
     hub.media.up = False
     await refused(hub.send(PHONE, "engine", callId=call_id), Unavailable)
     assert OFFER["type"] == "offer"
+
+
+async def test_whoever_is_in_the_call_may_have_it_recorded_and_nobody_else(hub: CallHub) -> None:
+    call_id = await group(hub, PHONE)
+    await refused(hub.send(PHONE, "record", callId=call_id), Forbidden)  # a mesh
+    await hub.send(CAROLS, "accept", callId=call_id)
+    for on in (True, False):
+        await hub.send(PHONE, "record", callId=call_id, on=on)
+    assert hub.media.recorded == [(call_id, True), (call_id, False)]
+    await refused(hub.send(TABLET, "record", callId=call_id), errors.AnsweredElsewhere)
+    await refused(hub.send(DAVES, "record", callId=call_id), errors.CallNotAccepted)
+    hub.media.records = False
+    await refused(hub.send(PHONE, "record", callId=call_id), Forbidden)
+    hub.media.up = False
+    await refused(hub.send(PHONE, "record", callId=call_id), Unavailable)
