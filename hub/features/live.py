@@ -53,6 +53,7 @@ from signaling.history_postgres import PostgresCallHistory
 from signaling.ice import Ice
 from signaling.legs import LocalLegs
 from signaling.media.embedded.rescuer import Rescuer
+from signaling.media.livekit_webhooks import LiveKitWebhooks
 from signaling.moves import Moves
 from signaling.placing import Placing
 from signaling.pre_call import PreCall
@@ -196,5 +197,6 @@ def calls(core: Core) -> Calls:
         events=events,
         starts=[start],
         closes=engines.closes,
+        mounts=[] if engines.livekit is None else [LiveKitWebhooks(engines.livekit, carriage.rescue).add_routes],
         separate=service.separate,
     )

@@ -22,6 +22,7 @@ class MediaEngines:
     embedded: Embedded
     servers: MediaServers
     """The hub's own media servers."""
+    livekit: LiveKit | None
     closes: Sequence[Step]
 
 
@@ -32,6 +33,7 @@ def media_engines(core: Core) -> MediaEngines:
     engines: dict[str, MediaEngine] = {"mesh": Mesh(), "embedded": embedded}
     available: dict[str, Available] = {"embedded": embedded.available}
     closes: list[Step] = [embedded.aclose]
+    livekit = None
     if settings.livekit_url:
         livekit = LiveKit(
             url=settings.livekit_url,
@@ -52,4 +54,4 @@ def media_engines(core: Core) -> MediaEngines:
         )
         engines["janus"] = janus
         closes.append(janus.aclose)
-    return MediaEngines(Engines(engines, available, core.tasks), embedded, servers, closes)
+    return MediaEngines(Engines(engines, available, core.tasks), embedded, servers, livekit, closes)

@@ -1,11 +1,16 @@
 """LiveKit's tokens and webhooks."""
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
 from joserfc import jwt
 from joserfc.jwk import OctKey
 
+from hub.kernel.errors import Unavailable
+from signaling.errors import CallEnded
 from signaling.media.engine import EngineDown, Leg
 from signaling.media.livekit import LEEWAY_S, TOKEN_S, BadWebhook, Event, LiveKit
+from signaling.media.livekit_webhooks import BODY_BYTES, PATH, LiveKitWebhooks
 from tests.support.clock import FrozenClock
 from tests.support.livekit import API_KEY, API_SECRET, FakeLiveKit, running_livekit
 
@@ -77,3 +82,33 @@ async def test_only_what_was_asked_for_is_muted() -> None:
         await engine.mute(ROOM, "alice", "video", True)
         assert [one.muted for one in running.rooms[f"call:{ROOM}"].values()] == [{"TR_1"}, set()]
         await engine.aclose()
+
+
+@pytest.mark.parametrize(
+    ("event", "outcome", "status", "lost"),
+    [
+        ("room_finished", None, 200, [ROOM]),
+        ("room_finished", Unavailable("later"), 503, [ROOM]),
+        ("room_finished", CallEnded(), 200, [ROOM]),
+        ("participant_left", None, 200, []),
+    ],
+)
+async def test_a_room_that_livekit_has_ended_is_told_to_the_call(
+    event: str, outcome: Exception | None, status: int, lost: list[str]
+) -> None:
+    told: list[str] = []
+
+    async def heard(call_id: str) -> None:
+        told.append(call_id)
+        if outcome is not None:
+            raise outcome
+
+    app = web.Application()
+    LiveKitWebhooks(livekit(), heard).add_routes(app)
+    async with TestClient(TestServer(app)) as client:
+        body, signature = fake().webhook(event, f"call:{ROOM}", "alice")
+        answer = await client.post(PATH, data=body, headers={"Authorization": signature})
+        assert answer.status == status
+        assert (await client.post(PATH, data=body, headers={"Authorization": "forged"})).status == 401
+        assert (await client.post(PATH, data=b"x" * (BODY_BYTES + 1))).status == 413
+    assert told == lost
