@@ -50,19 +50,19 @@ class Room:
         offered = list(sections)
         chosen = peer.publish(offered, now_ms)
         for stream in peer.inbound.values():
-            stream.muted = (peer.publisher.user_id, stream.encoding.kind) in self._muted
+            stream.mute((peer.publisher.user_id, stream.encoding.kind) in self._muted, now_ms)
         receiving = {one.mid for one in offered if one.receives}
         for mid in peer.slots.keys() - receiving:
             peer.slots.pop(mid).drop(now_ms)
         return [self._accept(peer, section, chosen.get(section.mid), now_ms) for section in offered]
 
-    def mute(self, user_id: str, kind: str, muted: bool) -> None:
+    def mute(self, user_id: str, kind: str, muted: bool, now_ms: float) -> None:
         """Hold back somebody's sound or picture from everybody, whatever they send."""
         (self._muted.add if muted else self._muted.discard)((user_id, kind))
         for peer in self.peers.values():
             for stream in peer.inbound.values():
                 if (peer.publisher.user_id, stream.encoding.kind) == (user_id, kind):
-                    stream.muted = muted
+                    stream.mute(muted, now_ms)
 
     def streams(self) -> list[Stream]:
         """All that is published, in a settled order."""

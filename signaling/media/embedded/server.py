@@ -148,7 +148,7 @@ class MediaServer:
 
     def mute(self, room_id: str, user_id: str, kind: str, muted: bool) -> None:
         """Hold somebody's sound or picture back. Raises NoSuchRoom."""
-        self._room(room_id).mute(user_id, kind, muted)
+        self._room(room_id).mute(user_id, kind, muted, monotonic_ms())
 
     def record(self, room_id: str, on: bool) -> None:
         """Record a room into files, or stop. Idempotent. Raises NoSuchRoom, and CannotRecord without a folder."""
