@@ -13,7 +13,7 @@ from signaling.call.commands import Expire, Move, Renew, Tell
 from signaling.call.model import MESH, Call, Part
 from signaling.call.outcome import Verdict
 from signaling.media.choice import engine_for
-from signaling.media.engine import BadSignal, EngineDown, Leg
+from signaling.media.engine import BadSignal, EngineDown, Kind, Leg
 from signaling.media.engines import Engines
 from signaling.media.settings import Engine, MediaSettings
 from signaling.moves import Moves, ruled
@@ -124,6 +124,19 @@ class Carriage:
         if outcome.verdict is Verdict.DONE:
             await self._telling.moved(call, outcome.version)
         return outcome.verdict is Verdict.DONE
+
+    async def mute(self, actor: Caller, call_id: str, user_id: UserId, kind: Kind, muted: bool) -> None:
+        """Hold back a member's sound or picture for all, or stop. For the initiator of a call that an engine carries.
+
+        Raises Forbidden, Unavailable.
+        """
+        call = ruled(await self._moves.apply(call_id, Renew(actor)))
+        if actor.user_id != call.initiator or call.engine == MESH:
+            raise Forbidden("Only who began a call can mute others, and only where a media server carries it.")
+        try:
+            await self._engines[call.engine].mute(call_id, user_id, kind, muted)
+        except EngineDown as error:
+            raise Unavailable(str(error), retry_after=1) from error
 
     async def record(self, actor: Caller, call_id: str, on: bool) -> None:
         """Have the call recorded, or stop. The media server tells all legs. Raises Forbidden, Unavailable."""

@@ -150,6 +150,11 @@ def _talking(router: EventRouter, service: CallService, carriage: Carriage, ice:
         await carriage.record(caller, payload.call_id, payload.on)
         return Nothing()
 
+    async def mute_member(caller: Caller, payload: schema.MuteMember) -> Nothing:
+        await carriage.mute(caller, payload.call_id, UserId(payload.user_id), payload.kind, payload.muted)
+        return Nothing()
+
+    router.on("call:mute-member", schema.MuteMember, mute_member, order=_by_call)
     router.on("call:record", schema.Record, record, order=_by_call)
     router.on("call:engine", schema.EngineRef, engine, order=_by_call, automatic=True)
     router.on("call:signal", schema.SendSignal, signal, order=_by_call, limit=SIGNALS, automatic=True)
@@ -169,6 +174,7 @@ _Payload = (
     | schema.Hold
     | schema.EngineRef
     | schema.Record
+    | schema.MuteMember
     | schema.SendSignal
     | schema.SetMedia
     | schema.Upgrade

@@ -246,6 +246,15 @@ class Signalled(Wire):
     version: int
 
 
+class MuteMember(Wire):
+    """``call:mute-member``: hold back somebody's sound or picture for all, or stop doing so. For the initiator."""
+
+    call_id: Ulid
+    user_id: Uuid
+    kind: CallType
+    muted: bool = True
+
+
 class Record(Wire):
     """``call:record``: have the media server of the call record it, or (``on`` is false) stop. All members are told."""
 

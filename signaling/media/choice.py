@@ -4,9 +4,6 @@ from collections.abc import Set
 
 from signaling.media.settings import Engine, MediaSettings
 
-MESH_AT_MOST = 4
-"""People in a mesh when there is no engine: each sends three times, which is what a usual uplink and laptop can do."""
-
 
 def engine_for(people: int, settings: MediaSettings, available: Set[str], *, now: Engine | None = None) -> Engine:
     """The engine for a call of so many. ``now`` is what it has: one that works is kept when people leave.
@@ -18,8 +15,3 @@ def engine_for(people: int, settings: MediaSettings, available: Set[str], *, now
     if people <= settings.mesh_most or settings.engine not in available:
         return "mesh"
     return settings.engine
-
-
-def most_people(settings: MediaSettings, available: Set[str], limit: int) -> int:
-    """How many may be in a call: ``limit`` where there is an engine for them."""
-    return limit if settings.engine in available and settings.engine != "mesh" else min(limit, MESH_AT_MOST)

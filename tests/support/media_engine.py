@@ -18,6 +18,7 @@ class FakeEngine:
         """Room, leg and SDP."""
         self.removed: list[tuple[str, str]] = []
         self.closed: list[str] = []
+        self.muted: list[tuple[str, str, str, bool]] = []
         self.records = True
         self.recorded: list[tuple[str, bool]] = []
 
@@ -41,6 +42,7 @@ class FakeEngine:
 
     async def mute(self, room: str, user_id: str, kind: Kind, muted: bool) -> None:
         self._answer()
+        self.muted.append((room, user_id, kind, muted))
 
     async def record(self, room: str, on: bool) -> None:
         self._answer()

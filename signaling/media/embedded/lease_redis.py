@@ -31,12 +31,12 @@ PLACED_MS = 24 * 3_600_000
 """Only cleans up behind a crash, like the claim of a pair."""
 
 # Time is Redis's own. Answers whether the lease was still there, or this is the first beat: else others have taken the
-# rooms already.
+# rooms, or Redis has lost its memory and with it where they are. One that has run out and that nobody took is renewed:
+# after an outage of Redis all have.
 _BEAT = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local until_ms = redis.call('ZSCORE', KEYS[1], ARGV[1])
-if redis.call('ZSCORE', KEYS[3], ARGV[1]) or (until_ms and tonumber(until_ms) < now) then return 0 end
+if ARGV[4] == 'held' and not redis.call('ZSCORE', KEYS[1], ARGV[1]) then return 0 end
 redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
 redis.call('HSET', KEYS[2], ARGV[1], ARGV[3])
 return 1
@@ -99,7 +99,8 @@ class Lease:
         self.renew()
 
     def renew(self) -> None:
-        """Be another server, with another key."""
+        """Be another server, with another key. To be followed by ``beat``."""
+        self._held = False
         self.name = secrets.token_hex(8)
         self.key = secrets.token_urlsafe(32)
 
@@ -107,7 +108,9 @@ class Lease:
         """Go on for LEASE_MS. False if others took it for dead, and its rooms are elsewhere. Raises Unavailable."""
         about = msgspec.json.encode(Address(self._url, self.key, load))
         with _reachable():
-            return bool(await self._beat(keys=_KEYS, args=[self.name, LEASE_MS, about]))
+            before = "held" if self._held else "none"
+            self._held = bool(await self._beat(keys=_KEYS, args=[self.name, LEASE_MS, about, before]))
+        return self._held
 
     async def release(self) -> None:
         """Be dead at once, so that the rooms are moved now. Raises Unavailable."""

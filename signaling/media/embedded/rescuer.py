@@ -1,16 +1,17 @@
 """Looks for media servers that have died, and has their calls go on elsewhere. Every node looks; one gets each."""
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 
 from hub.kernel.errors import HubError, Unavailable
 from hub.kernel.tasks import Tasks
-from signaling.media.embedded.lease_redis import MediaServers
+from signaling.media.embedded.lease_redis import LEASE_MS, MediaServers
 
 log = logging.getLogger(__name__)
 
+AFTER_AN_OUTAGE_S = LEASE_MS / 1000
+"""Without Redis all leases run out. Whoever is alive beats again within a second."""
 LOOK_EVERY_S = 0.5
 """As often as deadlines of calls: people see a frozen picture until then."""
 
@@ -47,5 +48,7 @@ class Rescuer:
     async def _look_for_ever(self) -> None:
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
-            with contextlib.suppress(Unavailable):  # whoever waits for Redis is told so elsewhere
+            try:
                 await self.look()
+            except Unavailable:  # whoever waits for Redis is told so elsewhere
+                await asyncio.sleep(AFTER_AN_OUTAGE_S)

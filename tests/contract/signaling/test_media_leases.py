@@ -115,8 +115,9 @@ async def test_a_server_that_was_taken_for_dead_is_told_so_and_has_to_be_another
 ) -> None:
     paused = await server(redis)
     await until(lambda: is_empty(servers))
+    await servers.take_dead()
     if buried:
-        await servers.take_dead()
+        await servers.buried(paused.name)
     assert not await paused.beat(0)
     before = (paused.name, paused.key)
     paused.renew()
@@ -133,3 +134,19 @@ async def test_a_room_that_is_over_is_forgotten(servers: MediaServers, redis: Re
     assert await servers.where(room) is None
     await made.release()
     assert await servers.take_dead() == [(made.name, [])]
+
+
+@pytest.mark.usefixtures("soon_dead")
+async def test_a_lease_that_ran_out_while_nobody_looked_is_renewed(servers: MediaServers, redis: Redis) -> None:
+    made = await server(redis)
+    await until(lambda: is_empty(servers))
+    assert await made.beat(0)
+    assert list(await servers.live()) == [made.name]
+
+
+async def test_a_server_whose_redis_forgot_it_has_to_be_another(servers: MediaServers, redis: Redis) -> None:
+    made = await server(redis)
+    await redis.delete(SERVERS)
+    assert not await made.beat(0)
+    made.renew()
+    assert await made.beat(0)

@@ -1,6 +1,7 @@
 """Media processes, commanded by nodes: found, killed, replaced."""
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator
 
 import aiohttp
@@ -129,6 +130,24 @@ async def test_a_process_that_hangs_is_an_engine_that_is_down(processes: Process
     name = await processes.start()
     await processes.engine.ensure_room(ROOM)
     address = (await processes.servers.live())[name]
-    processes.running[name].popen.send_signal(19)  # SIGSTOP
+    processes.running[name].popen.send_signal(signal.SIGSTOP)
     with pytest.raises(EngineDown):
         await processes.engine._ask(address, "GET", f"/rooms/{ROOM}", None, None)
+
+
+async def test_a_process_that_was_paused_until_others_took_its_rooms_comes_back_as_another(
+    processes: Processes,
+) -> None:
+    """Longer than a second: the lease of the process is the real one."""
+    name = await processes.start()
+    await processes.engine.ensure_room(ROOM)
+    popen = processes.running[name].popen
+    popen.send_signal(signal.SIGSTOP)
+    assert await until(processes.servers.take_dead) == [(name, [ROOM])]
+    popen.send_signal(signal.SIGCONT)
+
+    async def another() -> bool:
+        return bool(set(await processes.servers.live()) - {name})
+
+    await until(another)
+    assert name not in await processes.servers.live()

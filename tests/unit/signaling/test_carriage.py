@@ -200,3 +200,16 @@ async def test_whoever_is_in_the_call_may_have_it_recorded_and_nobody_else(hub: 
     await refused(hub.send(PHONE, "record", callId=call_id), Forbidden)
     hub.media.up = False
     await refused(hub.send(PHONE, "record", callId=call_id), Unavailable)
+
+
+async def test_who_began_the_call_may_mute_others_in_it_and_nobody_else(hub: CallHub) -> None:
+    call_id = await group(hub, PHONE)
+    bobs = {"callId": call_id, "userId": BOB, "kind": "audio"}
+    await refused(hub.send(DESK, "mute-member", **bobs), Forbidden)  # a mesh
+    await hub.send(CAROLS, "accept", callId=call_id)
+    await hub.send(DESK, "mute-member", **bobs)
+    await hub.send(DESK, "mute-member", **bobs, muted=False)
+    assert hub.media.muted == [(call_id, BOB, "audio", True), (call_id, BOB, "audio", False)]
+    await refused(hub.send(PHONE, "mute-member", **bobs), Forbidden)
+    hub.media.up = False
+    await refused(hub.send(DESK, "mute-member", **bobs), Unavailable)

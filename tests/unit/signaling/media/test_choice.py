@@ -2,7 +2,7 @@
 
 import pytest
 
-from signaling.media.choice import MESH_AT_MOST, engine_for, most_people
+from signaling.media.choice import engine_for
 from signaling.media.settings import MediaSettings
 
 SETTINGS = MediaSettings()
@@ -14,10 +14,8 @@ def test_from_the_third_person_on_there_is_an_engine(people: int, engine: str) -
     assert engine_for(people, SETTINGS, ALL) == engine
 
 
-def test_without_the_engine_a_call_is_a_mesh_of_few() -> None:
+def test_without_the_engine_a_call_is_a_mesh() -> None:
     assert engine_for(3, SETTINGS, {"mesh"}) == "mesh"
-    assert most_people(SETTINGS, {"mesh"}, 64) == MESH_AT_MOST
-    assert most_people(SETTINGS, ALL, 64) == 64
 
 
 def test_a_call_does_not_leave_its_engine_when_people_do_and_does_when_the_engine_is_gone() -> None:
@@ -32,4 +30,3 @@ def test_an_operator_may_have_another_engine_or_none() -> None:
     assert engine_for(3, MediaSettings(engine="janus"), ALL) == "janus"
     assert engine_for(3, MediaSettings(engine="mesh"), ALL) == "mesh"
     assert engine_for(3, MediaSettings(mesh_most=4), ALL) == "mesh"
-    assert most_people(MediaSettings(engine="mesh"), ALL, 64) == MESH_AT_MOST
