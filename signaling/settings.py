@@ -12,6 +12,8 @@ class CallSettings(msgspec.Struct, frozen=True):
     """How long a party may be away (a dead node, a tunnel, a reload) before the call ends without it."""
     leg_renew_every_s: float = 10.0
     """A third of the lease: one renewal may be lost and one be late."""
+    alone_s: int = 20
+    """How long somebody may be alone in a group call, with nobody ringing, before it ends. LiveKit waits as long."""
     ended_kept_s: int = 300
     """How long an ended call still answers, so that a client that was away learns how it ended."""
     sweep_every_s: float = 0.5

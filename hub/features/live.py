@@ -18,8 +18,10 @@ from collab.routes import documents_api
 from collab.service import DocumentRoles, DocumentService
 from collab.store_postgres import PostgresDocumentStore
 from core_api import outbox
+from core_api.accounts.calling import CallRule
 from core_api.accounts.people import ActOnTwo
 from core_api.accounts.signing_key import SigningKey
+from core_api.accounts.store_postgres_privacy import PostgresPrivacy
 from hub.features import oversight
 from hub.features.core import Core, Feature
 from hub.features.documents import library as documents_library
@@ -37,13 +39,17 @@ from presence.transitions import Told
 from presence.typing_indicator import TypingIndicator
 from presence.watchers import Watchers
 from presence.watching import Watching
+from signaling.deadlines import Deadlines
 from signaling.handlers import call_events
 from signaling.ice import Ice
 from signaling.legs import LocalLegs
+from signaling.moves import Moves
+from signaling.placing import Placing
 from signaling.routes import call_api
 from signaling.service import CallService
 from signaling.store_redis import RedisCallStore
 from signaling.sweeper import CallSweeper
+from signaling.telling import Telling
 
 
 @dataclass(kw_only=True)
@@ -151,10 +157,16 @@ def calls(core: Core) -> Calls:
     settings = core.settings.calls
     legs, ice = LocalLegs(), Ice(core.settings.ice, core.clock)
     store = RedisCallStore(core.redis, core.clock, settings)
-    service = CallService(store, core.rooms, core.access, core.people, legs, core.clock, settings)
-    sweeper = CallSweeper(service, legs, settings)
+    telling = Telling(core.rooms, legs)
+    moves = Moves(store, telling)
+    callees = CallRule(PostgresPrivacy(core.pool))
+    placing = Placing(store, moves, telling, callees, legs, core.clock, settings)
+    service = CallService(store, moves, placing, telling, legs)
+    deadlines = Deadlines(store, moves, service, telling, legs, core.rooms)
+    sweeper = CallSweeper(deadlines, legs, settings)
 
     async def start() -> None:
         sweeper.start(core.tasks)
 
-    return Calls(apis=[call_api(ice)], events=call_events(service, ice), starts=[start], separate=service.separate)
+    events = call_events(placing, service, deadlines, ice)
+    return Calls(apis=[call_api(ice)], events=events, starts=[start], separate=service.separate)

@@ -1,0 +1,89 @@
+"""A hub of calls without a network: every event through the router, over the model as a store."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from hub.kernel.errors import HubError
+from hub.kernel.events import Caller, EventRouter
+from hub.kernel.ids import ConnectionId, RoomName, SessionId, UserId, new_uuid
+from signaling.deadlines import Deadlines
+from signaling.handlers import call_events
+from signaling.ice import Ice
+from signaling.legs import LocalLegs
+from signaling.moves import Moves
+from signaling.placing import Placing
+from signaling.service import CallService
+from signaling.settings import CallSettings, IceSettings
+from signaling.sweeper import CallSweeper
+from signaling.telling import Telling
+from tests.support.calls import ModelCallStore
+from tests.support.clock import FrozenClock
+from tests.support.rooms import RecordedRooms
+
+EVERYBODY = ALICE, BOB, CAROL, DAVE = [UserId(new_uuid()) for _ in range(4)]
+OFFER = {"type": "offer", "sdp": "v=0"}
+ANSWER = {"type": "answer", "sdp": "v=0"}
+CANDIDATES = {"type": "candidate", "candidates": [{"candidate": "candidate:1", "sdpMid": "0", "sdpMLineIndex": 0}]}
+
+
+@dataclass
+class Neighbours:
+    """Implements Callees: everybody of these exists, and some block each other."""
+
+    blocks: set[frozenset[str]] = field(default_factory=set)
+
+    async def reachable(self, caller: UserId, callees: Collection[UserId]) -> frozenset[UserId]:
+        there = [one for one in callees if one in EVERYBODY and frozenset((caller, one)) not in self.blocks]
+        return frozenset(there)
+
+
+class CallHub:
+    """Two nodes could not be told from one: all state is in the store."""
+
+    def __init__(self) -> None:
+        self.clock, self.rooms, self.people = FrozenClock(), RecordedRooms(), Neighbours()
+        self.store, self.legs, settings = ModelCallStore(self.clock), LocalLegs(), CallSettings()
+        telling = Telling(self.rooms, self.legs)
+        moves = Moves(self.store, telling)
+        placing = Placing(self.store, moves, telling, self.people, self.legs, self.clock, settings)
+        self.service = CallService(self.store, moves, placing, telling, self.legs)
+        self.deadlines = Deadlines(self.store, moves, self.service, telling, self.legs, self.rooms)
+        ice = Ice(IceSettings(stun_urls=("stun:a",)), self.clock)
+        self.router: EventRouter = call_events(placing, self.service, self.deadlines, ice)
+        self.sweeper = CallSweeper(self.deadlines, self.legs, settings)
+
+    async def send(self, device: Caller, event: str, **payload: object) -> Any:
+        return await self.router.dispatch(f"call:{event}", device, payload)
+
+    async def ring(self, device: Caller, to: UserId) -> str:
+        reply = await self.send(device, "initiate", to=to, type="video")
+        return str(reply["callId"])
+
+    async def connect(self) -> str:
+        """A call that PHONE has accepted."""
+        call_id = await self.ring(DESK, BOB)
+        await self.send(PHONE, "accept", callId=call_id)
+        self.rooms.emitted.clear()
+        self.rooms.skipped.clear()
+        return call_id
+
+    def told(self, room: str) -> list[tuple[str, str]]:
+        """Names and reasons or kinds of the events to a room."""
+        events = self.rooms.events_to(RoomName(room))
+        return [(one.event, str(getattr(one, "kind", "") or getattr(one, "reason", ""))) for one in events]
+
+
+def device(user: UserId, name: str, session: str | None = None) -> Caller:
+    return Caller(user, SessionId(session or name), ConnectionId(name))
+
+
+DESK, PHONE, TABLET = device(ALICE, "desk"), device(BOB, "phone"), device(BOB, "tablet")
+
+
+async def refused(attempt: Any, error: type[HubError]) -> HubError:
+    with pytest.raises(error) as caught:
+        await attempt
+    return caught.value
