@@ -1,18 +1,19 @@
 """Tells code on this node that a document was changed, on whichever node that was."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from collab.engine import Engine
+from collab.hot import Shown
 
 
 class Follower:
-    """Implements collab.hot.Subscriber: notes that there was a change."""
+    """Implements collab.hot.Subscriber: notes that there were changes."""
 
     def __init__(self, changed: Callable[[], None]) -> None:
         self._changed = changed
 
-    def deliver(self, document_id: str, update: bytes, sender: str | None) -> None:
+    def deliver(self, document_id: str, changes: Sequence[Shown]) -> None:
         """See collab.hot.Subscriber."""
         self._changed()
 
@@ -25,7 +26,7 @@ class ChangeFeed:
 
     @asynccontextmanager
     async def follow(self, document_id: str, changed: Callable[[], None]) -> AsyncIterator[None]:
-        """Call ``changed`` after each committed change from now on, inside ``async with``; a change may count twice.
+        """Call ``changed`` after each commit of changes from now on, inside ``async with``; one may count twice.
 
         The document stays open here meanwhile, as it does for an editor: without that no node would send its changes
         to this one. Raises Unavailable if it cannot be opened.

@@ -72,8 +72,30 @@ class Document:
 
     def apply(self, data: bytes, update: Update) -> None:
         """Apply an update that has no gap. Raises BrokenDocument."""
-        for _ in self.applying(data, update):
-            """All at once."""
+        if update.small:
+            self._give(data)
+            self._count(data, update)
+        else:
+            for _ in self.applying(data, update):
+                """All at once."""
+
+    def apply_together(self, updates: Iterable[tuple[bytes, Update]]) -> list[bytes]:
+        """Apply small updates that have no gap in one transaction of Yrs, which costs half as much; returns them.
+
+        Each is drawn after the one before it was applied. Raises BrokenDocument.
+        """
+        applied = []
+        try:
+            with self._doc.transaction():
+                for data, update in updates:
+                    self.apply(data, update)
+                    applied.append(data)
+        except (KeyboardInterrupt, SystemExit, BrokenDocument):
+            raise
+        except BaseException as error:  # a panic of Yrs at its end
+            self.broken = True
+            raise BrokenDocument(str(error)) from error
+        return applied
 
     def applying(self, data: bytes, update: Update) -> Iterator[None]:
         """Apply an update that has no gap, a large one with stops in between. Raises BrokenDocument.
@@ -86,6 +108,10 @@ class Document:
             for piece in cut(data) if update.pieces is None else update.pieces:
                 self._give(piece)
                 yield
+        self._count(data, update)
+
+    def _count(self, data: bytes, update: Update) -> None:
+        """Note that an update was given to Yrs. Raises BrokenDocument if Yrs has not taken in all of it."""
         if update.levels and update.has_news(self.clocks):
             self.nesting += update.levels
         # Items of several clients can refer to each other in a circle, which keeps them pending in Yrs for ever.

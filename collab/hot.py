@@ -1,8 +1,9 @@
 """What the engine tells and is told: an open document, its subscribers, the answers."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from collab.commits import Submission
 from collab.document import Document
@@ -16,13 +17,21 @@ class Gap(Exception):
         self.vector = vector
 
 
+class Shown(NamedTuple):
+    """A committed update, and who has sent it, if that was a client of this node."""
+
+    update: bytes
+    sender: str | None
+
+
 class Subscriber(Protocol):
     """Shows changes to clients, in whatever protocol they speak."""
 
-    def deliver(self, document_id: str, update: bytes, sender: str | None) -> None:
-        """Send a committed update to the clients of this node that have the document open, except ``sender``.
+    def deliver(self, document_id: str, changes: Sequence[Shown]) -> None:
+        """Send committed updates, in this order, to the clients of this node that have the document open.
 
-        May come twice (Yjs takes it). Must neither block nor raise.
+        Those of one commit come together. Nobody is sent their own, if their protocol does not want it. An update may
+        come twice (Yjs takes it). Must neither block nor raise.
         """
         ...
 
@@ -54,6 +63,11 @@ class Hot:
     """A read in the background waits to begin."""
 
     @property
+    def at_rest(self) -> bool:
+        """Whether it may be looked at, and applied to, at once."""
+        return self.ready and not self.turn.locked() and not self.document.refused
+
+    @property
     def committed(self) -> bool:
         """Whether everything applied here is in the log."""
-        return not self.turn.locked() and (self.last is None or self.last.committed.done())
+        return not self.turn.locked() and (self.last is None or self.last.batch.is_settled)

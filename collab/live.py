@@ -3,13 +3,14 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from collab.awareness import TooMuch
 from collab.editing import Editing, Opened
 from collab.errors import InvalidUpdate
+from collab.hot import Shown
 from collab.schema import AccessChanged, AwarenessUpdated, ChangedDocument, DocumentUpdated, JoinedDocument
 from collab.service import document_room
 from collab.state_vector import EMPTY
@@ -24,26 +25,27 @@ MAX_NOTE = 4096
 """Bytes of a state vector that are kept for a client that comes back: of some 500 writers. Of a document with more it
 is sent all of it then."""
 
-Shown = DocumentUpdated | AwarenessUpdated
+Event = DocumentUpdated | AwarenessUpdated
 
 
 class RoomAudience:
-    """Implements collab.editing.Audience: the members of the document's room on this node, in the order of commits."""
+    """Implements collab.participants.Audience: those in the document's room on this node, in the order of commits."""
 
     def __init__(self, rooms: Rooms) -> None:
         self._rooms = rooms
-        self._queue: deque[tuple[Shown, str | None]] = deque()
+        self._queue: deque[tuple[Event, str | None]] = deque()
         self._wake = asyncio.Event()
 
-    def deliver(self, document_id: str, update: bytes, sender: str | None) -> None:
+    def deliver(self, document_id: str, changes: Sequence[Shown]) -> None:
         """See collab.hot.Subscriber."""
-        self._show(DocumentUpdated(document_id=document_id, update=update), sender)
+        for update, sender in changes:
+            self._show(DocumentUpdated(document_id=document_id, update=update), sender)
 
     def show_awareness(self, document_id: str, update: bytes, speaker: str | None) -> None:
-        """See collab.editing.Audience."""
+        """See collab.participants.Audience."""
         self._show(AwarenessUpdated(document_id=document_id, update=update), speaker)
 
-    def _show(self, event: Shown, skip: str | None) -> None:
+    def _show(self, event: Event, skip: str | None) -> None:
         self._queue.append((event, skip))
         self._wake.set()
 
@@ -65,7 +67,7 @@ class RoomAudience:
 
 @dataclass(frozen=True, slots=True)
 class RoomMember:
-    """Implements collab.editing.Editor: a connection in the document's room, which other nodes may put out of it."""
+    """Implements collab.participants.Editor: a connection in the document's room, whom other nodes may put out."""
 
     rooms: Rooms
     connection_id: ConnectionId
@@ -73,15 +75,15 @@ class RoomMember:
 
     @property
     def is_here(self) -> bool:
-        """See collab.editing.Editor."""
+        """See collab.participants.Editor."""
         return self.rooms.is_member(self.connection_id, document_room(self.document_id))
 
     async def access_changed(self, may_write: bool) -> None:
-        """See collab.editing.Editor."""
+        """See collab.participants.Editor."""
         await self._tell("write" if may_write else "read")
 
     async def put_out(self) -> None:
-        """See collab.editing.Editor."""
+        """See collab.participants.Editor."""
         await self.rooms.leave(self.connection_id, document_room(self.document_id))
         await self._tell("none")
 

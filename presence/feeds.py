@@ -11,8 +11,8 @@ from hub.kernel.ids import RoomName, UserId, user_room
 from hub.kernel.ports import Listener, Rooms
 from hub.kernel.sight import Sight, Visibility
 from hub.kernel.wire import to_wire
+from presence.memory import Reading
 from presence.schema import PresenceDiff
-from presence.store import PresenceStore
 from presence.views import presence, watch_room
 
 Told = Callable[[Any], None]
@@ -51,8 +51,8 @@ class _Feed:
 class PresenceFeeds:
     """Implements core_api.graphql.ports.PresenceChanges, and hub.gate.reviews.Reviewer for those who follow."""
 
-    def __init__(self, store: PresenceStore, rooms: Rooms, sight: Sight, clock: Clock) -> None:
-        self._store = store
+    def __init__(self, reading: Reading, rooms: Rooms, sight: Sight, clock: Clock) -> None:
+        self._reading = reading
         self._rooms = rooms
         self._sight = sight
         self._clock = clock
@@ -111,7 +111,7 @@ class PresenceFeeds:
 
     async def _tell(self, feed: _Feed) -> None:
         now_ms = self._clock.now_ms()
-        [record] = await self._store.read([feed.user_id], now_ms)
+        [record] = await self._reading.read([feed.user_id], now_ms)
         view = record.seen_anew(feed.visibility, now_ms, above=feed.version)
         if view.version:
             feed.version = view.version

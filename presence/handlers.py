@@ -20,6 +20,7 @@ def presence_events(
     """What clients may ask of presence, and what it does when a connection comes and goes."""
     router = EventRouter(
         connected=[service.connected],
+        lost=[service.lost],
         disconnected=[typing.disconnected, service.disconnected, watching.disconnected],
         restores={"presence": watching.restore},
         put_out_quietly={"presence"},  # who may see how much is looked up anew

@@ -9,8 +9,8 @@ from dataclasses import replace
 from hub.kernel.clock import Clock, to_ms
 from hub.kernel.errors import InvalidPayload, Unavailable
 from hub.kernel.events import Caller
-from hub.kernel.ids import ConnectionId
 from hub.kernel.ports import Nodes
+from hub.kernel.tasks import Tasks
 from presence.connections_here import ConnectionsHere
 from presence.diffs import Diffs
 from presence.model import Connection, Held, Record, part_of
@@ -38,6 +38,7 @@ class PresenceService:
         store: PresenceStore,
         diffs: Diffs,
         nodes: Nodes,
+        tasks: Tasks,
         clock: Clock,
         settings: PresenceSettings,
     ) -> None:
@@ -45,13 +46,16 @@ class PresenceService:
         self._store = store
         self._diffs = diffs
         self._nodes = nodes
+        self._tasks = tasks
         self._clock = clock
         self._hold_ms = round(settings.hold_s * 1000)
         self._moving_hold_ms = round(settings.moving_hold_s * 1000)
-        self._lost: dict[ConnectionId, Connection] = {}
-        """Those that went and are not held yet: a call is under way, or the store did not answer."""
-        self._losses = self._tried = 0
-        """How many went since the start, and how many had when the store was asked last."""
+        self._lost: list[Held] = []
+        """Those that went just now: the store is asked as soon as it has answered for those before."""
+        self._missed: list[Connection] = []
+        """Those that went while it did not answer."""
+        self._is_holding = False
+        """Whether a task is to ask it soon."""
         self._asking = asyncio.Lock()
         self._held: deque[Held] = deque()
         """Those that went, until their hold ends, the next first. The store has them too, but it may forget."""
@@ -73,33 +77,50 @@ class PresenceService:
         if _is_idle(change.record, connection):
             here.idle_at_s = self._here.active_s(here)
         await self._diffs.announce(change)
+        await self._hold_if_gone(connection)
 
     def is_here(self, caller: Caller) -> bool:
         """Whether the connection of a caller has come and not gone."""
         return self._here.get(caller) is not None
 
-    async def disconnected(self, caller: Caller) -> None:
-        """A connection was lost: it counts for the hold, unless its device comes back. Idempotent, never raises.
+    def lost(self, caller: Caller) -> None:
+        """A connection is gone: from now on it counts for the hold, unless its device comes back. Idempotent.
 
         Thousands may be lost at once. One call holds all that went during the call before.
         """
         here = self._here.pop(caller)
         if here is None:
             return
-        connection = self._here.registration(here)
-        self._remember([connection])  # before the store is asked: what it forgets meanwhile is restored from here
-        self._lost[caller.connection_id] = connection
-        self._losses = mine = self._losses + 1
-        async with self._asking:
-            if self._tried >= mine:
-                return
-            self._tried = self._losses
-            try:
-                await self._hold_those_lost()
-            except Unavailable:
-                log.warning("%d connections that went are still in presence", len(self._lost))
+        held = self._held_from_now(self._here.registration(here))
+        self._held.append(held)  # before the store is asked: what it forgets meanwhile is restored from here
+        self._lost.append(held)
+        if not self._is_holding:
+            self._is_holding = True
+            self._tasks.start(self._hold_soon(), name="presence of those who went")
 
-    async def hold_lost(self) -> None:
+    async def disconnected(self, caller: Caller) -> None:
+        """The same, after the last event of the connection; and the store has heard of it, if it answers. Never raises.
+
+        Its hooks may have had it come after it was gone.
+        """
+        self.lost(caller)
+        await self._hold_those_lost()
+
+    async def _hold_soon(self) -> None:
+        self._is_holding = False
+        await self._hold_those_lost()
+
+    async def _hold_those_lost(self) -> None:
+        async with self._asking:
+            while self._lost:
+                lost, self._lost = self._lost, []
+                try:
+                    await self._store.hold(lost)
+                except Unavailable:
+                    self._missed += [held.connection for held in lost]
+                    log.warning("%d connections that went are still in presence", len(self._missed))
+
+    async def hold_missed(self) -> None:
         """Hold what went while the store did not answer. From now on: their clients could not come back before.
 
         Raises Unavailable while it still does not.
@@ -108,18 +129,14 @@ class PresenceService:
         while self._held and self._held[0].until_ms <= now_ms:
             self._held.popleft()
         async with self._asking:
-            self._remember(await self._hold_those_lost())
+            missed = [self._held_from_now(connection) for connection in self._missed]
+            await self._store.hold(missed)
+            del self._missed[: len(missed)]
+            self._held.extend(missed)
 
-    async def _hold_those_lost(self) -> Collection[Connection]:
-        lost = list(self._lost.values())
-        await self._hold(lost)
-        for connection in lost:
-            self._lost.pop(connection.connection_id, None)
-        return lost
-
-    def _remember(self, connections: Iterable[Connection]) -> None:
+    def _held_from_now(self, connection: Connection) -> Held:
         now_ms = self._clock.now_ms()
-        self._held.extend(Held(one, now_ms, now_ms + self._hold_ms) for one in connections)
+        return Held(connection, now_ms, now_ms + self._hold_ms)
 
     async def restore(self, parts: Collection[int]) -> None:
         """Have those count that this node has lost just now, in parts of which the store has lost what it knew.
@@ -132,7 +149,7 @@ class PresenceService:
         held = [one for one in latest.values() if part_of(one.connection.user_id) in parts]
         # Where thousands are cut at once, the hooks of many have not come yet.
         gone = [here for part in parts for here in self._here.of_part(part) if not self._here.is_open(here)]
-        held += [Held(self._here.registration(here), now_ms, now_ms + self._hold_ms) for here in gone]
+        held += [self._held_from_now(self._here.registration(here)) for here in gone]
         async for change in self._store.restore(held, now_ms):
             await self._diffs.announce(change)
 
@@ -207,16 +224,13 @@ class PresenceService:
         """
         self._closed = True
         await self.drain()
-        connections = [here.connection for here in self._here]
+        self._lost += [self._held_from_now(here.connection) for here in self._here]
         self._here.clear()
-        try:
-            await self._hold(connections)
-        except Unavailable:
-            log.warning("%d connections could not be held; they go offline with the lease", len(connections))
+        await self._hold_those_lost()
         await self._diffs.flush()
 
     async def _hold(self, connections: Iterable[Connection]) -> None:
-        await self._store.hold(connections, self._clock.now_ms(), self._hold_ms)
+        await self._store.hold(map(self._held_from_now, connections))
 
 
 def _is_idle(record: Record, connection: Connection) -> bool:

@@ -38,8 +38,8 @@ class PresenceStore(Protocol):
         """
         ...
 
-    async def hold(self, connections: Iterable[Connection], now_ms: int, hold_ms: int) -> None:
-        """Mark connections as lost now. They count for ``hold_ms`` more, until :meth:`expire` takes them.
+    async def hold(self, held: Iterable[Held]) -> None:
+        """Mark connections as lost. They count until the end of their hold, when :meth:`expire` takes them.
 
         Idempotent, the first loss stands. Nothing happens to a connection that has moved to another node.
         """
@@ -52,12 +52,12 @@ class PresenceStore(Protocol):
         """
         ...
 
-    async def forgotten(self) -> frozenset[int]:
-        """The parts of the users of which the store has lost what it knew, since this was asked last."""
-        ...
-
     async def read(self, user_ids: Sequence[UserId], now_ms: int) -> list[Record]:
         """The state of users at this moment, in that order; of unknown ones the empty record."""
+        ...
+
+    async def look(self, user_ids: Sequence[UserId], now_ms: int) -> tuple[list[Record], bool]:
+        """The same, and whether the store knows all it should of these users' parts: see presence.memory."""
         ...
 
     def expire(self, now_ms: int) -> AsyncIterator[Change]:

@@ -1,13 +1,16 @@
 """The clockwork of presence: holds run out, dead nodes are buried, what they left untold is told, typing ends."""
 
 import logging
+from contextlib import suppress
 
 from hub.kernel.clock import Clock
+from hub.kernel.errors import Unavailable
 from hub.kernel.ports import Nodes
 from hub.kernel.tasks import Running, Tasks
 from presence.connections_here import ConnectionsHere
 from presence.diffs import Diffs
 from presence.idleness import Idleness
+from presence.memory import Memory
 from presence.metrics import METRICS
 from presence.model import PARTS
 from presence.relay import Relay
@@ -32,6 +35,7 @@ class Sweeper:
         typing: TypingIndicator,
         diffs: Diffs,
         relay: Relay,
+        memory: Memory,
         nodes: Nodes,
         clock: Clock,
         settings: PresenceSettings,
@@ -43,13 +47,17 @@ class Sweeper:
         self._typing = typing
         self._diffs = diffs
         self._relay = relay
+        self._memory = memory
         self._dead = DeadNodes(nodes)
         self._standstill = Standstill()
         self._clock = clock
         self._sweep_s = settings.sweep_s
         self._next_part = 0
-        self._forgotten: set[int] = set()
-        """Parts that the store has forgotten, and was not told again."""
+
+    async def begin(self) -> None:
+        """Say that this node has nothing to tell yet, before anybody comes: who reads need not wait for a sweep."""
+        with suppress(Unavailable):
+            await self._memory.told(await self._memory.lost())
 
     def start(self, tasks: Tasks) -> Running:
         """Sweep until cancelled, whatever happens to Redis."""
@@ -57,27 +65,36 @@ class Sweeper:
 
     async def sweep(self) -> None:
         """Do what is due. Raises Unavailable if Redis does not answer; the next call goes on where this one stopped."""
+        stood_still = self._standstill.is_recent()
         await self._typing.expire()
-        await self._service.hold_lost()
-        self._forgotten |= await self._store.forgotten()
-        if self._forgotten:  # before anything else: all connections are cut then, and each step waits behind thousands
-            await self._service.restore(self._forgotten)
+        await self._service.hold_missed()
+        await self._tell_again(stood_still=stood_still)
         await self._expire()
         await self._bury()
         await self._relay.relay()
-        if self._standstill.is_recent():
+        if stood_still:
             return
-        for part in self._forgotten:
-            await self._service.reconcile(part)
-        if self._forgotten:
-            await self._service.restore(self._forgotten)
-            self._forgotten.clear()
         # One part a sweep: all of them in 8 s, and 10 000 connections are not compared in one turn of the loop.
         await self._service.reconcile(self._next_part)
         await self._idleness.sweep(self._next_part)
         self._next_part = (self._next_part + 1) % PARTS
         if self._next_part == 0:
             await self._count()
+
+    async def _tell_again(self, *, stood_still: bool) -> None:
+        """Tell the store what it has forgotten, before all else: until every node has, nobody's presence is read.
+
+        And all connections are cut when Redis loses its memory, so every other step waits behind thousands.
+        """
+        lost = await self._memory.lost()
+        if lost:
+            await self._service.restore(lost)
+            if stood_still:
+                return
+            for part in lost:
+                await self._service.reconcile(part)
+            await self._service.restore(lost)  # who went in between
+        await self._memory.told(lost)
 
     async def _count(self) -> None:
         METRICS.connections, METRICS.users = len(self._here), self._here.users()

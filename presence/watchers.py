@@ -10,8 +10,8 @@ from hub.kernel.events import Caller
 from hub.kernel.ids import ConnectionId, UserId
 from hub.kernel.ports import Rooms
 from hub.kernel.sight import Circle, Sight, Visibility
+from presence.memory import Reading
 from presence.schema import MAX_USERS, PresenceDiff
-from presence.store import PresenceStore
 from presence.views import circle_room, presence, watch_room, watched_in
 
 AT_ONCE = 50
@@ -62,8 +62,8 @@ class Watcher:
 class Watchers:
     """The watching connections. Who changes one holds its turn. Methods raise Unavailable, and may be repeated then."""
 
-    def __init__(self, store: PresenceStore, rooms: Rooms, sight: Sight, clock: Clock) -> None:
-        self._store = store
+    def __init__(self, reading: Reading, rooms: Rooms, sight: Sight, clock: Clock) -> None:
+        self._reading = reading
         self._rooms = rooms
         self._sight = sight
         self._clock = clock
@@ -178,7 +178,7 @@ class Watchers:
         """Send the connection what it sees now of those untold, in versions above all that it was sent of them."""
         now_ms = self._clock.now_ms()
         users = []
-        for record in await self._store.read(list(watcher.untold & watcher.watched.keys()), now_ms):
+        for record in await self._reading.read(list(watcher.untold & watcher.watched.keys()), now_ms):
             watched = watcher.watched[record.user_id]
             view = record.seen_anew(watched.visibility, now_ms, above=watched.version)
             if view.version:

@@ -9,10 +9,10 @@ from hub.kernel.errors import InvalidPayload, Unavailable
 from hub.kernel.events import Actor, Caller
 from hub.kernel.ids import RoomName, UserId
 from hub.kernel.sight import Sight, Visibility
+from presence.memory import Reading
 from presence.model import View
 from presence.schema import MAX_USERS, Presences, Users, Watch
 from presence.service import PresenceService
-from presence.store import PresenceStore
 from presence.views import presence, watched_in
 from presence.watchers import Watcher, Watchers, each
 
@@ -25,10 +25,10 @@ class Watching:
     """
 
     def __init__(
-        self, service: PresenceService, store: PresenceStore, watchers: Watchers, sight: Sight, clock: Clock
+        self, service: PresenceService, reading: Reading, watchers: Watchers, sight: Sight, clock: Clock
     ) -> None:
         self._service = service
-        self._store = store
+        self._reading = reading
         self._watchers = watchers
         self._sight = sight
         self._clock = clock
@@ -166,7 +166,7 @@ class Watching:
         now_ms = self._clock.now_ms()
         visible = [user_id for user_id in user_ids if user_id == viewer or seen.get(user_id)]
         views = {user_id: View(user_id) for user_id in user_ids}
-        for record in await self._store.read(visible, now_ms):
+        for record in await self._reading.read(visible, now_ms):
             if record.user_id == viewer:
                 views[viewer] = record.own()
             else:

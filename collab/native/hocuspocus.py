@@ -114,9 +114,9 @@ class HocuspocusSession:
         elif isinstance(body, SyncRequest | Change):
             document.take(body)
         elif isinstance(body, Announcement):
-            document.announce(body.update)
+            document.cursors.announce(body.update)
         elif isinstance(body, AwarenessQuery):
-            document.query()
+            document.cursors.query()
         elif isinstance(body, Closed):
             del self._documents[name]
             document.close()

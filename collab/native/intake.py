@@ -1,11 +1,14 @@
-"""What waits for the hub, of all documents of a socket: past a bound it is not read, so that TCP slows its client."""
+"""What waits for the hub, of all documents of a socket: past a bound it is not read, so that TCP slows its client.
+
+A change waits until it is stored.
+"""
 
 from typing import Final
 
 from hub.kernel.framed import FramedSocket
 
-MAX_MESSAGES: Final = 64
-"""Changes that wait together are stored together."""
+MAX_MESSAGES: Final = 256
+"""Twenty thousand a second, for as long as a commit takes."""
 MAX_BYTES: Final = 1 << 20
 """Also before anybody is let in."""
 

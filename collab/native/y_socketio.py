@@ -91,7 +91,7 @@ class YSocketIoSession:
             self.document.take(Change(data, is_answer=False))
         elif name == "awareness-update":
             try:
-                self.document.announce(data)
+                self.document.cursors.announce(data)
             except InvalidUpdate as error:
                 self.document.end(close_codes.BAD_MESSAGE, str(error))
         else:

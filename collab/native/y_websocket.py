@@ -80,9 +80,9 @@ class YWebSocketSession:
         try:
             for one in sync.decode(message):
                 if isinstance(one, Announcement):
-                    self._document.announce(one.update)
+                    self._document.cursors.announce(one.update)
                 elif isinstance(one, AwarenessQuery):
-                    self._document.query()
+                    self._document.cursors.query()
                 else:
                     self._document.take(one)
         except (BadUpdate, InvalidUpdate) as error:

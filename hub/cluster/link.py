@@ -162,6 +162,11 @@ class Link(asyncio.Protocol):
 
     # ---------------------------------------------------------------- the connection
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether it is over."""
+        return self.closed
+
     def close(self) -> None:
         """Close it now. What was not answered stays unknown."""
         if self._transport is not None:

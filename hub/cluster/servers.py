@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Sequence
+import os
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
 from redis.crc import key_slot
@@ -34,6 +35,18 @@ def servers_of(url: str) -> Servers:
     """Those of a REDIS_URL. Raises ValueError for what is none."""
     seeds = [RedisAddress.of(one) for one in redis_url.servers(url)]
     return ClusterServers(seeds) if redis_url.is_cluster(url) else OneServer(seeds[0])
+
+
+def link_to_any(servers: Servers) -> Callable[[], Awaitable[Link]]:
+    """Opens links for what every server of a Redis Cluster serves alike, to another each time. They raise Down."""
+
+    async def open_link() -> Link:
+        try:
+            return await Link.open(await servers.locate(os.urandom(8).hex()))
+        except Refused as error:
+            raise Down(f"Redis lets nobody in: {error}") from error
+
+    return open_link
 
 
 class OneServer:

@@ -22,6 +22,7 @@ from core_api.accounts.calling import CallRule
 from core_api.accounts.people import ActOnTwo
 from core_api.accounts.signing_key import SigningKey
 from core_api.accounts.store_postgres_privacy import PostgresPrivacy
+from hub.cluster.servers import link_to_any, servers_of
 from hub.features import oversight
 from hub.features.core import Core, Feature
 from hub.features.documents import library as documents_library
@@ -30,10 +31,12 @@ from presence.diffs import Diffs
 from presence.feeds import PresenceFeeds
 from presence.handlers import presence_events
 from presence.idleness import Idleness
+from presence.memory import Reading
+from presence.memory_redis import RedisMemory
 from presence.relay import Relay
 from presence.routes import presence_api
 from presence.service import PresenceService
-from presence.store_redis import RedisPresenceStore
+from presence.store_redis import MEMORIES, RedisPresenceStore
 from presence.sweeper import Sweeper
 from presence.transitions import Told
 from presence.typing_indicator import TypingIndicator
@@ -69,18 +72,21 @@ def presence(core: Core) -> Presence:
     diffs = Diffs(core.rooms, told, core.tasks, settings.coalesce_s)
     relay = Relay(store, transitions, told, diffs, core.clock, settings.overdue_s + settings.coalesce_s)
     here = ConnectionsHere(core.sockets, core.clock)
-    service = PresenceService(here, store, diffs, core.nodes, core.clock, settings)
+    service = PresenceService(here, store, diffs, core.nodes, core.tasks, core.clock, settings)
     idleness = Idleness(here, store, diffs, core.clock, settings.away_s)
-    watchers = Watchers(store, core.rooms, core.sight, core.clock)
-    watching = Watching(service, store, watchers, core.sight, core.clock)
-    feeds = PresenceFeeds(store, core.rooms, core.sight, core.clock)
+    memory = RedisMemory(core.redis, MEMORIES, core.nodes, core.clock)
+    reading = Reading(store, memory)
+    watchers = Watchers(reading, core.rooms, core.sight, core.clock)
+    watching = Watching(service, reading, watchers, core.sight, core.clock)
+    feeds = PresenceFeeds(reading, core.rooms, core.sight, core.clock)
     core.reviews.add(watching)
     core.reviews.add(feeds)
     typing = TypingIndicator(core.rooms, core.clock, settings, core.sight)
     core.reviews.add(typing)
-    sweeper = Sweeper(store, here, service, idleness, typing, diffs, relay, core.nodes, core.clock, settings)
+    sweeper = Sweeper(store, here, service, idleness, typing, diffs, relay, memory, core.nodes, core.clock, settings)
 
     async def start() -> None:
+        await sweeper.begin()
         sweeper.start(core.tasks)
 
     return Presence(
@@ -109,7 +115,7 @@ def documents(core: Core, key: SigningKey) -> Documents:
     roles = core.roles["document"] = DocumentRoles(store, core.access)
     log = PostgresLog(core.pool, core.settings.database_url or "")
     compaction = Compaction(CompactorProcess(core.settings.database_url or ""), log, after=settings.compact_after)
-    hints = RedisHints(core.redis)
+    hints = RedisHints(link_to_any(servers_of(core.settings.redis_url or "redis://nowhere")))
     engine = Engine(log, hints, settings, compaction)
     awareness = AwarenessExchange(hints, core.nodes)
     contributions = Contributions(
@@ -139,7 +145,7 @@ def documents(core: Core, key: SigningKey) -> Documents:
         apis=[documents_api(service), *library.apis],
         events=collab_events(live),
         starts=[start, *library.starts],
-        closes=[engine.close, editing.close, live.close, *library.closes],
+        closes=[engine.close, editing.close, live.close, hints.close, *library.closes],
         changes=ChangeFeed(engine),
         editing=editing,
     )

@@ -93,6 +93,9 @@ class EventRouter:
     routes: dict[str, EventRoute] = field(default_factory=dict)
     connected: list[Callable[[Caller], Awaitable[None]]] = field(default_factory=list)
     """Run after the client has its CONNECT packet and before any event of it is handled."""
+    lost: list[Callable[[Caller], None]] = field(default_factory=list)
+    """Run in the moment in which the connection is gone, for what counts from then on; :attr:`disconnected` is run too,
+    but when thousands go at once their hooks wait for each other for seconds. Must neither block nor raise."""
     disconnected: list[Callable[[Caller], Awaitable[None]]] = field(default_factory=list)
     """Run once after the connection is gone. Must be idempotent, and must not fail because Redis does.
 
@@ -162,6 +165,7 @@ def merge(*routers: EventRouter) -> EventRouter:
                 raise ValueError(f"event {name!r} is served twice")
             merged.routes[name] = route
         merged.connected.extend(router.connected)
+        merged.lost.extend(router.lost)
         merged.disconnected.extend(router.disconnected)
         merged.restores.update(router.restores)
         merged.put_out_quietly.update(router.put_out_quietly)

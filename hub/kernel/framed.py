@@ -1,6 +1,6 @@
 """WebSockets of binary messages, for endpoints that speak a protocol of their own beside Socket.IO."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 
@@ -76,8 +76,8 @@ class FramedEndpoint(Protocol):
 class Sender(Protocol):
     """Sends to many sockets of one kind."""
 
-    def send_all(self, sockets: Iterable[FramedSocket], message: bytes, *, volatile: bool = False) -> None:
-        """Send one message to many: its frame is made once."""
+    def send_all(self, sockets: Iterable[FramedSocket], messages: Sequence[bytes], *, volatile: bool = False) -> None:
+        """Send the same messages, in this order, to many: their frames are made once."""
         ...
 
 

@@ -256,13 +256,22 @@ class ConnectionLife:
     def gone(self, socket: Socket, reason: str) -> None:
         """A socket that was accepted is gone. It is in no room any more, and no event of it is started.
 
-        The features are told in the background, since whoever closes a connection must not wait for their Redis.
+        The features have their say in the background, since whoever closes a connection must not wait for their Redis.
         """
         connection = self._connections.get(ConnectionId(socket.sid))
         if connection is not None:
             self._remove(connection)
+            if connection.told:
+                self._say_lost(connection.caller)
             self._under_way.begin()
             self._tasks.start(self._leave_behind(connection, for_good=reason in FINAL), name="disconnect hooks")
+
+    def _say_lost(self, caller: Caller) -> None:
+        for hook in self._router.lost:
+            try:
+                hook(caller)
+            except Exception as error:  # a defect of a feature, which the others must not suffer from
+                client_error(error, "hook for a lost connection")
 
     async def _leave_behind(self, connection: Connection, *, for_good: bool) -> None:
         """Tell the features, after the last event, so that none brings back what a hook has taken away."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, cast
 
 from hub.kernel.errors import Unavailable
@@ -114,9 +114,9 @@ class NodeFramedSockets:
 
     # ---------------------------------------------------------------- out
 
-    def send_all(self, sockets: Iterable[FramedSocket], message: bytes, *, volatile: bool = False) -> None:
+    def send_all(self, sockets: Iterable[FramedSocket], messages: Sequence[bytes], *, volatile: bool = False) -> None:
         """See FramedSockets."""
-        framed = frame(message, BINARY)
+        framed = b"".join([frame(message, BINARY) for message in messages])
         self.outboxes.fan_out(cast("Iterable[Sink]", sockets), Volatile(framed) if volatile else framed)
 
     # ---------------------------------------------------------------- end

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hub.kernel.framed import FramedSocket
@@ -145,10 +145,11 @@ class NodeNamespaces:
         """See Namespaces."""
         self.server.mount_prefix(prefix, PrefixEndpoint(self, prefix, endpoint))
 
-    def send_all(self, sockets: Iterable[FramedSocket], message: bytes, *, volatile: bool = False) -> None:
+    def send_all(self, sockets: Iterable[FramedSocket], messages: Sequence[bytes], *, volatile: bool = False) -> None:
         """See hub.kernel.framed.Sender."""
         sinks = [guest.socket.sink for guest in sockets if isinstance(guest, Guest)]
-        self.server.engine.outboxes.fan_out(sinks, Volatile(message) if volatile else message)
+        for message in messages:
+            self.server.engine.outboxes.fan_out(sinks, Volatile(message) if volatile else message)
 
     async def drain(self) -> None:
         """Send everybody elsewhere, in waves: their clients come back by themselves."""

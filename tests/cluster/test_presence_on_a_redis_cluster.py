@@ -10,7 +10,7 @@ from presence.model import PARTS, Status, Totals, part_of
 from presence.store_redis import TRANSITIONS, RedisPresenceStore
 from presence.transitions_redis import RedisTransitions
 from tests.support.presence import some_user
-from tests.support.presence_store import HOLD_MS, N1, N2, T0, all_of, connection
+from tests.support.presence_store import HOLD_MS, N1, N2, T0, all_of, connection, losses
 from tests.support.redis_cluster import RedisCluster
 
 
@@ -28,7 +28,7 @@ async def test_users_on_all_servers_come_are_read_held_and_buried(client: Redis)
     for user_id in users:
         await store.connect(connection(user_id, f"1 {user_id}", node_id=N1), T0)
     held = [connection(user_id, f"1 {user_id}", node_id=N1) for user_id in users[:20]]
-    await store.hold(held, T0, HOLD_MS)
+    await store.hold(losses(held, T0))
     assert await store.totals() == Totals(online=120, held=20)
     assert [record.shown().status for record in await store.read(users, T0)] == [Status.ONLINE] * 120
     assert len(await all_of(store.bury(N1, T0 + 7000))) == 100

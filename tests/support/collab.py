@@ -1,6 +1,6 @@
 """What the tests of documents share: a subscriber that remembers, hints that get lost, the access rule in little."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import asyncpg
@@ -9,6 +9,7 @@ from collab.compaction import Folded
 from collab.compaction_postgres import fold
 from collab.engine import Engine
 from collab.hints_redis import RedisHints
+from collab.hot import Shown
 from collab.log import Row
 from collab.log_postgres import PostgresLog
 from collab.service import DocumentRoles
@@ -25,10 +26,13 @@ OTHER = "22222222-2222-4222-8222-222222222222"
 class Audience:
     """Implements collab.hot.Subscriber and remembers."""
 
-    delivered: list[tuple[bytes, str | None]] = field(default_factory=list)
+    delivered: list[Shown] = field(default_factory=list)
+    together: list[int] = field(default_factory=list)
+    """How many came at once, each time."""
 
-    def deliver(self, document_id: str, update: bytes, sender: str | None) -> None:
-        self.delivered.append((update, sender))
+    def deliver(self, document_id: str, changes: Sequence[Shown]) -> None:
+        self.delivered += changes
+        self.together.append(len(changes))
 
 
 class LostHints(RedisHints):

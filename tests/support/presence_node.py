@@ -11,12 +11,14 @@ from presence.connections_here import ConnectionsHere
 from presence.diffs import Diffs
 from presence.handlers import presence_events
 from presence.idleness import Idleness
+from presence.memory import Reading
+from presence.memory_redis import RedisMemory
 from presence.model import PARTS
 from presence.relay import Relay
 from presence.schema import Presence, PresenceDiff
 from presence.service import PresenceService
 from presence.settings import PresenceSettings
-from presence.store_redis import TRANSITIONS, RedisPresenceStore
+from presence.store_redis import MEMORIES, TRANSITIONS, RedisPresenceStore
 from presence.sweeper import Sweeper
 from presence.transitions import Told
 from presence.transitions_redis import RedisTransitions
@@ -45,12 +47,16 @@ class PresenceNode:
         relay = Relay(store, transitions, told, diffs, clock, settings.overdue_s)
         self.signs = Signs()
         self.here = here = ConnectionsHere(self.signs, clock)
-        self.service = PresenceService(here, store, diffs, self.nodes, clock, settings)
+        self.service = PresenceService(here, store, diffs, self.nodes, self.tasks, clock, settings)
         idleness = Idleness(here, store, diffs, clock, settings.away_s)
-        watchers = Watchers(store, self.rooms, self.sight, clock)
-        self.watching = Watching(self.service, store, watchers, self.sight, clock)
+        memory = RedisMemory(redis, MEMORIES, self.nodes, clock)
+        reading = Reading(store, memory, wait_s=0)
+        watchers = Watchers(reading, self.rooms, self.sight, clock)
+        self.watching = Watching(self.service, reading, watchers, self.sight, clock)
         typing = TypingIndicator(self.rooms, clock, settings, self.sight)
-        self.sweeper = Sweeper(store, here, self.service, idleness, typing, diffs, relay, self.nodes, clock, settings)
+        self.sweeper = Sweeper(
+            store, here, self.service, idleness, typing, diffs, relay, memory, self.nodes, clock, settings
+        )
         self.events = presence_events(self.service, idleness, self.watching, typing)
 
     async def connect(self, who: Caller) -> None:
@@ -58,6 +64,8 @@ class PresenceNode:
             await hook(who)
 
     async def disconnect(self, who: Caller) -> None:
+        for lost in self.events.lost:
+            lost(who)
         for hook in self.events.disconnected:
             await hook(who)
 
@@ -86,6 +94,11 @@ async def status(node: PresenceNode, of: UserId) -> str:
     reader = caller(some_user(), "reader")
     [user] = (await node.ask("presence:get", reader, {"userIds": [of]}))["users"]
     return str(user["status"])
+
+
+async def make_whole(redis: Redis) -> None:
+    """Have the store know everybody, as one does whose nodes have told it all they have."""
+    await redis.mset({word: b"whole" for word, _ in MEMORIES})
 
 
 async def sweep_all_parts(node: PresenceNode) -> None:

@@ -1,12 +1,12 @@
 """Connections for tests of the presence store, and short ways to what it gives."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import replace
 
 import msgspec
 
 from hub.kernel.ids import ConnectionId, NodeId, UserId
-from presence.model import Change, Connection, Record, View
+from presence.model import Change, Connection, Held, Record, View
 from presence.store_redis import RedisPresenceStore
 
 T0 = 1_800_000_000_000
@@ -24,6 +24,11 @@ def idle(one: Connection, since_ms: int) -> Connection:
 
 def active(one: Connection, at_ms: int) -> Connection:
     return replace(one, idle=False, active_ms=at_ms)
+
+
+def losses(connections: Iterable[Connection], lost_ms: int, hold_ms: int = HOLD_MS) -> list[Held]:
+    """Connections that were lost at the same moment."""
+    return [Held(one, lost_ms, lost_ms + hold_ms) for one in connections]
 
 
 async def all_of(changes: AsyncIterator[Change]) -> list[Change]:

@@ -14,10 +14,12 @@ from presence.diffs import Diffs
 from presence.feeds import PresenceFeeds
 from presence.handlers import presence_events
 from presence.idleness import Idleness
+from presence.memory import Reading
+from presence.memory_redis import RedisMemory
 from presence.schema import Presence, PresenceDiff
 from presence.service import PresenceService
 from presence.settings import PresenceSettings
-from presence.store_redis import RedisPresenceStore
+from presence.store_redis import MEMORIES, RedisPresenceStore
 from presence.transitions import Told
 from presence.typing_indicator import TypingIndicator
 from presence.views import watch_room
@@ -38,12 +40,13 @@ class WatchingNode:
         store = RedisPresenceStore(redis)
         told = Told(MemoryTransitions(), self.rooms, self.tasks)
         nodes, settings = KnownNodes(NodeId("01NODE1")), PresenceSettings()
+        reading = Reading(store, RedisMemory(redis, MEMORIES, nodes, clock))
         diffs = Diffs(self.rooms, told, self.tasks, 0)
         here = ConnectionsHere(Signs(), clock)
-        self.service = PresenceService(here, store, diffs, nodes, clock, settings)
-        self.watchers = Watchers(store, self.rooms, self.sight, clock)
-        self.watching = Watching(self.service, store, self.watchers, self.sight, clock)
-        self.feeds = PresenceFeeds(store, self.rooms, self.sight, clock)
+        self.service = PresenceService(here, store, diffs, nodes, self.tasks, clock, settings)
+        self.watchers = Watchers(reading, self.rooms, self.sight, clock)
+        self.watching = Watching(self.service, reading, self.watchers, self.sight, clock)
+        self.feeds = PresenceFeeds(reading, self.rooms, self.sight, clock)
         typing = TypingIndicator(self.rooms, clock, settings, self.sight)
         idleness = Idleness(here, store, diffs, clock, settings.away_s)
         self.events = presence_events(self.service, idleness, self.watching, typing)

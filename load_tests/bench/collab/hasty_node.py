@@ -18,8 +18,10 @@ _append = GroupCommit._append
 async def _acknowledge_and_append(commits: GroupCommit, batch: list[tuple[Document, list[Submission]]]) -> list[Row]:
     for _, submissions in batch:
         for submission in submissions:
-            if not submission.committed.done():
-                submission.committed.set_result("0-0")
+            submission.place = "0-0"
+    for _, submissions in batch:
+        for submission in submissions:
+            submission.batch.settle()
     await asyncio.sleep(EARLY_S)
     return await _append(commits, batch)
 

@@ -157,11 +157,16 @@ def _false(view: _View, promise: Promise, away: Sequence[Outage]) -> Iterator[Fi
         begin, end = shown.decided, shown.seen.t
         if shown.seen.status == OFFLINE:
             is_there = view.presence.is_certain(begin, end) or any(end < held_until(stay, promise) for stay in counted)
-            if is_there and not _is_forgotten(shown.seen, promise, away):
+            if is_there:
                 yield view.finding(Wrong.FALSE, end, shown)
             counted = []
         elif before is not None and before.seen.status == OFFLINE:
-            counted = [stay for stay in view.presence.stays if before.decided <= stay.coming <= end]
+            # The hub learns of a connection at any time between its first packet and `session:ready`.
+            counted = [
+                stay
+                for stay in view.presence.stays
+                if stay.coming <= end and before.decided <= min(stay.there, stay.end)
+            ]
             # If they were there all the time, it is the end of what was false.
             if not counted and not view.presence.is_certain(end, end):
                 yield view.finding(Wrong.RISEN, end, shown)
@@ -178,12 +183,6 @@ def _false(view: _View, promise: Promise, away: Sequence[Outage]) -> Iterator[Fi
             if not may_have_forgotten:
                 yield view.finding(Wrong.AGAIN, end, shown)
         before = shown
-
-
-def _is_forgotten(seen: Seen, promise: Promise, away: Iterable[Outage]) -> bool:
-    """Whether a Redis was asked that did not know of anybody yet. That nobody may be told without asking."""
-    emptied = [outage for outage in away if outage.emptied]
-    return not seen.told and any(one.begin <= seen.t <= one.end + promise.forgotten_ms for one in emptied)
 
 
 def _look(seen: Seen) -> object:

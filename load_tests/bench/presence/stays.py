@@ -35,8 +35,6 @@ class Promise:
     outage_ms: float = 20_000.0
     """What all of that may take longer, after Redis was away: a node compares what Redis knows with its own connections
     within 8 s, and who turns out to be gone is held then."""
-    forgotten_ms: float = 3_000.0
-    """How long after a Redis that lost everything is back whoever asks may be told of nobody."""
     reconcile_ms: float = 10_000.0
     """From the end of a node's pause until its connections count again, or are cut."""
 

@@ -29,7 +29,7 @@ async def test_changes_of_every_node_are_told_inside_the_block_and_none_after_it
     before = told
     await one.engine.submit(DOCUMENT, client.write("c"))
     assert told == before
-    assert one.engine._subscribers == {}
+    assert one.engine._relay.documents == frozenset()
 
 
 async def test_following_makes_no_copy_of_the_document(start_node: StartNode, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,4 +56,4 @@ async def test_a_document_that_cannot_be_opened_is_unavailable_and_followed_by_n
     with pytest.raises(Unavailable):
         async with asyncio.timeout(5), ChangeFeed(node.engine).follow(DOCUMENT, lambda: None):
             pass
-    assert node.engine._subscribers == {}
+    assert node.engine._relay.documents == frozenset()

@@ -195,7 +195,7 @@ async def test_a_stream_that_was_pruned_while_its_writer_lives_goes_on(
         await compact(pool)
     position = await pool.fetchval("SELECT streams FROM collab_snapshot")
     first = await pool.fetchval("SELECT min(s) FROM unnest($1::bigint[]) s", position)
-    await until(lambda: first <= min(two.engine._hot[DOCUMENT].document.position))
+    await until(lambda: first <= min(two.engine._documents.hot[DOCUMENT].document.position))
     acknowledged = await one.engine.submit(DOCUMENT, client.write("b"))
     assert int(acknowledged.split("-")[0]) not in position
     for node in (one, two, await start_node()):
@@ -207,7 +207,7 @@ async def _reads(node: Node, expected: str) -> bool:
 
 
 def _has_generation(node: Node, generation: int) -> bool:
-    return node.engine._hot[DOCUMENT].document.generation == generation
+    return node.engine._documents.hot[DOCUMENT].document.generation == generation
 
 
 def test_only_streams_without_a_row_since_the_last_compaction_are_pruned() -> None:
@@ -359,7 +359,7 @@ async def test_a_document_that_grows_is_compacted_by_the_node_that_writes_it(
     generation = await pool.fetchval("SELECT generation FROM collab_snapshot")
     for node in (one, two):  # both learn of it, and are sent nothing that they have
         await until(partial(_has_generation, node, generation))
-        assert node.engine._hot[DOCUMENT].document.tail < 50
+        assert node.engine._documents.hot[DOCUMENT].document.tail < 50
     assert len(audience.delivered) == 50
     assert await _reads(await start_node(), "a" * 50)
 
@@ -419,5 +419,5 @@ async def test_a_document_whose_depth_is_only_bounded_is_measured_and_then_goes_
     update = client.doc.get_update(update_before)
     with pytest.raises(Overloaded):
         await node.engine.submit(DOCUMENT, update)
-    await until(lambda: node.engine._hot[DOCUMENT].document.nesting == 1)
+    await until(lambda: node.engine._documents.hot[DOCUMENT].document.nesting == 1)
     await node.engine.submit(DOCUMENT, update)

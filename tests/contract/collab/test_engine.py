@@ -13,7 +13,6 @@ from collab.hot import Gap
 from collab.log import Known, Reading
 from collab.update import parse_document
 from hub.kernel.errors import Unavailable
-from hub.storage.redis import connect
 from tests.support.collab import DOCUMENT, OTHER, Audience, StartNode, compact
 from tests.support.wait import until
 from tests.support.yjs import Writer, text_of
@@ -130,13 +129,12 @@ async def test_a_hole_in_the_publications_is_filled_from_the_log(start_node: Sta
 
 
 async def test_without_redis_edits_are_acknowledged_and_the_other_node_catches_up(start_node: StartNode) -> None:
-    nowhere = connect("redis://127.0.0.1:1", size=4)
-    one, two = await start_node(redis=nowhere), await start_node(redis=nowhere)
+    nowhere = "redis://127.0.0.1:1"
+    one, two = await start_node(redis_url=nowhere), await start_node(redis_url=nowhere)
     audience = Audience()
     await two.engine.join(DOCUMENT, audience)
     await one.engine.submit(DOCUMENT, Writer().write("a"))
     await until(lambda: audience.delivered)
-    await nowhere.aclose()
 
 
 async def test_a_subscription_that_redis_cut_comes_back(start_node: StartNode, redis: Redis) -> None:
@@ -163,9 +161,10 @@ async def test_a_change_that_is_heard_of_while_the_document_is_loaded_is_there_a
 
     monkeypatch.setattr(two.log, "read", slow)
     joining = asyncio.get_running_loop().create_task(text(two.engine))
-    await until(lambda: two.engine._hot.get(DOCUMENT) and two.engine._hot[DOCUMENT].reading.locked())
+    hot = two.engine._documents.hot
+    await until(lambda: DOCUMENT in hot and hot[DOCUMENT].reading.locked())
     await one.engine.submit(DOCUMENT, Writer().write("a"))
-    await until(lambda: two.engine._hot[DOCUMENT].document.position)
+    await until(lambda: hot[DOCUMENT].document.position)
     may_answer.set()
     assert await joining == "a"
 

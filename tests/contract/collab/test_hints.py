@@ -2,18 +2,17 @@
 
 import asyncio
 
-from redis.asyncio import Redis
-
 from collab.hints_redis import RedisHints
 from collab.log import Row
+from hub.cluster.servers import link_to_any, servers_of
 from hub.kernel.tasks import Tasks
 from tests.support.wait import until
 
 
-async def test_documents_that_are_opened_while_the_link_is_made_are_subscribed_too(redis: Redis) -> None:
+async def test_documents_that_are_opened_while_the_link_is_made_are_subscribed_too(redis_url: str) -> None:
     """The second comes in while the first one's subscription is on its way: no list has it, and no link yet."""
     tasks, received = Tasks(), set[str]()
-    hints = RedisHints(redis)
+    hints = RedisHints(link_to_any(servers_of(redis_url)))
     hints.receive = lambda row: received.add(row.document_id)
     tasks.start(hints.run(), name="hints")
     opening = []
@@ -31,3 +30,4 @@ async def test_documents_that_are_opened_while_the_link_is_made_are_subscribed_t
         await until(all_heard, timeout_s=5)
     finally:
         await tasks.close()
+        await hints.close()

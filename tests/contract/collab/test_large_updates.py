@@ -61,9 +61,9 @@ async def test_who_joins_meanwhile_sees_all_of_it_or_nothing_and_other_documents
     await node.engine.submit(DOCUMENT, LONG_TEXT)
     await node.engine.submit(OTHER, Writer().write("a"))
     submitting = asyncio.get_running_loop().create_task(node.engine.submit(DOCUMENT, DELETIONS))
-    await until(node.engine._hot[DOCUMENT].turn.locked)
+    await until(node.engine._documents.hot[DOCUMENT].turn.locked)
     await node.engine.submit(OTHER, Writer().write("b"))
-    assert node.engine._hot[DOCUMENT].turn.locked()
+    assert node.engine._documents.hot[DOCUMENT].turn.locked()
     text = text_of((await node.engine.join(DOCUMENT, Audience())).update)
     assert len(text) == LETTERS - RANGES
     await submitting
@@ -76,7 +76,7 @@ async def test_of_an_update_that_was_given_up_in_the_middle_nothing_stays(
     node = await start_node()
     await node.engine.submit(DOCUMENT, LONG_TEXT)
     submitting = asyncio.get_running_loop().create_task(node.engine.submit(DOCUMENT, DELETIONS))
-    await until(node.engine._hot[DOCUMENT].turn.locked)
+    await until(node.engine._documents.hot[DOCUMENT].turn.locked)
     submitting.cancel()
     await asyncio.wait([submitting])
     assert text_of((await node.engine.join(DOCUMENT, Audience())).update) == "a" * LETTERS
@@ -94,7 +94,7 @@ async def test_a_read_that_was_given_up_in_the_middle_is_done_again(
     client = Writer()
     client.write("a")
     gapped = asyncio.get_running_loop().create_task(two.engine.submit(DOCUMENT, client.write("b")))
-    await until(two.engine._hot[DOCUMENT].turn.locked)
+    await until(two.engine._documents.hot[DOCUMENT].turn.locked)
     gapped.cancel()
     await asyncio.wait([gapped])
     assert len(text_of((await two.engine.join(DOCUMENT, Audience())).update)) == LETTERS - RANGES

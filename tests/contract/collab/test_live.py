@@ -45,7 +45,7 @@ class World:
     access: RoleAccess
     moment: list[float]
     """The one reading of the clock, in seconds."""
-    contributed: list[tuple[str, str, int]]
+    contributed: list[tuple[str, str, int, int]]
     """Document, person and bytes of each change that was counted."""
 
     async def send(self, caller: Caller, event: str, data: object) -> Any:
@@ -67,7 +67,7 @@ async def world(start_node: StartNode, pool: asyncpg.Pool) -> AsyncIterator[Worl
     await store.create(DOCUMENT, "Plan", owner.user_id, "private", SystemClock().now())
     node = await start_node()
     access = RoleAccess(store)
-    moment, contributed = [0.0], list[tuple[str, str, int]]()
+    moment, contributed = [0.0], list[tuple[str, str, int, int]]()
     editing = Editing(
         node.engine,
         access.roles,
@@ -91,7 +91,7 @@ async def test_a_stored_change_counts_as_its_authors_and_one_that_changes_nothin
     update = Writer().write("Hi")
     for change in (update, b"\0\0"):
         await world.send(world.owner, "collab:change", {"documentId": DOCUMENT, "update": change})
-    assert world.contributed == [(DOCUMENT, world.owner.user_id, len(update))]
+    assert world.contributed == [(DOCUMENT, world.owner.user_id, len(update), 1)]
 
 
 async def test_a_joiner_gets_the_text_and_a_change_reaches_the_others_only(world: World) -> None:

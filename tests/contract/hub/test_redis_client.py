@@ -12,8 +12,6 @@ from redis.asyncio.connection import Connection
 from redis.exceptions import DataError, RedisError
 from redis.typing import EncodableT
 
-from collab.hints_redis import RedisHints
-from collab.log import Row
 from hub.gate.rate_limits import Charge, RedisLedger
 from hub.gate.revocations import RedisRevocations
 from hub.kernel.ids import SessionId, UserId
@@ -26,10 +24,6 @@ TURNS = 12
 """Of the loop, after which a call is cancelled: from before it has a connection until it waits for the replies."""
 
 
-def _publish(redis: Redis) -> Awaitable[Any]:
-    return RedisHints(redis).publish([Row("document", 1, 1, b"update")])
-
-
 def _revoke(redis: Redis) -> Awaitable[Any]:
     rooms = RecordedRooms()
     return RedisRevocations(redis, rooms, token_life_s=1).revoke_all(UserId("ann"), [SessionId("s")], "test")
@@ -40,7 +34,6 @@ PIPELINES: dict[str, Callable[[Redis], Awaitable[Any]]] = {
     "a script": lambda redis: called(redis, redis.register_script("return 1"), [(["key"], []), (["key"], [])]),
     "charges": lambda redis: RedisLedger(redis).charge([Charge("one", 1, 1), Charge("two", 1, 1)]),
     "revocations": _revoke,
-    "hints": _publish,
 }
 
 

@@ -12,7 +12,7 @@ from presence.places_redis import KEPT_MS, RedisPlaces
 from presence.store_redis import RedisPresenceStore
 from tests.support.clock import FrozenClock
 from tests.support.presence import caller, some_user
-from tests.support.presence_store import HOLD_MS, N1, N2, connection
+from tests.support.presence_store import N1, N2, connection, losses
 
 MOST = 3
 
@@ -75,7 +75,7 @@ async def test_one_that_is_held_or_has_ended_does_not_count(
     for one in here:
         await store.connect(one, clock.now_ms())
     assert await is_full(places, ann)
-    await store.hold(here[:1], clock.now_ms(), HOLD_MS)
+    await store.hold(losses(here[:1], clock.now_ms()))
     assert not await is_full(places, ann)
 
 

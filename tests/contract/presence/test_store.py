@@ -12,9 +12,9 @@ from redis.asyncio import Redis
 from hub.kernel.errors import Unavailable
 from hub.kernel.ids import NodeId
 from presence.model import PARTS, Change, Held, Record, Status, Totals, part_of
-from presence.store_redis import MEMORIES, RedisPresenceStore
+from presence.store_redis import RedisPresenceStore
 from tests.support.presence import some_user
-from tests.support.presence_store import HOLD_MS, N1, N2, T0, all_of, connection, said, shown
+from tests.support.presence_store import HOLD_MS, N1, N2, T0, all_of, connection, losses, said, shown
 
 
 async def test_the_first_connection_is_a_transition_and_a_second_of_the_device_is_none(
@@ -52,8 +52,8 @@ async def test_a_lost_connection_counts_until_its_hold_is_over(store: RedisPrese
     ann = some_user()
     one = connection(ann, "c1")
     await store.connect(one, T0)
-    await store.hold([one], T0 + 1000, HOLD_MS)
-    await store.hold([one], T0 + 3000, HOLD_MS)  # the first loss stands
+    await store.hold(losses([one], T0 + 1000))
+    await store.hold(losses([one], T0 + 3000))  # the first loss stands
     assert await all_of(store.expire(T0 + 5999)) == []
     assert (await shown(store, ann)).status is Status.ONLINE
     [change] = await all_of(store.expire(T0 + 6000))
@@ -71,7 +71,7 @@ async def test_ten_reconnects_within_the_hold_are_no_transition_and_leave_one_co
     first = await store.connect(connection(ann, "c0"), T0)
     for number in range(10):
         now_ms = T0 + 500 * number
-        await store.hold([connection(ann, f"c{number}")], now_ms, HOLD_MS)
+        await store.hold(losses([connection(ann, f"c{number}")], now_ms))
         assert not (await store.connect(connection(ann, f"c{number + 1}"), now_ms + 100)).own
     assert await all_of(store.expire(T0 + 65_000)) == []
     [record] = await store.read([ann], T0)
@@ -83,7 +83,7 @@ async def test_a_device_that_comes_back_within_the_hold_keeps_its_status(store: 
     ann = some_user()
     busy = replace(connection(ann, "c1"), status=Status.BUSY, text="in a meeting")
     await store.update(busy, T0)
-    await store.hold([busy], T0 + 1, HOLD_MS)
+    await store.hold(losses([busy], T0 + 1))
     change = await store.connect(connection(ann, "c2"), T0 + 2)
     assert not change.own
     assert (change.record.own().status, change.record.text) == (Status.BUSY, "in a meeting")
@@ -141,10 +141,10 @@ async def test_nothing_that_an_invisible_user_does_shows(store: RedisPresenceSto
     ):
         assert (change.own, change.shown) == (True, False)
         assert change.record.shown() == view
-    await store.hold([web], T0 + 4, HOLD_MS)
+    await store.hold(losses([web], T0 + 4))
     [change] = await all_of(store.expire(T0 + 9000))
     assert (change.shown, change.record.own().status) == (False, Status.INVISIBLE)  # the phone takes it over
-    await store.hold([phone], T0 + 9001, HOLD_MS)
+    await store.hold(losses([phone], T0 + 9001))
     [change] = await all_of(store.expire(T0 + 15_000))
     assert (change.shown, change.record.own().status, change.record.shown()) == (False, Status.OFFLINE, view)
     back = await store.connect(web, T0 + 20_000)
@@ -174,7 +174,7 @@ async def test_of_many_at_once_on_two_nodes_one_makes_the_user_online_and_one_of
         now_ms = T0 + 10_000 * period
         came = await asyncio.gather(*(where.connect(tab, now_ms) for where, tab in tabs))
         assert sum(change.shown for change in came) == 1
-        await asyncio.gather(*(where.hold([tab], now_ms + 1, HOLD_MS) for where, tab in tabs))
+        await asyncio.gather(*(where.hold(losses([tab], now_ms + 1)) for where, tab in tabs))
         swept = await asyncio.gather(*(all_of(one.expire(now_ms + 6000)) for one in (store, rival)))
         assert [change.record.shown().status for changes in swept for change in changes] == [Status.OFFLINE]
 
@@ -187,7 +187,7 @@ async def test_a_return_and_the_end_of_the_hold_at_once_leave_the_user_online(
     await store.connect(connection(ann, "c0"), now_ms)
     for number in range(30):
         now_ms += 10_000
-        await store.hold([connection(ann, f"c{number}")], now_ms, HOLD_MS)
+        await store.hold(losses([connection(ann, f"c{number}")], now_ms))
         expired, back = await asyncio.gather(
             all_of(store.expire(now_ms + 5000)),
             rival.connect(connection(ann, f"c{number + 1}"), now_ms + 5000),
@@ -240,7 +240,7 @@ async def test_a_held_connection_of_a_dead_node_keeps_its_hold(store: RedisPrese
     ann = some_user()
     one = connection(ann, "c1")
     await store.connect(one, T0)
-    await store.hold([one], T0 + 1000, HOLD_MS)
+    await store.hold(losses([one], T0 + 1000))
     assert await all_of(store.bury(N1, T0 + 2000)) == []
     assert (await shown(store, ann)).status is Status.ONLINE
     assert len(await all_of(store.expire(T0 + 6000))) == 1
@@ -260,12 +260,12 @@ async def test_a_connection_lost_anew_after_the_sweeper_read_it_has_its_full_hol
 ) -> None:
     one = connection(some_user(), "c1")
     await store.connect(one, T0)
-    await store.hold([one], T0, HOLD_MS)
+    await store.hold(losses([one], T0))
     transitions = store._transitions
 
     async def late(*arguments: Any) -> AsyncIterator[Change]:
         await rival.connect(one, T0 + 5000)
-        await rival.hold([one], T0 + 5001, HOLD_MS)
+        await rival.hold(losses([one], T0 + 5001))
         async for change in transitions(*arguments):
             yield change
 
@@ -280,7 +280,7 @@ async def test_a_zombie_cannot_touch_a_connection_that_has_moved(store: RedisPre
     old, new = connection(ann, "c1", node_id=N1), connection(ann, "c1", node_id=N2)
     await store.connect(old, T0)
     await store.connect(new, T0 + 1)
-    await store.hold([old], T0 + 2, HOLD_MS)
+    await store.hold(losses([old], T0 + 2))
     assert await all_of(store.expire(T0 + 60_000)) == []
     assert await all_of(store.bury(N1, T0 + 3)) == []
     assert (await shown(store, ann)).status is Status.ONLINE
@@ -292,7 +292,7 @@ async def test_what_a_zombie_writes_after_its_burial_is_buried_with_the_next(sto
     one = connection(ann, "c1")
     await store.connect(one, T0)
     assert len(await all_of(store.bury(N1, T0 + 7000))) == 1
-    await store.hold([one], T0 + 7001, HOLD_MS)  # nothing left to hold
+    await store.hold(losses([one], T0 + 7001))  # nothing left to hold
     assert await store.nodes() == frozenset()
     await store.update(replace(one, status=Status.BUSY), T0 + 7002)
     assert await store.nodes() == {N1}
@@ -307,7 +307,7 @@ async def test_registered_names_the_live_connections_of_one_node_and_part(store:
     await store.connect(live, T0)
     await store.connect(held, T0)
     await store.connect(connection(ann, "c3", node_id=N2), T0)
-    await store.hold([held], T0, HOLD_MS)
+    await store.hold(losses([held], T0))
     assert await store.registered(N1, part_of(ann)) == {"c 1": ann}
     assert await store.registered(N1, (part_of(ann) + 1) % PARTS) == {}
 
@@ -352,7 +352,7 @@ async def test_all_keys_of_a_user_share_one_hash_tag(store: RedisPresenceStore, 
     await store.connect(one, T0)
     until = replace(connection(ann, "c2", "phone"), text="lunch", text_until_ms=T0 + 1)
     await store.update(until, T0)
-    await store.hold([one], T0, HOLD_MS)
+    await store.hold(losses([one], T0))
     tag = f"hub:presence:{{p{part_of(ann)}}}:"
     keys = {key.decode() async for key in redis.scan_iter()}
     assert keys == {
@@ -367,7 +367,7 @@ async def test_without_redis_every_method_says_unavailable() -> None:
         for call in (
             store.connect(one, T0),
             store.update(one, T0),
-            store.hold([one], T0, HOLD_MS),
+            store.hold(losses([one], T0)),
             store.read([one.user_id], T0),
             all_of(store.expire(T0)),
             all_of(store.notice([one], T0)),
@@ -385,9 +385,9 @@ async def test_each_connection_has_the_hold_that_its_node_gave_it(store: RedisPr
     lost, moving = connection(ann, "c1", "web"), connection(ann, "c2", "phone")
     await store.connect(lost, T0)
     await store.connect(moving, T0)
-    await store.hold([moving], T0, 3 * HOLD_MS)
-    await store.hold([lost], T0, HOLD_MS)
-    await store.hold([moving], T0 + 1, HOLD_MS)  # the first loss stands, with its hold
+    await store.hold(losses([moving], T0, 3 * HOLD_MS))
+    await store.hold(losses([lost], T0))
+    await store.hold(losses([moving], T0 + 1))  # the first loss stands, with its hold
     [first] = await all_of(store.expire(T0 + HOLD_MS))
     assert [device.name for device in first.record.devices] == ["phone"]
     assert await all_of(store.expire(T0 + 3 * HOLD_MS - 1)) == []
@@ -403,7 +403,7 @@ async def test_totals_count_who_is_there_on_any_node_and_what_is_held(
         await store.connect(connection(user_id, f"1 {user_id}", "web"), T0)
         await rival.connect(connection(user_id, f"2 {user_id}", "phone", N2), T0)
     assert await store.totals() == Totals(online=40, held=0)
-    await store.hold([connection(user_id, f"1 {user_id}") for user_id in users[:30]], T0, HOLD_MS)
+    await store.hold(losses([connection(user_id, f"1 {user_id}") for user_id in users[:30]], T0))
     assert await store.totals() == Totals(online=40, held=30)
     assert len(await all_of(rival.bury(N2, T0))) == 40
     assert len(await all_of(store.expire(T0 + HOLD_MS))) == 30
@@ -424,20 +424,7 @@ async def test_an_error_of_a_script_is_an_outage_and_not_an_answer(store: RedisP
     await store.connect(one, T0)
     await redis.set(f"hub:presence:{{p{part_of(ann)}}}:state:{ann}", b"no state")
     with pytest.raises(Unavailable):
-        await store.hold([one], T0, HOLD_MS)
-
-
-async def test_a_part_whose_memory_is_gone_is_forgotten_once_for_each_who_knew_it(
-    store: RedisPresenceStore, rival: RedisPresenceStore, redis: Redis
-) -> None:
-    assert await store.forgotten() == frozenset()
-    assert await rival.forgotten() == frozenset()
-    await redis.delete(MEMORIES[3], MEMORIES[5])
-    assert await store.forgotten() == {3, 5}
-    assert await store.forgotten() == frozenset()
-    assert await rival.forgotten() == {3, 5}
-    assert await rival.forgotten() == frozenset()
-    assert await store.forgotten() == frozenset()
+        await store.hold(losses([one], T0))
 
 
 async def test_who_is_restored_is_held_unless_the_device_is_there_or_is_held_for_longer(

@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 
 from hub.kernel.events import DeviceKind
 from hub.kernel.ids import ConnectionId, NodeId, UserId
-from presence.model import Connection, Record, Status, View, part_of
+from presence.model import Connection, Held, Record, Status, View, part_of
 from presence.store_redis import RedisPresenceStore
 
 T0 = 1_800_000_000_000
@@ -183,7 +183,7 @@ async def take(
         case "hold":
             changes_user = False
             expected.hold(step.name, now_ms)
-            await store.hold([one], now_ms, HOLD_MS)
+            await store.hold([Held(one, now_ms, now_ms + HOLD_MS)])
         case "idle" | "active":
             changes_user = step.name in expected.connections
             is_idle = step.action == "idle"

@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 from presence.model import Status
 from presence.store_redis import RedisPresenceStore
 from tests.support.presence import some_user
-from tests.support.presence_store import HOLD_MS, N1, N2, T0, active, all_of, connection, idle, shown
+from tests.support.presence_store import HOLD_MS, N1, N2, T0, active, all_of, connection, idle, losses, shown
 
 
 async def test_the_same_name_on_another_kind_of_device_is_another_device(store: RedisPresenceStore) -> None:
@@ -59,7 +59,7 @@ async def test_an_update_and_a_new_connection_are_no_idleness_but_a_return_to_an
     one = connection(ann, "c1")
     await store.connect(one, T0)
     [_] = await all_of(store.notice([idle(one, T0 + 5)], T0 + 600))
-    await store.hold([one], T0 + 601, HOLD_MS)
+    await store.hold(losses([one], T0 + 601))
     returned = await store.connect(connection(ann, "c2"), T0 + 602)
     [device] = returned.record.devices
     assert (returned.own, device.idle, device.active_ms) == (False, True, T0 + 5)
@@ -73,7 +73,7 @@ async def test_a_device_that_loses_its_only_connection_in_use_is_away(store: Red
     await store.connect(left, T0)
     await store.connect(used, T0)
     assert await all_of(store.notice([idle(left, T0)], T0 + 600)) == []
-    await store.hold([used], T0 + 700, HOLD_MS)
+    await store.hold(losses([used], T0 + 700))
     [change] = await all_of(store.expire(T0 + 700 + HOLD_MS))
     assert change.record.shown().status is Status.AWAY
 
@@ -148,7 +148,7 @@ async def test_a_user_who_leaves_takes_the_text_along_with_its_end(store: RedisP
     ann = some_user()
     one = replace(connection(ann, "c1"), text="lunch", text_until_ms=T0 + 100_000)
     await store.update(one, T0)
-    await store.hold([one], T0, HOLD_MS)
+    await store.hold(losses([one], T0))
     [change] = await all_of(store.expire(T0 + HOLD_MS))
     assert (change.record.text, change.record.text_until_ms) == ("", 0)
     assert [key async for key in redis.scan_iter("*:texts")] == []

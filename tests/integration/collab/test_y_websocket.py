@@ -79,7 +79,7 @@ async def test_what_was_deleted_long_ago_is_not_stored_again_by_who_comes_back(
         async with shared.connect(await shared.token(shared.ada), node=1) as again:
             await until(lambda: again.asked and str(again) == "two")
             update = await again.write("!")
-            await until(lambda: update in again.told)
+            await until(lambda: update in again.told and update in first.told)
         assert len(first.told) == 4
         assert await rows() == stored + 1
 

@@ -87,7 +87,9 @@ async def test_no_event_is_handled_before_the_connect_hooks_are_done(node: Runni
     assert order == ["hook", "event"]
 
 
-async def test_disconnect_hooks_run_after_connect_hooks_and_after_the_last_event(node: RunningHub) -> None:
+async def test_features_hear_of_a_loss_at_once_and_their_hooks_run_after_the_last_event(
+    node: RunningHub,
+) -> None:
     order: list[str] = []
     goes_on, handled = asyncio.Event(), asyncio.Event()
 
@@ -97,6 +99,12 @@ async def test_disconnect_hooks_run_after_connect_hooks_and_after_the_last_event
     async def went(_caller: Caller) -> None:
         order.append("went")
 
+    def broken(_caller: Caller) -> None:
+        raise RuntimeError("a defect of another feature")
+
+    def lost(_caller: Caller) -> None:
+        order.append("lost")
+
     async def handler(_caller: Caller, _payload: Number) -> None:
         handled.set()
         await goes_on.wait()
@@ -104,6 +112,7 @@ async def test_disconnect_hooks_run_after_connect_hooks_and_after_the_last_event
 
     router = node.hub.sockets._life._router
     router.connected.append(came)
+    router.lost += [broken, lost]
     router.disconnected.append(went)
     router.on("test:number", Number, handler)
     token = (await node.sign_up("ada"))["accessToken"]
@@ -111,9 +120,9 @@ async def test_disconnect_hooks_run_after_connect_hooks_and_after_the_last_event
         await socket.send('42["test:number",{"number":1}]')
         await handled.wait()
     await until(lambda: len(node.hub.sockets) == 0)
-    assert order == ["came"]
+    assert order == ["came", "lost"]
     goes_on.set()
-    await until(lambda: order == ["came", "event", "went"])
+    await until(lambda: order == ["came", "lost", "event", "went"])
 
 
 async def test_events_that_wait_for_their_turn_are_not_started_once_the_connection_is_gone(

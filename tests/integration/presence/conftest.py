@@ -7,7 +7,7 @@ from redis.asyncio import Redis
 
 from presence.settings import PresenceSettings
 from tests.support.clock import FrozenClock
-from tests.support.presence_node import N1, N2, PresenceNode
+from tests.support.presence_node import N1, N2, PresenceNode, make_whole
 
 
 @pytest.fixture
@@ -22,6 +22,7 @@ def settings() -> PresenceSettings:
 
 @pytest.fixture
 async def node(redis: Redis, clock: FrozenClock, settings: PresenceSettings) -> AsyncIterator[PresenceNode]:
+    await make_whole(redis)
     node = PresenceNode(redis, N1, clock, settings)
     yield node
     await node.tasks.close()

@@ -11,7 +11,7 @@ from hub.kernel.events import Caller
 from presence.settings import PresenceSettings
 from tests.support.clock import FrozenClock
 from tests.support.presence import caller, some_user
-from tests.support.presence_node import N1, PresenceNode, status, sweep_all_parts, watchers
+from tests.support.presence_node import N1, PresenceNode, make_whole, status, sweep_all_parts, watchers
 
 
 def left_alone(node: PresenceNode, who: Caller, seconds: float) -> None:
@@ -116,6 +116,7 @@ async def test_idle_connections_are_idle_again_when_redis_lost_its_memory(node: 
     await sweep_all_parts(node)
     await redis.flushall()
     await node.reconcile()
+    await make_whole(redis)
     assert await status(node, ann.user_id) == "away"
 
 

@@ -15,7 +15,7 @@ from presence.schema import Users
 from presence.settings import PresenceSettings
 from tests.support.clock import FrozenClock
 from tests.support.presence import caller, some_user
-from tests.support.presence_node import N1, N2, PresenceNode, status, sweep_all_parts, watchers
+from tests.support.presence_node import N1, N2, PresenceNode, make_whole, status, sweep_all_parts, watchers
 
 
 async def test_a_text_that_ended_does_not_come_back_when_redis_lost_its_memory(
@@ -27,11 +27,13 @@ async def test_a_text_that_ended_does_not_come_back_when_redis_lost_its_memory(
     await node.ask("presence:update", ann, lunch)
     await redis.flushall()
     await node.reconcile()
+    await make_whole(redis)
     [again] = (await node.watching.get(ann, Users(user_ids=[ann.user_id]))).users
     assert (again.text, again.status) == ("lunch", "busy")
     await redis.flushall()
     clock.advance(30)
     await node.reconcile()
+    await make_whole(redis)
     [again] = (await node.watching.get(ann, Users(user_ids=[ann.user_id]))).users
     assert (again.text, again.status) == (UNSET, "busy")
 
@@ -134,6 +136,7 @@ async def test_a_redis_that_lost_its_memory_learns_connections_status_and_text_a
     await redis.flushall()
     clock.advance(1)
     await node.reconcile()
+    await make_whole(redis)
     [again] = (await node.watching.get(ann, Users(user_ids=[ann.user_id]))).users
     assert (again.status, again.text) == ("busy", "in a meeting")
     assert again.version > own["version"]
@@ -159,6 +162,7 @@ async def test_a_connection_that_goes_while_it_is_registered_is_held_all_the_sam
     ann = caller(some_user(), "c1")
     await node.connect(ann)
     await redis.flushall()
+    node.nodes.alive.remove(N2)
     original = getattr(node.store, change)
 
     async def overtaken(connection: Connection, now_ms: int) -> Change:
@@ -214,7 +218,8 @@ async def test_who_was_lost_just_before_redis_forgot_counts_for_the_rest_of_the_
     node.signs.at_s[late.connection_id] = None  # too, and its hook waits behind thousands
     await other.connect(caller(moved.user_id, "c4"))
     clock.advance(1.9)
-    await node.sweeper.sweep()
+    await asyncio.gather(node.sweeper.sweep(), other.sweeper.sweep())
+    await node.sweeper.sweep()  # the first to end did not know yet that the other had told all too
     await node.disconnect(late)
     readings = [await status(other, person.user_id) for person in (lost, moved, left_before, late)]
     assert readings == ["busy", "online", "online", "online"]
@@ -232,6 +237,37 @@ async def test_who_was_lost_just_before_redis_forgot_counts_for_the_rest_of_the_
     assert other.told(watchers(moved.user_id)) == ["online"]
 
 
+async def test_nobody_is_read_as_gone_whom_another_node_has_yet_to_tell_a_redis_that_forgot(
+    node: PresenceNode, other: PresenceNode, redis: Redis, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else they would rise: gone for who asks meanwhile, there when they are held again, and gone once more."""
+    stays, left = caller(some_user(), "c1"), caller(some_user(), "c2")
+    for person in (stays, left):
+        await other.connect(person)
+    await asyncio.gather(node.sweeper.sweep(), other.sweeper.sweep())
+    with monkeypatch.context() as patch:
+        patch.setattr(other.store, "hold", _away)
+        await other.disconnect(left)
+        clock.advance(4)  # without Redis
+    await redis.flushall()
+
+    async def readings() -> list[str]:
+        return [await status(node, person.user_id) for person in (stays, left)]
+
+    with pytest.raises(Unavailable):  # nobody has noticed
+        await readings()
+    for _ in range(2):
+        await node.sweeper.sweep()
+        with pytest.raises(Unavailable):
+            await readings()
+    clock.advance(2)  # the hold of who left would be over by now, had Redis been there
+    await other.sweeper.sweep()
+    assert await readings() == ["online", "online"]
+    clock.advance(5)
+    await node.sweeper.sweep()
+    assert await readings() == ["online", "offline"]
+
+
 async def test_who_left_while_redis_was_away_and_forgot_has_the_hold_from_its_return_on(
     node: PresenceNode, redis: Redis, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -246,6 +282,7 @@ async def test_who_left_while_redis_was_away_and_forgot_has_the_hold_from_its_re
             with pytest.raises(Unavailable):
                 await node.sweeper.sweep()
     await redis.flushall()
+    node.nodes.alive.remove(N2)
     await node.sweeper.sweep()
     assert await status(node, ann.user_id) == "online"
     clock.advance(5)
@@ -265,6 +302,7 @@ async def test_what_redis_forgot_is_told_again_with_the_next_sweep_although_that
         patch.setattr(node.store, "connect", _away)
         with pytest.raises(Unavailable):
             await node.sweeper.sweep()
+    node.nodes.alive.remove(N2)
     await node.sweeper.sweep()
     assert [await status(node, person.user_id) for person in people] == ["online"] * 20
 

@@ -7,10 +7,11 @@ import pytest
 from msgspec import UNSET
 from redis.asyncio import Redis
 
+from hub.kernel.clock import from_ms
 from hub.kernel.errors import InvalidPayload, Unavailable
 from hub.kernel.ids import ConnectionId, NodeId, RoomName, user_room
 from presence.metrics import METRICS
-from presence.model import Connection
+from presence.model import Change, Connection, Held
 from presence.routes import presence_api
 from presence.schema import PresenceQuery
 from presence.settings import PresenceSettings
@@ -41,10 +42,10 @@ async def test_thousands_that_go_at_once_are_held_in_a_few_calls(
         await node.connect(one)
     hold, sizes = node.store.hold, list[int]()
 
-    async def counted(connections: Iterable[Connection], now_ms: int, hold_ms: int) -> None:
-        gone = list(connections)
+    async def counted(held: Iterable[Held]) -> None:
+        gone = list(held)
         sizes.append(len(gone))
-        await hold(gone, now_ms, hold_ms)
+        await hold(gone)
 
     monkeypatch.setattr(node.store, "hold", counted)
     await asyncio.gather(*map(node.disconnect, people))
@@ -52,6 +53,52 @@ async def test_thousands_that_go_at_once_are_held_in_a_few_calls(
     clock.advance(5)
     await node.sweeper.sweep()
     assert [await status(node, one.user_id) for one in people[:3]] == ["offline"] * 3
+
+
+async def test_the_hold_counts_from_the_loss_however_long_the_disconnect_hook_waits(
+    node: PresenceNode, clock: FrozenClock
+) -> None:
+    ann = caller(some_user(), "c1")
+    await node.connect(ann)
+    for lost in node.events.lost:
+        lost(ann)
+    clock.advance(4.9)  # behind the hooks of thousands
+    await node.disconnect(ann)
+    await node.sweeper.sweep()
+    assert node.told(watchers(ann.user_id)) == ["online"]
+    clock.advance(0.1)
+    await node.sweeper.sweep()
+    assert node.told(watchers(ann.user_id)) == ["online", "offline"]
+    [user] = node.users_told(watchers(ann.user_id))[1:]
+    assert user.last_seen == from_ms(clock.now_ms() - 5000)
+
+
+async def test_who_is_lost_needs_no_disconnect_hook_to_be_held(node: PresenceNode, clock: FrozenClock) -> None:
+    ann = caller(some_user(), "c1")
+    await node.connect(ann)
+    for lost in node.events.lost:
+        lost(ann)
+    await until(lambda: not node.tasks._tasks)
+    clock.advance(5)
+    await node.sweeper.sweep()
+    assert node.told(watchers(ann.user_id)) == ["online", "offline"]
+
+
+async def test_a_connection_that_is_lost_while_it_comes_is_held_when_it_has_come(
+    node: PresenceNode, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = caller(some_user(), "c1")
+    connect = node.store.connect
+
+    async def overtaken(connection: Connection, now_ms: int) -> Change:
+        await node.disconnect(ann)  # and the store hears of that first
+        return await connect(connection, now_ms)
+
+    monkeypatch.setattr(node.store, "connect", overtaken)
+    await node.connect(ann)
+    clock.advance(5)
+    await node.sweeper.sweep()
+    assert node.told(watchers(ann.user_id)) == ["online", "offline"]
 
 
 async def test_a_second_device_gone_leaves_the_user_online(

@@ -188,7 +188,7 @@ async def test_what_could_not_be_told_is_told_when_the_review_is_repeated(
             raise Unavailable
 
         with monkeypatch.context() as patch:
-            patch.setattr(RedisPresenceStore, "read", broken)
+            patch.setattr(RedisPresenceStore, "look", broken)
             for reviewer in (node.watching, node.feeds):
                 with pytest.raises(Unavailable):
                     await reviewer.review(room)

@@ -1,0 +1,120 @@
+"""A client's offer: what it sends, what it can take, and how it is reached. SDP, read without I/O.
+
+aiortc reads the text; this says what of it a forwarding server needs, and refuses what it cannot do.
+"""
+
+from dataclasses import dataclass
+
+from aiortc import sdp
+
+from signaling.media.embedded.codecs import Codec
+
+MID = "urn:ietf:params:rtp-hdrext:sdes:mid"
+SECTIONS = 128
+"""Media sections of one connection, at most: sound, picture and screen of forty people."""
+SPARE_SSRCS = 4
+"""SSRCs of a section that are looked at: its stream, its retransmissions, and some to spare."""
+
+
+class BadOffer(ValueError):
+    """An offer that cannot be answered; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A media section."""
+
+    mid: str
+    kind: str
+    sends: bool
+    receives: bool
+    codecs: tuple[Codec, ...]
+    mid_extension: int | None
+    """Number of the header extension that names the section in its packets."""
+    ssrcs: tuple[int, ...]
+    """Announced, the stream's own first."""
+    track: str
+    """The client's id of what it sends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A whole offer, for one connection (BUNDLE)."""
+
+    sections: tuple[Section, ...]
+    username: str
+    fingerprints: tuple[tuple[str, str], ...]
+    """Algorithm and value, of the certificate that the client's handshake must show."""
+
+
+def read(text: str) -> Offer:
+    """Read an offer. Raises BadOffer."""
+    try:
+        described = sdp.SessionDescription.parse(text)
+        return _offer(described)
+    except BadOffer:
+        raise
+    except Exception as error:  # the parser fails with whatever went wrong in it: AssertionError, StopIteration, …
+        raise BadOffer("The offer cannot be read.") from error
+
+
+def _offer(described: sdp.SessionDescription) -> Offer:
+    if not described.media:
+        raise BadOffer("The offer has no media section.")
+    if len(described.media) > SECTIONS:
+        raise BadOffer(f"The offer has more than {SECTIONS} media sections.")
+    first = described.media[0]
+    if first.dtls is None or not first.dtls.fingerprints:
+        raise BadOffer("The offer has no fingerprint.")
+    if first.dtls.role == "server":
+        raise BadOffer("The offer says setup:passive; the media server is passive itself.")
+    if first.ice is None or not first.ice.usernameFragment:
+        raise BadOffer("The offer has no ice-ufrag.")
+    sections = tuple(_section(media) for media in described.media)
+    if len({one.mid for one in sections}) != len(sections) or not all(one.mid for one in sections):
+        raise BadOffer("Each media section needs a mid of its own.")
+    fingerprints = tuple((one.algorithm, one.value) for one in first.dtls.fingerprints)
+    return Offer(sections, first.ice.usernameFragment, fingerprints)
+
+
+def _section(media: sdp.MediaDescription) -> Section:
+    direction = media.direction or "sendrecv"
+    is_media = media.kind in ("audio", "video") and media.port != 0
+    codecs = _codecs(media) if is_media else ()
+    stream, _, track = (media.msid or "").partition(" ")
+    return Section(
+        mid=media.rtp.muxId,
+        kind=media.kind,
+        sends=is_media and direction in ("sendonly", "sendrecv"),
+        receives=is_media and direction in ("recvonly", "sendrecv"),
+        codecs=codecs,
+        mid_extension=next((one.id for one in media.rtp.headerExtensions if one.uri == MID), None),
+        ssrcs=_ssrcs(media),
+        track=track or stream,
+    )
+
+
+def _codecs(media: sdp.MediaDescription) -> tuple[Codec, ...]:
+    listed = media.rtp.codecs
+    rtx = {one.parameters.get("apt"): one.payloadType for one in listed if one.name.lower() == "rtx"}
+    return tuple(
+        Codec(
+            mime_type=one.mimeType.lower(),
+            clock_rate=one.clockRate,
+            channels=one.channels,
+            payload_type=one.payloadType or 0,
+            parameters=sdp.parameters_to_sdp(one.parameters),
+            feedback=tuple(f"{fb.type} {fb.parameter}" if fb.parameter else fb.type for fb in one.rtcpFeedback),
+            rtx=rtx.get(one.payloadType),
+        )
+        for one in listed
+        if one.name.lower() not in ("rtx", "red", "ulpfec", "flexfec-03", "telephone-event", "cn")
+    )
+
+
+def _ssrcs(media: sdp.MediaDescription) -> tuple[int, ...]:
+    """The stream's SSRC, then that of its retransmissions."""
+    for group in media.ssrc_group:
+        if group.semantic == "FID" and len(group.items) == 2:
+            return tuple(int(one) for one in group.items)
+    return tuple(one.ssrc for one in media.ssrc[:SPARE_SSRCS])

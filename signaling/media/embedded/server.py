@@ -1,0 +1,227 @@
+"""The media server: rooms, the connections in them, and the one port that they share."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+
+import aioice.ice
+
+from hub.kernel.tasks import Tasks
+from signaling.media.embedded import answer, ice_lite, offer
+from signaling.media.embedded.connection import Connection, monotonic_ms
+from signaling.media.embedded.offer import BadOffer, Offer
+from signaling.media.embedded.quality import Quality
+from signaling.media.embedded.room import Room, Stream
+from signaling.media.embedded.seams import certificate
+from signaling.media.embedded.sockets import Sockets, Way
+
+log = logging.getLogger(__name__)
+
+TICK_S = 0.05
+"""How often what is due is looked for: half of what a repeated NACK may wait."""
+ADDRESSES = 32
+"""Addresses of one client that are kept, at most: each of its networks, before and after a restart."""
+ROOMS = 2000
+LEGS = 1000
+"""Of a server and a room, at most: what no usual core can carry."""
+
+
+class NoSuchRoom(LookupError):
+    """There is no such room, or no such leg in it."""
+
+
+class Full(RuntimeError):
+    """The server takes no more."""
+
+
+class MediaServer:
+    """Forwards media. Lives on one event loop; all methods are to be called there.
+
+    ``changed`` is called with a room's id when its streams have changed, for its members to be told; ``left`` with a
+    room's id and a leg when a connection has ended by itself. Neither may raise.
+    """
+
+    def __init__(
+        self,
+        *,
+        video_bits_per_s: int,
+        changed: Callable[[str, list[Stream]], None],
+        left: Callable[[str, str], None],
+    ) -> None:
+        self._video_bits_per_s = video_bits_per_s
+        self._told_change = changed
+        self._told_left = left
+        self._certificate, self._fingerprint = certificate()
+        self._sockets = Sockets(self._received)
+        self._candidates: list[str] = []
+        self._rooms: dict[str, Room] = {}
+        self._connections: dict[tuple[str, str], Connection] = {}
+        """By room and leg."""
+        self._by_username: dict[str, Connection] = {}
+        self._by_way: dict[Way, Connection] = {}
+        self._tasks = Tasks()
+
+    def open(self, listen: Sequence[str], port: int, announce: Sequence[str] = ()) -> int:
+        """Listen for media; gives the port. ``listen`` empty: on all addresses of the machine. Raises OSError."""
+        addresses = list(listen) or aioice.ice.get_host_addresses(use_ipv4=True, use_ipv6=False) or ["127.0.0.1"]
+        port = self._sockets.open(addresses, port)
+        shown = list(announce) or addresses
+        self._candidates = [ice_lite.candidate((address, port), number) for number, address in enumerate(shown)]
+        self._tasks.start(self._tick_for_ever(), name="media reports")
+        return port
+
+    async def close(self) -> None:
+        """End all connections. Idempotent."""
+        for room_id in list(self._rooms):
+            await self.close_room(room_id)
+        await self._tasks.close()
+        self._sockets.close()
+
+    @property
+    def load(self) -> int:
+        """Streams that go out, of all rooms."""
+        return sum(len(stream.outputs) for one in self._connections.values() for stream in one.peer.inbound.values())
+
+    def ensure_room(self, room_id: str, *, echo: bool = False) -> Room:
+        """The room, made if there is none. Raises Full."""
+        if room_id not in self._rooms:
+            if len(self._rooms) >= ROOMS:
+                raise Full("The media server has no place for another room.")
+            self._rooms[room_id] = Room(echo=echo)
+        return self._rooms[room_id]
+
+    async def answer(self, room_id: str, leg: str, user_id: str, text: str) -> str:
+        """Answer a leg's offer: its first, a new one after the streams of the room have changed, or an ICE restart.
+
+        Whoever offers with another certificate has begun anew: the earlier connection of the leg is closed. Raises
+        NoSuchRoom, BadOffer, Full.
+        """
+        room = self._room(room_id)
+        offered = offer.read(text)
+        connection = self._connections.get((room_id, leg))
+        if connection is not None and (connection.lost or connection.fingerprints != offered.fingerprints):
+            await self._drop(room_id, leg)
+            connection = None
+        if connection is None:
+            connection = self._connect(room_id, room, leg, user_id, offered)
+        elif connection.client_username != offered.username:
+            self._by_username.pop(connection.credentials.username, None)
+            connection.restart_ice()
+            self._by_username[connection.credentials.username] = connection
+        connection.client_username = offered.username
+        before = room.streams()
+        accepted = room.negotiate(connection.peer, offered.sections, monotonic_ms())
+        connection.answers += 1
+        endpoint = answer.Endpoint(connection.credentials, self._fingerprint, self._candidates)
+        self._tell(room_id, before)
+        return answer.write(endpoint, accepted, connection.answers)
+
+    async def remove(self, room_id: str, leg: str) -> None:
+        """Let a leg go. Harmless for one that is gone."""
+        await self._drop(room_id, leg)
+
+    async def close_room(self, room_id: str) -> None:
+        """End a room and all in it. Harmless for one that is gone."""
+        room = self._rooms.get(room_id)
+        if room is not None:
+            for leg in list(room.peers):
+                await self._drop(room_id, leg)
+            self._rooms.pop(room_id, None)
+
+    def mute(self, room_id: str, user_id: str, kind: str, muted: bool) -> None:
+        """Hold somebody's sound or picture back. Raises NoSuchRoom."""
+        self._room(room_id).mute(user_id, kind, muted)
+
+    def streams(self, room_id: str) -> list[Stream]:
+        """What is published in a room. Raises NoSuchRoom."""
+        return self._room(room_id).streams()
+
+    def rooms(self) -> list[str]:
+        """The rooms that there are."""
+        return list(self._rooms)
+
+    def quality(self, room_id: str, leg: str) -> Quality:
+        """How well a leg's connection carries. Raises NoSuchRoom."""
+        connection = self._connections.get((room_id, leg))
+        if connection is None:
+            raise NoSuchRoom("Nobody is connected under this leg.")
+        return connection.peer.quality()
+
+    def _room(self, room_id: str) -> Room:
+        try:
+            return self._rooms[room_id]
+        except KeyError:
+            raise NoSuchRoom("There is no such room.") from None
+
+    def _connect(self, room_id: str, room: Room, leg: str, user_id: str, offered: Offer) -> Connection:
+        if len(room.peers) >= LEGS:
+            raise Full("The room has no place for another.")
+        connection = Connection(leg, user_id, self._certificate, self._video_bits_per_s, self._connection_changed)
+        connection.start(self._tasks, offered.fingerprints)
+        self._connections[room_id, leg] = connection
+        self._by_username[connection.credentials.username] = connection
+        room.join(connection.peer, monotonic_ms())
+        return connection
+
+    async def _drop(self, room_id: str, leg: str) -> bool:
+        connection = self._connections.pop((room_id, leg), None)
+        if connection is None:
+            return False
+        self._by_username.pop(connection.credentials.username, None)
+        self._by_way = {way: one for way, one in self._by_way.items() if one is not connection}
+        room = self._rooms[room_id]
+        before = room.streams()
+        room.leave(leg, monotonic_ms())
+        self._tell(room_id, before)
+        await connection.close()
+        return True
+
+    def _tell(self, room_id: str, before: list[Stream]) -> None:
+        streams = self._rooms[room_id].streams()
+        if streams != before:
+            self._told_change(room_id, streams)
+
+    def _connection_changed(self, connection: Connection) -> None:
+        if connection.lost:
+            self._tasks.start(self._end(connection), name="media connection ends")
+
+    async def _end(self, connection: Connection) -> None:
+        """A connection has ended by itself."""
+        for (room_id, leg), one in list(self._connections.items()):
+            if one is connection and await self._drop(room_id, leg):
+                self._told_left(room_id, leg)
+
+    def _received(self, data: bytes, way: Way) -> None:
+        try:
+            if data and data[0] <= ice_lite.HIGHEST_BYTE:
+                self._checked(data, way)
+            elif data and (connection := self._by_way.get(way)) is not None:
+                connection.datagram(data, monotonic_ms())
+        except Exception:  # one client's datagram must not end the loop that reads those of all
+            log.exception("a datagram from %s could not be handled", way[1])
+
+    def _checked(self, data: bytes, way: Way) -> None:
+        check = ice_lite.read(data)
+        connection = self._by_username.get(check.username) if check is not None else None
+        if check is None or connection is None or not connection.check(check, way):
+            return
+        if self._by_way.get(way) is not connection:
+            ways = [one for one, whose in self._by_way.items() if whose is connection]
+            if len(ways) >= ADDRESSES:
+                del self._by_way[ways[0]]
+            self._by_way[way] = connection
+
+    async def _tick_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            now_ms = monotonic_ms()
+            for connection in list(self._connections.values()):
+                try:
+                    connection.peer.tick(now_ms)
+                except Exception:  # as for datagrams: the others have to be reported to
+                    log.exception("a media connection could not be looked after")
+                if connection.lost:
+                    await self._end(connection)
+
+
+__all__ = ["BadOffer", "Full", "MediaServer", "NoSuchRoom"]

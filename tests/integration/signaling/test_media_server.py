@@ -1,0 +1,232 @@
+"""The media server with real callers: aiortc over UDP, sound and picture, with losses."""
+
+import asyncio
+import re
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+
+from signaling.media.embedded import connection, sockets
+from signaling.media.embedded.offer import BadOffer
+from signaling.media.embedded.room import Stream
+from signaling.media.embedded.server import MediaServer, NoSuchRoom
+from signaling.media.embedded.sockets import Way
+from tests.support.media_caller import MediaCaller, only_loopback
+from tests.support.wait import until
+
+PLAYED = 12
+"""Frames after which a stream is taken for running."""
+
+
+class Meeting:
+    """A server with one room, and callers in it."""
+
+    def __init__(self) -> None:
+        self.changes: list[list[Stream]] = []
+        self.left: list[str] = []
+        self.callers: list[MediaCaller] = []
+        self.server = MediaServer(
+            video_bits_per_s=500_000,
+            changed=lambda room, streams: self.changes.append(streams),
+            left=lambda room, leg: self.left.append(leg),
+        )
+        self.port = self.server.open(["127.0.0.1"], 0)
+        self.server.ensure_room("r")
+
+    async def caller(self, leg: str, *, sends: str = "", receives: str = "", room: str = "r") -> MediaCaller:
+        """Somebody who sends and receives so much of ``a``udio and ``v``ideo."""
+        caller = MediaCaller(lambda sdp: self.server.answer(room, leg, f"user-{leg}", sdp))
+        self.callers.append(caller)
+        kinds = {"a": "audio", "v": "video"}
+        caller.send(*(kinds[one] for one in sends))
+        caller.receive(*(kinds[one] for one in receives))
+        await caller.negotiate()
+        return caller
+
+
+@pytest.fixture
+async def meeting(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Meeting]:
+    only_loopback(monkeypatch)
+    made = Meeting()
+    yield made
+    for caller in made.callers:
+        await caller.close()
+    await made.server.close()
+
+
+def plays(caller: MediaCaller, kind: str, streams: int = 1, frames: int = PLAYED) -> Callable[[], bool]:
+    before = caller.played(kind)
+    before += [0] * (streams - len(before))
+    return lambda: (
+        len(caller.played(kind)) == streams
+        and all(now - then >= frames for now, then in zip(caller.played(kind), before, strict=True))
+    )
+
+
+async def test_sound_and_picture_of_one_reach_several_others(meeting: Meeting) -> None:
+    await meeting.caller("a", sends="av")
+    others = [await meeting.caller(leg, receives="av") for leg in "bcd"]
+    for other in others:
+        await until(plays(other, "audio"))
+        await until(plays(other, "video"))
+    assert meeting.changes == [[Stream("a/0", "user-a", "audio"), Stream("a/1", "user-a", "video")]]
+    assert meeting.server.load == 6
+
+
+async def test_who_comes_later_is_heard_after_a_new_offer_on_the_same_connection(meeting: Meeting) -> None:
+    first = await meeting.caller("a", sends="a", receives="a")
+    second = await meeting.caller("b", sends="a", receives="a")
+    await until(plays(second, "audio"))
+    await first.negotiate()
+    await until(plays(first, "audio"))
+    await meeting.caller("c", sends="a")
+    first.receive("audio")
+    await first.negotiate()
+    await until(plays(first, "audio", streams=2))
+
+
+async def test_lost_packets_are_repaired_on_both_sides(meeting: Meeting, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One in eight is lost on its way in, and one in eight on its way out; at the decoder none is missing for long."""
+    count, dropped = {"in": 0, "out": 0}, {"in": 0, "out": 0}
+
+    def loses(data: bytes | memoryview, way: str) -> bool:
+        # Sound, pictures and their repetitions, but no DTLS, STUN or RTCP.
+        if not 128 <= data[0] < 192 or 192 <= data[1] < 224:
+            return False
+        count[way] += 1
+        dropped[way] += count[way] % 8 == 0
+        return count[way] % 8 == 0
+
+    send, received = sockets.send, meeting.server._received
+
+    def lossy_send(way: Way, data: bytes | memoryview) -> None:
+        if not loses(data, "out"):
+            send(way, data)
+
+    def lossy_received(data: bytes, way: Way) -> None:
+        if not loses(data, "in"):
+            received(data, way)
+
+    publisher = await meeting.caller("a", sends="v")
+    receiver = await meeting.caller("b", receives="v")
+    await until(plays(receiver, "video"))
+    monkeypatch.setattr(sockets, "send", lossy_send)
+    monkeypatch.setattr(meeting.server._sockets, "_received", lossy_received)
+    (stream,) = meeting.server._rooms["r"].peers["a"].inbound.values()
+    key_frames_before = stream._key_frame_at
+    await until(plays(receiver, "video", frames=60))
+    assert min(dropped.values()) > 5
+    assert stream._key_frame_at == key_frames_before  # nothing was so lost that a decoder had to begin anew
+    assert publisher.connected
+
+
+async def test_without_repetitions_one_lost_packet_stops_the_picture(
+    meeting: Meeting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The test above would be passed by a receiver that does not care: it does."""
+    await meeting.caller("a", sends="v")
+    receiver = await meeting.caller("b", receives="v")
+    await until(plays(receiver, "video"))
+    (slot,) = meeting.server._rooms["r"].peers["b"].slots.values()
+    monkeypatch.setattr(slot, "repeat", lambda lost, now_ms: 0)
+    send, packets = slot.send, 0
+
+    def loses_the_first(header: bytes, payload: bytes) -> None:
+        nonlocal packets
+        packets += 1
+        if packets > 1:
+            send(header, payload)
+
+    slot.send = loses_the_first
+    before = receiver.played("video")[0]
+    await until(lambda: packets > 30)
+    assert receiver.played("video")[0] - before < 10
+
+
+async def test_who_leaves_is_gone_for_the_others_and_their_section_is_free_for_the_next(meeting: Meeting) -> None:
+    leaving = await meeting.caller("a", sends="a")
+    listener = await meeting.caller("b", receives="a")
+    await until(plays(listener, "audio"))
+    await leaving.close()
+    await until(lambda: meeting.left == ["a"])
+    assert meeting.changes[-1] == []
+    await meeting.caller("c", sends="a")
+    await listener.negotiate()
+    await until(plays(listener, "audio"))
+
+
+async def test_a_new_connection_of_a_leg_takes_the_place_of_the_old_one(meeting: Meeting) -> None:
+    await meeting.caller("a", sends="a")
+    listener = await meeting.caller("b", receives="a")
+    await until(plays(listener, "audio"))
+    await meeting.caller("a", sends="a")
+    await listener.negotiate()
+    await until(plays(listener, "audio"))
+    assert len(meeting.server.streams("r")) == 1
+    assert meeting.left == []
+
+
+async def test_in_an_echo_room_one_hears_oneself_and_gets_a_verdict(meeting: Meeting) -> None:
+    meeting.server.ensure_room("echo", echo=True)
+    caller = await meeting.caller("a", sends="a", receives="a", room="echo")
+    await until(plays(caller, "audio"))
+    await until(lambda: meeting.server.quality("echo", "a").verdict != "unknown")
+    quality = meeting.server.quality("echo", "a")
+    assert (quality.verdict, quality.loss) == ("good", 0.0)
+    assert quality.round_trip_ms is not None
+
+
+async def test_a_restart_of_ice_keeps_the_connection_and_its_keys(meeting: Meeting) -> None:
+    caller = await meeting.caller("a", sends="a")
+    await until(lambda: caller.connected)
+    offer = caller.connection.localDescription.sdp
+    before = await meeting.server.answer("r", "a", "user-a", offer)
+    restarted = re.sub("a=ice-ufrag:.*", "a=ice-ufrag:anew", offer)
+    after = await meeting.server.answer("r", "a", "user-a", restarted)
+    ufrag = re.compile("a=ice-ufrag:(.*)")
+    assert ufrag.findall(before) != ufrag.findall(after)
+    assert ufrag.findall(await meeting.server.answer("r", "a", "user-a", restarted)) == ufrag.findall(after)
+    assert meeting.server._connections["r", "a"].ready
+
+
+async def test_strangers_on_the_port_disturb_nobody(meeting: Meeting) -> None:
+    await meeting.caller("a", sends="a")
+    listener = await meeting.caller("b", receives="a")
+    await until(plays(listener, "audio"))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        for first in range(256):
+            stranger.sendto(bytes([first]) * 40, ("127.0.0.1", meeting.port))
+        for size in range(30):
+            stranger.sendto(bytes(size), ("127.0.0.1", meeting.port))
+    await until(plays(listener, "audio"))
+    assert meeting.left == []
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda server: server.answer("none", "a", "alice", "v=0"),
+        lambda server: asyncio.to_thread(server.quality, "r", "nobody"),
+        lambda server: asyncio.to_thread(server.mute, "none", "alice", "audio", True),
+    ],
+)
+async def test_what_is_not_there_is_told(meeting: Meeting, ask: Callable[[MediaServer], Awaitable[object]]) -> None:
+    with pytest.raises(NoSuchRoom):
+        await ask(meeting.server)
+
+
+async def test_a_bad_offer_leaves_the_connection_as_it_was(meeting: Meeting) -> None:
+    await meeting.caller("a", sends="a")
+    listener = await meeting.caller("b", receives="a")
+    with pytest.raises(BadOffer):
+        await meeting.server.answer("r", "a", "user-a", "nonsense")
+    await until(plays(listener, "audio"))
+
+
+async def test_a_client_that_is_silent_is_let_go(meeting: Meeting, monkeypatch: pytest.MonkeyPatch) -> None:
+    await meeting.caller("a", sends="a")
+    await until(lambda: meeting.server._connections["r", "a"].ready)
+    monkeypatch.setattr(connection, "monotonic_ms", lambda: 1e12)
+    await until(lambda: meeting.left == ["a"])
+    assert meeting.server.streams("r") == []
