@@ -32,12 +32,13 @@ async function answered({ ada, bob, phone }) {
 /** Both renegotiate before either hears of the other's offer. */
 async function offersAtOnce({ ada, bob }) {
   const releases = await Promise.all([ada, bob].map(hold));
-  await Promise.all([ada, bob].map((page) => page.evaluate(() => window.peers.at(-1).restartIce())));
-  for (const page of [ada, bob]) await until(page, peer, ({ signaling }) => signaling === "have-local-offer");
+  await Promise.all([ada, bob].map((page) => page.evaluate(() => window.peers.at(-1).createDataChannel("more"))));
+  const offers = (data) => String(data).includes("call:signal") && String(data).includes("offer");
+  for (const page of [ada, bob]) await until(page, () => window.held.map(([, data]) => String(data)), (sent) => sent.some(offers));
   await Promise.all(releases.map((release) => release()));
-  const settled = ({ signaling, state }) => signaling === "stable" && state === "connected";
-  const peers = await Promise.all([ada, bob].map((page) => until(page, peer, settled)));
-  return { polite: peers[1].states.join(" "), peers, played: await Promise.all([ada, bob].map((page) => playing(page))) };
+  const isOpen = ({ signaling, lines }) => signaling === "stable" && lines === 3;
+  const peers = await Promise.all([ada, bob].map((page) => until(page, peer, isOpen)));
+  return { peers, played: await Promise.all([ada, bob].map((page) => playing(page))) };
 }
 
 /** Ada comes to another network. */

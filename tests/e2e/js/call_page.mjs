@@ -76,6 +76,7 @@ export function peer() {
     state: connection.connectionState,
     signaling: connection.signalingState,
     states: connection.states,
+    lines: connection.currentRemoteDescription?.sdp.split("\nm=").length - 1,
     ufrags: [ufrag(connection.localDescription), ufrag(connection.remoteDescription)],
     count: window.peers.length,
   };

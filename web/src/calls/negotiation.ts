@@ -1,4 +1,9 @@
 // Perfect negotiation (W3C, WebRTC 1.0, 10.7): both sides may offer at any time, and the polite one gives way.
+//
+// It does so without a rollback: after one, Chromium (seen with 156) decodes what it receives and shows none of it, for as
+// long as the connection lives. So the polite side sends an offer without having set it, and sets it when the answer is
+// there; an offer that comes instead finds it stable, and its own is forgotten. What it costs is that the polite side
+// looks for candidates one round trip later.
 
 import type { Description } from "./wire";
 
@@ -10,7 +15,10 @@ export class Negotiation {
 
   private offering = false;
   private ignoring = false;
-  private answering = false;
+  /** An offer that was sent and not set. Only the polite side has one. */
+  private unset: Description | null = null;
+  /** How many offers of the other side were taken. */
+  private taken = 0;
   /** Whether the other side makes the first offer, and has not yet. */
   private waiting: boolean;
   private wanted = false;
@@ -34,23 +42,17 @@ export class Negotiation {
 
   /** Take a description of the other side. Not while another is being taken. */
   async describe(description: Description): Promise<void> {
-    const isStable = this.connection.signalingState === "stable" || this.answering;
-    const isOffer = description.type === "offer";
-    this.ignoring = isOffer && !this.polite && (this.offering || !isStable);
+    if (description.type === "answer") return this.answered(description);
+    // Set by this moment, or being set: only the impolite side.
+    this.ignoring = !this.polite && (this.offering || this.connection.signalingState !== "stable");
     if (this.ignoring) return;
-    // Who offers the same again, under a new generation, is answered twice.
-    if (!isOffer && this.connection.signalingState !== "have-local-offer") return;
-    this.answering = !isOffer;
-    try {
-      await this.connection.setRemoteDescription(description);
-    } finally {
-      this.answering = false;
-    }
-    if (!isOffer) return;
-    this.waiting = this.wanted = false; // the browser asks again for what the answer leaves open
+    this.unset = null; // the browser asks again for what the answer leaves open
+    this.taken += 1;
+    this.waiting = this.wanted = false;
     clearTimeout(this.timer);
+    await this.connection.setRemoteDescription(description);
     await this.connection.setLocalDescription();
-    this.tell();
+    this.send(described(this.connection.localDescription));
   }
 
   /** Take candidates of the other side; none: there are no more. */
@@ -66,7 +68,18 @@ export class Negotiation {
 
   /** Offer once more what is offered: under the last generation the hub may have dropped it, or its answer. */
   repeat(): void {
-    if (this.connection.signalingState === "have-local-offer" && !this.offering) this.tell();
+    if (this.unset) this.send(this.unset);
+    else if (this.connection.signalingState === "have-local-offer") this.send(described(this.connection.localDescription));
+  }
+
+  /** Who offered the same again, under a new generation, is answered twice; and an offer that was forgotten may be, too. */
+  private async answered(answer: Description): Promise<void> {
+    const { unset } = this;
+    if (unset) {
+      this.unset = null;
+      await this.connection.setLocalDescription(unset);
+    }
+    if (this.connection.signalingState === "have-local-offer") await this.connection.setRemoteDescription(answer);
   }
 
   private needed(): void {
@@ -80,10 +93,10 @@ export class Negotiation {
   }
 
   private async offer(): Promise<void> {
+    this.offering = true;
     try {
-      this.offering = true;
-      await this.connection.setLocalDescription();
-      this.tell();
+      if (this.polite) await this.offerUnset();
+      else await this.offerSet();
     } catch (error) {
       if (this.connection.signalingState !== "closed") this.failed(error);
     } finally {
@@ -91,8 +104,20 @@ export class Negotiation {
     }
   }
 
-  private tell(): void {
-    const description = this.connection.localDescription;
-    if (description) this.send({ type: description.type as Description["type"], sdp: description.sdp });
+  private async offerSet(): Promise<void> {
+    await this.connection.setLocalDescription();
+    this.send(described(this.connection.localDescription));
   }
+
+  private async offerUnset(): Promise<void> {
+    const before = this.taken;
+    const offer = described(await this.connection.createOffer());
+    if (this.taken > before) return; // it is older than the other's, and the browser asks again
+    this.unset = offer;
+    this.send(offer);
+  }
+}
+
+function described(description: RTCSessionDescriptionInit | null): Description {
+  return { type: description?.type as Description["type"], sdp: description?.sdp ?? "" };
 }
