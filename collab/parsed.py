@@ -1,21 +1,21 @@
 """What an update brings, what it builds on, and how much work it is."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from collab.pieces import LONGEST_DELETION, PIECE
 from collab.state_vector import Clocks
 
 
-@dataclass(slots=True)
-class Update:
+class Update(msgspec.Struct):
     """What an update brings, and what it builds on."""
 
-    brings: list[tuple[int, int, int]] = field(default_factory=list)
+    brings: list[tuple[int, int, int]] = []
     """(client, first clock, clock past the last): new content."""
-    needs: list[tuple[int, int]] = field(default_factory=list)
+    needs: list[tuple[int, int]] = []
     """(client, clock) of neighbours and parents that the content refers to."""
-    deletes: list[tuple[int, int]] = field(default_factory=list)
+    deletes: list[tuple[int, int]] = []
     """(client, clock past the last) of what it deletes."""
     skips: bool = False
     """It says itself that it leaves something out."""

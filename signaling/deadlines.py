@@ -6,6 +6,7 @@ from hub.kernel.errors import Unavailable
 from hub.kernel.events import Caller
 from hub.kernel.ports import Rooms
 from signaling import errors
+from signaling.busy import BusyLines
 from signaling.call.commands import Away, Renew
 from signaling.call.outcome import Verdict
 from signaling.legs import LocalLegs
@@ -21,6 +22,7 @@ class Deadlines:
     def __init__(
         self,
         store: CallStore,
+        busy: BusyLines,
         moves: Moves,
         service: CallService,
         telling: Telling,
@@ -28,6 +30,7 @@ class Deadlines:
         rooms: Rooms,
     ) -> None:
         self._store = store
+        self._busy = busy
         self._moves = moves
         self._service = service
         self._telling = telling
@@ -66,6 +69,8 @@ class Deadlines:
         outcome = await self._moves.apply(call_id, Renew(actor))
         if outcome.verdict is not Verdict.DONE:  # over, or taken by another device of a node that died before it told
             await self._telling.hear_no_more(actor, call_id)
+        elif outcome.call is not None and outcome.call.answered:
+            await self._busy.take([actor.user_id], call_id)
 
     async def take_due(self) -> list[str]:
         """Calls to :meth:`expire`. Other nodes leave them alone for some seconds."""

@@ -4,7 +4,8 @@ The store moves the call, then the others are told. A node that dies in between 
 a client that repeats what it got no answer to has it told by the node that takes it (``first_time``). What nobody
 repeats is told by a sweeper:
 
-- an end: told, its pair given back, its deadline dropped, in this order. The deadline brings it up until it is dropped;
+- an end: told, its pair given back, put into the history, its deadline dropped, in this order. The deadline brings it
+  up until it is dropped. If the history cannot be reached the call is marked as told, and only that is tried again;
 - of a group, that somebody left or declined: the member is ``untold`` until it is confirmed.
 
 So everything is told at least once, and twice only around a death; clients drop versions that they have had.
@@ -13,25 +14,35 @@ So everything is told at least once, and twice only around a death; clients drop
 import logging
 from collections.abc import Callable
 
+from hub.kernel.clock import Clock
 from hub.kernel.errors import Forbidden, HubError, InvalidPayload, PayloadTooLarge, Unavailable
 from hub.kernel.events import Caller
 from signaling import errors
+from signaling.busy import BusyLines
 from signaling.call.commands import Command, Expire
 from signaling.call.model import MOST_MEMBERS, Call
 from signaling.call.outcome import Outcome, Verdict
 from signaling.call.talking import MOST_SIGNALS
+from signaling.history import CallHistory, past_call
 from signaling.store import CallStore
 from signaling.telling import Telling
 
 log = logging.getLogger(__name__)
 
+REPLACED = "replaced"
+"""Reason of a call that gave way to another between the same two. It never rang, and is in no history."""
+HISTORY_AGAIN_MS = 10_000
+
 
 class Moves:
     """Moves calls, and sees to their ends."""
 
-    def __init__(self, store: CallStore, telling: Telling) -> None:
+    def __init__(self, store: CallStore, busy: BusyLines, history: CallHistory, telling: Telling, clock: Clock) -> None:
         self._store = store
+        self._busy = busy
+        self._history = history
         self._telling = telling
+        self._clock = clock
 
     async def apply(self, call_id: str, command: Command) -> Outcome:
         """Move a call by one command; if a deadline ended it just now, the others are told. Raises Unavailable."""
@@ -52,8 +63,20 @@ class Moves:
             log.warning("call %s is not settled; a sweeper will tell of its end once more", call.call_id)
 
     async def settle(self, call: Call) -> None:
-        """Give back the pair of an ended call, and then drop its deadline. Idempotent. Raises Unavailable."""
+        """Give back what an ended call holds, keep it in the history, drop its deadline. All members are in ``call``.
+
+        Idempotent. Raises Unavailable if Redis does not answer; a history that does not is tried again later.
+        """
         await self._store.release(call)
+        await self._busy.free([user_id for user_id, member in call.members.items() if member.accepted], call.call_id)
+        if call.reason != REPLACED:
+            try:
+                await self._history.keep(past_call(call))
+            except Unavailable:
+                log.warning("call %s is not in the history yet; a sweeper will try again", call.call_id)
+                await self._store.apply(call.call_id, Expire(told=call.version))
+                await self._store.reschedule(call.call_id, self._clock.now_ms() + HISTORY_AGAIN_MS)
+                return
         await self._store.forget(call.call_id)
 
     async def look_after(self, call_id: str, *, told: int = 0) -> None:
@@ -65,6 +88,8 @@ class Moves:
         call = outcome.call
         if call is None:
             await self._store.forget(call_id)
+        elif call.told:
+            await self.settle(call)
         elif call.is_over:  # by this very look, or by a node that died before it told anybody
             await self.conclude(call)
         else:

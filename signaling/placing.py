@@ -5,21 +5,20 @@ from collections.abc import Collection
 from hub.kernel.clock import Clock
 from hub.kernel.errors import InvalidPayload, NotFound, Unavailable
 from hub.kernel.events import Caller
-from hub.kernel.ids import UserId, new_ulid
+from hub.kernel.ids import ConnectionId, SessionId, UserId, new_ulid
 from signaling import errors
-from signaling.call.commands import Accept, Callee, Create, End, Invite
+from signaling.busy import BusyLines
+from signaling.call.commands import Accept, Callee, Create, End, Invite, Renew
 from signaling.call.joining import FIRST
 from signaling.call.model import Call, Part, State
 from signaling.call.outcome import Outcome, Verdict
 from signaling.legs import LocalLegs
-from signaling.moves import Moves, ruled
+from signaling.moves import REPLACED, Moves, ruled
 from signaling.ports import Callees
 from signaling.settings import CallSettings
 from signaling.store import CallStore
 from signaling.telling import Telling, rung
 
-REPLACED = "replaced"
-"""Reason of a call that gave way to another between the same two. It never rang."""
 CLAIMS = 3
 """Tries to get the pair: each further one means that a call of the two ended in the very moment."""
 NOBODY = "There is nobody there to call."
@@ -31,6 +30,7 @@ class Placing:
     def __init__(
         self,
         store: CallStore,
+        busy: BusyLines,
         moves: Moves,
         telling: Telling,
         callees: Callees,
@@ -39,18 +39,21 @@ class Placing:
         settings: CallSettings,
     ) -> None:
         self._store = store
+        self._busy = busy
         self._moves = moves
         self._telling = telling
         self._callees = callees
         self._legs = legs
         self._clock = clock
         self._ring_ms = settings.ring_s * 1000
+        self._refuses_busy = settings.when_busy == "refuse"
 
     async def initiate(self, actor: Caller, to: Collection[UserId], media: str, call_id: str | None) -> Call:
         """Ring every device of these people and return the call.
 
         If the one person who is called rings the actor at this moment (glare), that call is accepted instead and
-        returned. A repeat with the same id changes nothing. Raises NotFound if nobody is there for the actor,
+        returned. If they are in another call, this one ends as ``user_busy``, unless it is to ring all the same (see
+        CallSettings). A repeat with the same id changes nothing. Raises NotFound if nobody is there for the actor,
         CallInProgress if the two are in a call. Of several, whoever is not there does not answer.
         """
         people = await self._callees_of(actor, to)
@@ -103,7 +106,9 @@ class Placing:
                 if not await self._callees.reachable(actor.user_id, [call.callee]):
                     await self._give_way(actor, call)
                     raise NotFound(NOBODY)
-                return await self._ring(actor, call)
+                if call.state is not State.RINGING or not await self._is_busy(call):
+                    return await self._ring(actor, call)
+                return await (self._refuse(actor, call) if self._refuses_busy else self._ring(actor, call, busy=True))
             other = await self._moves.apply(holder, Accept(actor, only_if_ringing=True))
             if other.call is None or other.call.is_over or other.call.group:
                 over = holder
@@ -119,6 +124,8 @@ class Placing:
         """The actor has accepted: they hear of the call from now on, and the others of them."""
         call = ruled(outcome)
         await self._telling.hear(actor, call.call_id)
+        # Also the initiator, who was not busy before: nobody who rings somebody shall be busy for that.
+        await self._busy.take({actor.user_id, call.initiator} if not call.group else {actor.user_id}, call.call_id)
         if self._legs.first_time(actor, call.call_id, outcome.version):
             await self._telling.accepted(actor, call, outcome.version)
         # Who was replaced by the actor is to be told, and who is alone has a deadline of their own.
@@ -126,13 +133,30 @@ class Placing:
             await self._moves.look_after(call.call_id)
         return call
 
-    async def _ring(self, actor: Caller, call: Call) -> Call:
+    async def _is_busy(self, call: Call) -> bool:
+        """Whether the callee is in another call."""
+        other = await self._busy.call_of(call.callee)
+        if other is None or other == call.call_id:
+            return False
+        # Renew is the command that only looks, for a connection that has no leg.
+        look = Renew(Caller(call.callee, SessionId(""), ConnectionId("")))
+        there = (await self._moves.apply(other, look)).call
+        member = None if there is None or there.is_over else there.member(call.callee)
+        return member is not None and member.joined
+
+    async def _refuse(self, actor: Caller, call: Call) -> Call:
+        """End a call that did not ring. The caller is told by the answer, the callee by their history."""
+        ended = ruled(await self._store.apply(call.call_id, End(actor, "user_busy")))
+        await self._moves.settle(ended)
+        return ended
+
+    async def _ring(self, actor: Caller, call: Call, *, busy: bool = False) -> Call:
         if call.is_over:  # a repeat of a call that gave way to one that is over as well
             await self._moves.settle(call)
             return call
         await self._telling.hear(actor, call.call_id)
         if call.state is State.RINGING and self._legs.first_time(actor, call.call_id, FIRST):
-            await self._telling.ring(call, rung(call), FIRST)
+            await self._telling.ring(call, rung(call), FIRST, busy=busy)
         return call
 
     async def _give_way(self, actor: Caller, call: Call) -> None:

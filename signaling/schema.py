@@ -295,3 +295,27 @@ class IceServers(Wire):
 
     ice_servers: list[IceServer]
     ice_transport_policy: IcePolicy
+
+
+class PastMember(Wire):
+    """One person of a call that is over."""
+
+    user_id: str
+    state: Literal["joined", "declined", "missed"]
+
+
+class CallRecord(Wire):
+    """A call that is over, as one of its members sees it."""
+
+    call_id: str
+    type: str
+    direction: Literal["outgoing", "incoming"]
+    initiator: str
+    group: bool
+    members: list[PastMember]
+    started_at: datetime
+    ended_at: datetime
+    reason: str
+    missed: bool
+    """Whether it rang here, and was neither answered nor declined."""
+    answered_at: datetime | UnsetType = UNSET

@@ -6,6 +6,7 @@ from hub.kernel.errors import Unavailable
 from hub.kernel.events import Caller
 from hub.kernel.ids import UserId, session_room
 from signaling import errors, schema, server_events
+from signaling.busy import BusyLines
 from signaling.call.commands import (
     Accept,
     Alert,
@@ -38,8 +39,11 @@ LOOKS = 5
 class CallService:
     """The moves of a call. Every one raises UnknownCall for whoever is no member of it."""
 
-    def __init__(self, store: CallStore, moves: Moves, placing: Placing, telling: Telling, legs: LocalLegs) -> None:
+    def __init__(
+        self, store: CallStore, busy: BusyLines, moves: Moves, placing: Placing, telling: Telling, legs: LocalLegs
+    ) -> None:
         self._store = store
+        self._busy = busy
         self._moves = moves
         self._placing = placing
         self._telling = telling
@@ -83,6 +87,7 @@ class CallService:
         else:
             await self._telling.gone(call, actor.user_id, call.members[actor.user_id], by=actor)
             await self._telling.hear_no_more(actor, call_id)
+            await self._busy.free([actor.user_id], call_id)
             await self._moves.look_after(call_id, told=outcome.version)
         return call
 

@@ -8,7 +8,7 @@ IcePolicy = Literal["all", "relay"]
 
 
 class CallSettings(msgspec.Struct, frozen=True):
-    """Deadlines of a call."""
+    """Deadlines of a call, and what happens to a second one."""
 
     ring_s: int = 90
     """How long a call rings. Matrix asks for 90 s at least: a phone has to be woken by a push first."""
@@ -21,6 +21,8 @@ class CallSettings(msgspec.Struct, frozen=True):
     ended_kept_s: int = 300
     """How long an ended call still answers, so that a client that was away learns how it ended."""
     sweep_every_s: float = 0.5
+    when_busy: Literal["refuse", "ring"] = "refuse"
+    """What a call to somebody does who is in another: it ends as ``user_busy``, or rings as call waiting."""
 
 
 class IceSettings(msgspec.Struct, frozen=True):

@@ -62,7 +62,7 @@ class RedisCallStore:
         self._limits = (self._lease_ms, settings.alone_s * 1000, settings.ended_kept_s * 1000)
         self._call = redis.register_script("".join((LUA / "call" / f"{part}.lua").read_text() for part in PARTS))
         self._claim = redis.register_script((LUA / "pair_claim.lua").read_text())
-        self._release = redis.register_script((LUA / "pair_release.lua").read_text())
+        self._release = redis.register_script((LUA / "release.lua").read_text())
         self._take_due = redis.register_script((LUA / "take_due.lua").read_text())
 
     async def create(self, call_id: str, command: Create) -> Outcome:
@@ -142,6 +142,7 @@ class RedisCallStore:
 
 @contextmanager
 def _reachable() -> Iterator[None]:
+    """Raises Unavailable where Redis does not answer."""
     try:
         yield
     except (RedisError, OSError) as error:

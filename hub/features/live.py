@@ -42,8 +42,10 @@ from presence.transitions import Told
 from presence.typing_indicator import TypingIndicator
 from presence.watchers import Watchers
 from presence.watching import Watching
+from signaling.busy_redis import RedisBusyLines
 from signaling.deadlines import Deadlines
 from signaling.handlers import call_events
+from signaling.history_postgres import PostgresCallHistory
 from signaling.ice import Ice
 from signaling.legs import LocalLegs
 from signaling.moves import Moves
@@ -163,16 +165,17 @@ def calls(core: Core) -> Calls:
     settings = core.settings.calls
     legs, ice = LocalLegs(), Ice(core.settings.ice, core.clock)
     store = RedisCallStore(core.redis, core.clock, settings)
+    busy, history = RedisBusyLines(core.redis, settings), PostgresCallHistory(core.pool, outbox.append)
     telling = Telling(core.rooms, legs)
-    moves = Moves(store, telling)
+    moves = Moves(store, busy, history, telling, core.clock)
     callees = CallRule(PostgresPrivacy(core.pool))
-    placing = Placing(store, moves, telling, callees, legs, core.clock, settings)
-    service = CallService(store, moves, placing, telling, legs)
-    deadlines = Deadlines(store, moves, service, telling, legs, core.rooms)
+    placing = Placing(store, busy, moves, telling, callees, legs, core.clock, settings)
+    service = CallService(store, busy, moves, placing, telling, legs)
+    deadlines = Deadlines(store, busy, moves, service, telling, legs, core.rooms)
     sweeper = CallSweeper(deadlines, legs, settings)
 
     async def start() -> None:
         sweeper.start(core.tasks)
 
     events = call_events(placing, service, deadlines, ice)
-    return Calls(apis=[call_api(ice)], events=events, starts=[start], separate=service.separate)
+    return Calls(apis=[call_api(ice, history)], events=events, starts=[start], separate=service.separate)

@@ -120,6 +120,8 @@ class Call(Struct, frozen=True, omit_defaults=True):
     """Unix ms."""
     reason: str = ""
     """Of the end."""
+    ended_by: UserId = UserId("")
+    """Who ended it; empty for a deadline."""
     told: bool = False
     """Whether it is certain that its end was told."""
     alone_until: int = 0

@@ -113,5 +113,5 @@ class Step:
     def finish(self, reason: str, by: str) -> None:
         """End the call."""
         self.everybody()
-        self.change(state=State.ENDED, reason=reason, ended=self.times.now, alone_until=0)
+        self.change(state=State.ENDED, reason=reason, ended_by=UserId(by), ended=self.times.now, alone_until=0)
         self.record("ended", by, reason)

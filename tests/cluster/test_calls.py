@@ -1,11 +1,13 @@
 """Calls over two nodes that need more than two people, or more than one device."""
 
 from contextlib import AsyncExitStack
+from typing import Any
 
 from hub.kernel.ids import new_uuid
 from tests.support.hub_process import HubProcess
-from tests.support.rest import Rest
+from tests.support.rest import Person, Rest
 from tests.support.socket_client import socket_client
+from tests.support.wait import until
 
 
 async def test_three_on_two_nodes_are_in_one_call_and_hear_what_is_for_them(hub: HubProcess, rest: Rest) -> None:
@@ -58,3 +60,36 @@ async def test_who_lets_nobody_or_only_friends_call_is_not_there_for_others(hub:
         await caller.ok("call:initiate", {"to": bob.id, "type": "audio"})
         await callee.expect("call:incoming")
         assert callee.count("call:incoming") == 0, "no other one"
+
+
+async def test_calls_are_listed_for_who_was_in_them_and_a_missed_one_says_so(hub: HubProcess, rest: Rest) -> None:
+    ada, bob, eve = [await rest.sign_up(name) for name in ("ada", "bob", "eve")]
+    async with (
+        socket_client(hub.nodes[0].url, ada.token) as caller,
+        socket_client(hub.nodes[1].url, bob.token) as callee,
+        socket_client(hub.nodes[1].url, eve.token) as third,
+    ):
+        call = {"callId": (await caller.ok("call:initiate", {"to": bob.id, "type": "audio"}))["callId"]}
+        await callee.ok("call:accept", call)
+        busy = await third.ok("call:initiate", {"to": bob.id, "type": "video"})
+        assert (busy["state"], busy["reason"]) == ("ended", "user_busy")
+        await callee.ok("call:hangup", call)
+        await caller.expect("call:ended")
+        async with Rest(hub.nodes[0].url) as elsewhere:
+            entries = await until(lambda: _calls_of(elsewhere, bob, 2), 5.0)
+            assert [(one["callId"], one["direction"], one["missed"]) for one in entries] == [
+                (busy["callId"], "incoming", True),
+                (call["callId"], "incoming", False),
+            ]
+            first = (await elsewhere.get("/calls", bob, params={"limit": 1})).expect(200)
+            cursor = first["pageInfo"]["nextCursor"]
+            second = (await elsewhere.get("/calls", bob, params={"limit": 1, "cursor": cursor})).expect(200)
+            assert [*first["data"], *second["data"]] == entries
+            (await elsewhere.get(f"/calls/{call['callId']}", eve)).expect(404)
+            mine = (await elsewhere.get(f"/calls/{call['callId']}", ada)).expect(200)
+            assert (mine["direction"], mine["reason"], len(mine["members"])) == ("outgoing", "user_hangup", 2)
+
+
+async def _calls_of(rest: Rest, person: Person, count: int) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = (await rest.get("/calls", person)).expect(200)["data"]
+    return found if len(found) == count else []

@@ -78,8 +78,8 @@ def assert_told(demo: Program, chapters: list[str]) -> None:
 
 def assert_goes_on(demo: Program) -> None:
     """It is told as far as the chapters that are the same on any hub, and dear: a model and a chain have to start."""
-    demo.line_with("A companion", timeout_s=60)
-    assert_told(demo, CHAPTERS[: CHAPTERS.index("A companion") + 1])
+    demo.line_with("A call", timeout_s=60)
+    assert_told(demo, CHAPTERS[: CHAPTERS.index("A call") + 1])
 
 
 def test_the_demo_observes_everything_across_the_two_nodes_behind_one_port(two_nodes: RunningHub) -> None:

@@ -93,7 +93,7 @@ end
 local function finish(reason, by)
   everybody()
   call.alone_until = nil
-  change({state = 'ended', reason = reason, ended = now})
+  change({state = 'ended', reason = reason, ended_by = by, ended = now})
   record('ended', by, reason)
 end
 

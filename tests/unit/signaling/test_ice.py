@@ -10,7 +10,7 @@ from hub.kernel.ids import SessionId, UserId
 from signaling.ice import Ice
 from signaling.routes import call_api
 from signaling.settings import IceSettings
-from tests.support.call_hub import BOB, DESK, PHONE, TABLET, CallHub
+from tests.support.call_hub import BOB, DESK, PHONE, TABLET, CallHub, KeptCalls
 from tests.support.clock import FrozenClock
 
 
@@ -26,7 +26,7 @@ def test_turn_without_a_secret_is_left_out() -> None:
 
 async def test_a_turn_credential_is_of_one_user_and_of_some_minutes() -> None:
     settings = IceSettings(turn_urls=("turn:a:3478?transport=udp",), turn_secret="north", turn_credential_s=600)
-    endpoint = call_api(Ice(settings, FrozenClock(1_000_000_000))).endpoints[0]
+    endpoint = call_api(Ice(settings, FrozenClock(1_000_000_000)), KeptCalls()).endpoints[0]
     assert (endpoint.method, endpoint.path, endpoint.caller) == ("GET", "/realtime/ice-servers", "required")
     reply = wire.to_wire(await endpoint.handler(actor=Actor(UserId("alice"), SessionId("s"))))
     (server,) = reply["iceServers"]
