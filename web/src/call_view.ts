@@ -1,7 +1,8 @@
 // The call on the page: who is in it, what they send, and the buttons.
 
 import { CallClient } from "./calls/call_client";
-import type { Call, Received, Watcher } from "./calls/call";
+import type { Call, Watcher } from "./calls/call";
+import type { Received } from "./calls/received";
 import { byId, el, notice, onPress } from "./dom";
 import type { Hub } from "./hub";
 import type { People } from "./people";

@@ -1,13 +1,16 @@
 // One call, from its ringing to its end: what this device knows of it, and what can be done with it.
 
 import { HubError } from "../hub_error";
-import { Mesh } from "./mesh";
+import { MEDIA, Mesh } from "./mesh";
 import { type Devices, Outgoing } from "./outgoing";
 import { Parties, type Party } from "./party";
+import { Gathering, type Received } from "./received";
 import { Versions } from "./versions";
-import type { CallType, Change, Ice, Line, Member, Purpose, Snapshot, Standing } from "./wire";
+import type { CallType, Change, Ice, Line, Media, Member, Snapshot, Standing, Track } from "./wire";
 
 const PAUSE_MS = 1_000;
+const MESH = "mesh";
+const EMBEDDED = "embedded";
 
 /** Whoever shows the calls of this device. */
 export interface Watcher {
@@ -29,13 +32,6 @@ export interface Surroundings {
   forget(call: Call): void;
 }
 
-/** What somebody sends, to be shown. */
-export interface Received {
-  userId: string;
-  purpose: Purpose;
-  stream: MediaStream;
-}
-
 export class Call {
   /** Whether a device of somebody who is called rings. */
   alerted = false;
@@ -47,6 +43,10 @@ export class Call {
   private readonly parties: Parties;
   private readonly versions = new Versions();
   private mesh: Mesh | null = null;
+  /** What carries the media: the members to each other (`mesh`), the hub's media server (`embedded`), or another. */
+  private engine = MESH;
+  private readonly gathering = new Gathering();
+  private tracks: readonly Track[] = [];
   private isGroup = false;
   private accepting = false;
   private told = "";
@@ -72,6 +72,12 @@ export class Call {
   }
 
   get received(): Received[] {
+    const relayed = this.mesh?.link(MEDIA);
+    if (relayed?.state === "connected") {
+      const purposes = ({ userId, trackId }: { userId: string; trackId: string }) =>
+        this.parties.of(userId).media?.streams[trackId] ?? "usermedia";
+      return this.gathering.gather(relayed.labelled, purposes);
+    }
     return this.parties.joined().flatMap(({ userId, media }) => {
       const streams = [...(this.mesh?.link(userId)?.streams.values() ?? [])];
       return streams.map((stream) => ({ userId, stream, purpose: media?.streams[stream.id] ?? "usermedia" }));
@@ -193,11 +199,11 @@ export class Call {
     this.joined = true;
     if (standing.members) this.learn(standing.members);
     this.mesh = new Mesh(this.around.line, this.id, this.outgoing, standing, standing.gen ?? 0, {
-      flows: (userId) => !this.outgoing.held && !this.parties.of(userId).held,
+      flows: (userId) => !this.outgoing.held && (userId === MEDIA || !this.parties.of(userId).held),
       hopeless: (userId, reason) => this.hopeless(userId, reason),
       numbered: (version) => this.versions.mine(version),
       refused: () => void this.sync(),
-      changed: () => this.changed(),
+      changed: () => this.mediaChanged(),
     });
     if (!this.isGroup && this.isIncoming) this.parties.of(this.initiator).state = "joined";
     this.openLinks(false);
@@ -226,6 +232,12 @@ export class Call {
   cancelled(reason: string): void {
     if (this.joined) return void this.sync();
     if (!(this.accepting && reason === "answered_elsewhere")) this.over(reason); // else the answer to that says it
+  }
+
+  /** The media server has these streams now. */
+  streams(all: readonly Track[]): void {
+    this.tracks = all.filter(({ userId }) => userId !== this.around.me);
+    this.mesh?.link(MEDIA)?.want(this.tracks);
   }
 
   /** Read what this device may have missed. */
@@ -269,11 +281,13 @@ export class Call {
     if (snapshot.members.length > 2) this.becomeGroup();
     // The answer to accepting was lost: what came since then is in the snapshot.
     if (!this.joined) this.join({ ...snapshot, version: 0 });
+    this.mesh?.reach(snapshot.gen ?? 0);
     const changes = snapshot.events.map((change) => ({ version: change.version, act: () => this.apply(change) }));
     this.versions.fill(changes, snapshot.version);
     if (this.isOver) return;
     this.learn(snapshot.members);
-    this.openLinks(true);
+    if (snapshot.engine !== this.engine) this.carry(snapshot.engine, snapshot.gen ?? 0);
+    else this.openLinks(true);
     this.mesh?.spread();
     this.mesh?.resume(snapshot.seq);
     if (!snapshot.complete) this.mesh?.seekPaths();
@@ -311,6 +325,7 @@ export class Call {
     if (kind === "invited") this.becomeGroup();
     if (kind === "upgraded") this.type = change.type ?? this.type;
     this.parties.change(change);
+    if (kind === "move") return this.carry(change.engine ?? MESH, gen);
     if (kind === "accepted" || kind === "moved") this.open(from, gen, true);
     else if (kind === "restarted") this.mesh?.renewed(from, gen);
     else if (kind === "declined" || kind === "left") this.mesh?.shut(from);
@@ -320,8 +335,23 @@ export class Call {
     this.changed();
   }
 
+  /** Something else carries the media from now on, or another server of the same kind. */
+  private carry(engine: string, gen: number): void {
+    this.engine = engine;
+    this.mesh?.reach(gen);
+    if (engine === EMBEDDED) {
+      this.mesh?.relay(gen);
+      this.mesh?.link(MEDIA)?.want(this.tracks);
+    } else {
+      this.mesh?.shut(MEDIA);
+      for (const { userId } of this.parties.joined()) this.open(userId, gen, !this.isPolite(userId));
+    }
+    this.changed();
+  }
+
   /** Open what is missing, and close what is too much. */
   private openLinks(begins: boolean): void {
+    if (this.engine !== MESH) return;
     const joined = this.parties.joined();
     for (const { userId, gen } of joined) if (!this.mesh?.link(userId)) this.open(userId, gen, begins);
     for (const userId of this.mesh?.linked ?? []) {
@@ -330,10 +360,13 @@ export class Call {
   }
 
   private open(userId: string, gen: number, begins: boolean): void {
-    // Who called gives way to nobody; of two others, the one with the smaller id does.
+    if (this.engine === MESH) this.mesh?.open(userId, gen, { polite: this.isPolite(userId), begins });
+  }
+
+  /** Who called gives way to nobody; of two others, the one with the smaller id does. */
+  private isPolite(userId: string): boolean {
     const { me } = this.around;
-    const polite = userId === this.initiator || (me !== this.initiator && me < userId);
-    this.mesh?.open(userId, gen, { polite, begins });
+    return userId === this.initiator || (me !== this.initiator && me < userId);
   }
 
   private hopeless(userId: string, reason: "ice_failed" | "ice_timeout"): void {
@@ -349,11 +382,32 @@ export class Call {
   /** Say what is sent from here, if it is not what was said last. */
   private async tellMedia(again = false): Promise<void> {
     this.changed();
-    const told = JSON.stringify(this.outgoing.media);
+    const media = this.media();
+    const told = JSON.stringify(media);
     if (!this.joined || (told === this.told && !again)) return;
-    const { version } = await this.ask<{ version: number }>("call:media", this.outgoing.media);
     this.told = told;
-    this.versions.mine(version);
+    try {
+      this.versions.mine((await this.ask<{ version: number }>("call:media", media)).version);
+    } catch (error) {
+      this.told = "not"; // whatever is sent then, it is to be said
+      throw error;
+    }
+  }
+
+  /** What is sent from here. A media server has other names for its streams, known when they are agreed upon. */
+  private media(): Media {
+    const media = this.outgoing.media;
+    const relayed = this.mesh?.link(MEDIA);
+    for (const track of (relayed && this.outgoing.screen?.getTracks()) ?? []) {
+      const section = relayed?.section(track);
+      if (section) media.streams[`${this.around.me}/${section}`] = "screenshare";
+    }
+    return media;
+  }
+
+  private mediaChanged(): void {
+    this.changed();
+    if (this.outgoing.screen) void this.tellMedia().catch(() => {}); // said again with the next change
   }
 
   private ask<T>(event: string, payload: object = {}): Promise<T> {

@@ -4,7 +4,7 @@ import { HubError } from "../hub_error";
 import { newUlid } from "../ids";
 import { Call, type Surroundings, type Watcher } from "./call";
 import type { Devices } from "./outgoing";
-import type { CallType, Change, Incoming, Line, Media, Placed, Standing } from "./wire";
+import type { CallType, Change, Incoming, Line, Media, Placed, Standing, Track } from "./wire";
 
 const PAUSE_MS = 1_000;
 
@@ -37,6 +37,8 @@ export class CallClient {
     this.hear<Media & { from: string; version: number }>("call:media", (call, { from, version, ...media }) =>
       call.heard({ version, from, kind: "media", media }),
     );
+    this.hear<Change>("call:move", (call, told) => call.heard({ ...told, from: "", kind: "move" }));
+    this.hear<{ streams: Track[] }>("call:tracks", (call, { streams }) => call.streams(streams));
     this.hear<{ reason: string }>("call:cancelled", (call, { reason }) => call.cancelled(reason));
     this.hear<{ reason: string }>("call:ended", (call, { reason }) => call.over(reason));
     line.onReady(() => this.resume());

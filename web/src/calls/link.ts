@@ -2,9 +2,10 @@
 
 import { CandidateBatch } from "./candidates";
 import { IceRestart } from "./ice_restart";
+import { type Label, labels } from "./labels";
 import { Negotiation } from "./negotiation";
 import type { Sent } from "./outgoing";
-import type { Ice, Signal } from "./wire";
+import type { Ice, Signal, Track } from "./wire";
 
 export interface Role {
   /** Gives way when both offer at once. Exactly one of the two is. */
@@ -78,6 +79,37 @@ export class Link {
     }
   }
 
+  /** The section in which a track is sent, once that is agreed upon. */
+  section(track: MediaStreamTrack): string | null {
+    const sender = this.senders.get(track);
+    return this.connection.getTransceivers().find((one) => one.sender === sender)?.mid ?? null;
+  }
+
+  /** What a media server sends here: each track with whose it is. */
+  get labelled(): (Label & { track: MediaStreamTrack })[] {
+    const known = labels(this.connection.currentRemoteDescription?.sdp ?? "");
+    return this.connection.getTransceivers().flatMap(({ mid, receiver }) => {
+      const label = known.get(mid ?? "");
+      return label ? [{ ...label, track: receiver.track }] : [];
+    });
+  }
+
+  /** Have a section for each stream that a media server has from others, and ask it to fill them. */
+  want(streams: readonly Track[]): void {
+    for (const kind of ["audio", "video"] as const) {
+      const wanted = streams.filter((one) => one.kind === kind).length;
+      const sections = this.connection.getTransceivers().filter(
+        ({ receiver, direction }) => receiver.track.kind === kind && /recv/.test(direction),
+      );
+      for (let more = wanted - sections.length; more > 0; more--) {
+        this.connection.addTransceiver(kind, { direction: "recvonly" });
+      }
+    }
+    const sent = new Set(this.labelled.map(({ trackId }) => trackId));
+    const isSame = sent.size === streams.length && streams.every(({ id }) => sent.has(id));
+    if (!isSame) this.negotiation.again();
+  }
+
   /** Take a signal of the other member, after those before it. */
   take(signal: Signal): void {
     this.work = this.work.then(() => this.apply(signal)).catch((error: unknown) => this.broken(error));
@@ -109,6 +141,7 @@ export class Link {
     if (signal.type === "candidate") return this.negotiation.candidates(signal.candidates);
     if (signal.type === "end-of-candidates") return this.negotiation.candidates([]);
     await this.negotiation.describe(signal);
+    this.host.changed();
   }
 
   private async restart(): Promise<void> {

@@ -1,4 +1,4 @@
-// The media of a call whose members send to each other: one link to each of them, and what all links have in common.
+// The media of a call: one link to each member, or one to the server that carries it for all; and what links have in common.
 
 import type { HubError } from "../hub_error";
 import { Link } from "./link";
@@ -6,6 +6,8 @@ import type { Outgoing } from "./outgoing";
 import { Outbox } from "./signals";
 import type { Ice, Line, Restarted, Signal } from "./wire";
 
+/** Stands where a user id does for the media server of a call. */
+export const MEDIA = "media";
 const MOST_EARLY = 300;
 
 export interface Meshed {
@@ -74,12 +76,17 @@ export class Mesh {
       send: (signal) => this.outbox.send(userId, signal),
       restart: () => this.restart(),
       hopeless: (reason) => this.meshed.hopeless(userId, reason),
-      changed: () => this.meshed.changed(),
+      changed: () => this.changed(userId),
     });
     this.links.set(userId, link);
     link.send(this.outgoing.sent, this.meshed.flows(userId));
     for (const { signal, gen: of } of this.early.get(userId) ?? []) this.take(userId, signal, of);
     this.early.delete(userId);
+  }
+
+  /** The media server carries it from now on, under a new generation. The other links go when it does. */
+  relay(gen: number): void {
+    this.open(MEDIA, gen, { polite: false, begins: true });
   }
 
   /** Close the connection to somebody who left. Idempotent. */
@@ -96,6 +103,13 @@ export class Mesh {
     if (link) return;
     const early = this.early.get(userId) ?? [];
     this.early.set(userId, [...early, { signal, gen }].slice(-MOST_EARLY));
+  }
+
+  /** My part in the call has this generation: it was begun for all, or its answer was lost. */
+  reach(gen: number): void {
+    if (gen <= this.gen) return;
+    this.gen = gen;
+    for (const link of this.links.values()) link.renew({});
   }
 
   /** Somebody began a new generation on the same device. */
@@ -123,6 +137,13 @@ export class Mesh {
 
   seekPathsIfLost(): void {
     for (const link of this.links.values()) link.seekPathsIfLost();
+  }
+
+  private changed(userId: string): void {
+    if (userId === MEDIA && this.links.get(MEDIA)?.state === "connected") {
+      for (const other of this.linked) if (other !== MEDIA) this.shut(other);
+    }
+    this.meshed.changed();
   }
 
   private generation(userId: string): number {

@@ -22,6 +22,8 @@ export class Negotiation {
   /** Whether the other side makes the first offer, and has not yet. */
   private waiting: boolean;
   private wanted = false;
+  /** Whether there is to be another offer after the answer to this one. */
+  private more = false;
   private timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
@@ -80,6 +82,15 @@ export class Negotiation {
       await this.connection.setLocalDescription(unset);
     }
     if (this.connection.signalingState === "have-local-offer") await this.connection.setRemoteDescription(answer);
+    if (!this.more) return;
+    this.more = false;
+    void this.offer();
+  }
+
+  /** Offer although nothing has changed here: the other side has something new to answer. */
+  again(): void {
+    if (this.offering || this.connection.signalingState !== "stable") this.more = true;
+    else void this.offer();
   }
 
   private needed(): void {

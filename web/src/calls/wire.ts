@@ -31,7 +31,7 @@ export interface Media {
   audioMuted: boolean;
   videoMuted: boolean;
   screen: boolean;
-  /** What each MediaStream is for, by its id. */
+  /** What each MediaStream is for, by its id; and what each stream is for that a media server passes on, by its name. */
   streams: Record<string, Purpose>;
 }
 
@@ -97,9 +97,17 @@ export interface Snapshot extends Ice {
   /** Number of the last signal that the hub took from here. */
   seq: number;
   gen?: number;
+  engine: string;
   complete: boolean;
   events: Change[];
   reason?: string;
+}
+
+/** A stream that a media server has from somebody. It calls it by the user and the section in which it comes. */
+export interface Track {
+  id: string;
+  userId: string;
+  kind: "audio" | "video";
 }
 
 /** Told to every device that rings. */
