@@ -31,6 +31,13 @@ def test_a_call_plays_both_ways_and_the_device_that_did_not_answer_is_told(seen:
     assert all(map(plays, answered["played"]))
 
 
+def test_a_call_goes_on_at_another_device_and_comes_back(seen: dict[str, Any]) -> None:
+    taken = seen["taken"]
+    assert taken["moved"] == "The call goes on at another device."
+    assert all(map(plays, taken["there"]))
+    assert all(map(plays, taken["back"]))
+
+
 def test_when_both_offer_at_once_the_callee_gives_way_and_everything_goes_on(seen: dict[str, Any]) -> None:
     glare = seen["offersAtOnce"]
     caller, callee = (peer["states"] for peer in glare["peers"])

@@ -32,6 +32,8 @@ export class CallView implements Watcher {
   private current: Call | null = null;
   /** Calls that ring here meanwhile, the oldest first. */
   private readonly waiting = new Set<Call>();
+  /** A call that another device of mine has. */
+  private elsewhere: Call | null = null;
   private readonly client: CallClient;
   private readonly section = byId("call", HTMLElement);
   private readonly videos = byId("call-videos", HTMLElement);
@@ -39,6 +41,7 @@ export class CallView implements Watcher {
   private readonly accepts = byId("call-accept", HTMLButtonElement);
   private readonly declines = byId("call-decline", HTMLButtonElement);
   private readonly ends = byId("call-end", HTMLButtonElement);
+  private readonly offer = byId("call-elsewhere", HTMLElement);
   private readonly talking = byId("call-talking", HTMLElement);
   private readonly shown = new Map<string, HTMLVideoElement>();
 
@@ -51,6 +54,7 @@ export class CallView implements Watcher {
     onPress(this.accepts, () => this.current?.accept());
     onPress(this.declines, () => this.current?.end());
     onPress(this.ends, () => this.hangUp());
+    onPress(byId("call-take", HTMLButtonElement), () => this.elsewhere && this.client.take(this.elsewhere));
     this.toggle("call-mute", (call) => call.outgoing.isMuted("audio"), (call, on) => call.mute("audio", on));
     this.toggle("call-camera", (call) => call.outgoing.isMuted("video"), (call, on) => call.mute("video", on));
     this.toggle("call-hold", (call) => call.outgoing.held, (call, on) => call.hold(on));
@@ -95,6 +99,10 @@ export class CallView implements Watcher {
     this.section.hidden = true;
     this.myVideo.srcObject = null;
     this.renderVideos([]);
+    if (reason === "answered_elsewhere" || reason === "moved") {
+      this.elsewhere = call;
+      this.offer.hidden = false;
+    }
     if (reason) notice(ENDS[reason] ?? "The call is over.");
     const [next] = this.waiting;
     if (next) this.show(next);
@@ -103,6 +111,8 @@ export class CallView implements Watcher {
   private show(call: Call): void {
     this.waiting.delete(call);
     this.current = call;
+    this.elsewhere = null;
+    this.offer.hidden = true;
     this.section.hidden = false;
     this.render(call);
     if (call.isIncoming && !call.joined) this.accepts.focus();

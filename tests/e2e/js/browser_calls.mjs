@@ -13,7 +13,7 @@ browse(async (open) => {
   await befriend(ada, eve);
   await signIn(phone, input.bob); // now: a list of people is read at the beginning
   const seen = {};
-  for (const scenario of [answered, offersAtOnce, restarted, held, shared, ended, declined, takenBack, callsAtOnce, three]) {
+  for (const scenario of [answered, taken, offersAtOnce, restarted, held, shared, ended, declined, takenBack, callsAtOnce, three]) {
     seen[scenario.name] = await scenario({ ada, bob, phone, eve });
   }
   return seen;
@@ -27,6 +27,16 @@ async function answered({ ada, bob, phone }) {
   await press(bob, "Accept");
   const elsewhere = await over([phone], phone);
   return { elsewhere, played: await Promise.all([ada, bob].map((page) => playing(page))) };
+}
+
+/** Bob goes on with it on his other device, and comes back. */
+async function taken({ ada, bob, phone }) {
+  await phone.getByRole("button", { name: "Go on here" }).click();
+  const moved = await over([bob], bob);
+  const there = await Promise.all([ada, phone].map((page) => playing(page)));
+  await bob.getByRole("button", { name: "Go on here" }).click();
+  await over([phone], phone);
+  return { moved, there, back: await Promise.all([ada, bob].map((page) => playing(page))) };
 }
 
 /** Both renegotiate before either hears of the other's offer. */

@@ -116,6 +116,19 @@ export class Call {
     }
   }
 
+  /** Have it here instead of on another device of mine. Who is in it, the hub says then. */
+  async take(): Promise<void> {
+    this.accepting = true;
+    try {
+      await this.openMedia();
+      if (this.isOver) return;
+      this.join(await this.ask<Standing>("call:transfer"));
+    } finally {
+      this.accepting = false;
+    }
+    await this.sync();
+  }
+
   /** Ring no more on this device, while the others ring on. */
   ignore(): void {
     void this.ask("call:ignore").catch(() => {}); // nobody else is told anyway

@@ -4,7 +4,7 @@ import { HubError } from "../hub_error";
 import { newUlid } from "../ids";
 import { Call, type Surroundings, type Watcher } from "./call";
 import type { Devices } from "./outgoing";
-import type { CallType, Change, Incoming, Line, Media, Placed, Standing, Track } from "./wire";
+import type { CallType, Change, Incoming, Line, Media, Placed, Track } from "./wire";
 
 const PAUSE_MS = 1_000;
 
@@ -64,16 +64,13 @@ export class CallClient {
     }
   }
 
-  /** Go on here with a call that another device of mine has. */
-  async take(callId: string, initiator: string, type: CallType): Promise<void> {
-    const call = new Call(this.around, callId, initiator, type);
-    this.calls.set(callId, call);
+  /** Go on here with a call that was over here, because another device of mine has it. */
+  async take(former: Call): Promise<void> {
+    const call = new Call(this.around, former.id, former.initiator, former.type);
+    this.calls.set(call.id, call);
     this.around.watcher.begun(call);
     try {
-      await call.openMedia();
-      const standing = await this.around.line.ask<Standing>("call:transfer", { callId });
-      call.join(standing);
-      await call.sync();
+      await call.take();
     } catch (error) {
       call.over("");
       throw error;
