@@ -226,6 +226,8 @@ def _check(settings: Settings) -> None:
             raise ConfigError(f"{variable}: {size} is too few; at least 2")
     _check_cluster(settings.cluster)
     _check_media(settings.media)
+    if settings.ice.policy == "relay" and not settings.ice.has_turn:
+        raise ConfigError("SPARKLE_ICE_POLICY: relay needs SPARKLE_ICE_TURN_URLS and SPARKLE_ICE_TURN_SECRET")
 
 
 def _check_media(media: MediaSettings) -> None:

@@ -63,7 +63,7 @@ def _ringing(router: EventRouter, placing: Placing, service: CallService, carria
 
     async def initiate(caller: Caller, payload: schema.Initiate) -> schema.Placed:
         call = await placing.initiate(caller, _people(payload.to), payload.type, payload.call_id)
-        return views.placed(call, ice.servers(caller.user_id))
+        return views.placed(call, ice.paths(caller.user_id))
 
     async def invite(caller: Caller, payload: schema.Invite) -> schema.Standing:
         call = await placing.invite(caller, payload.call_id, _people(payload.to))
@@ -74,7 +74,7 @@ def _ringing(router: EventRouter, placing: Placing, service: CallService, carria
             call = await placing.invite(caller, payload.call_id, {UserId(payload.to)}, transfer=True)
             return views.standing(call, caller.user_id, members=True)
         call = await service.take(caller, payload.call_id)
-        return views.standing(call, caller.user_id, ice.servers(caller.user_id))
+        return views.standing(call, caller.user_id, ice.paths(caller.user_id))
 
     async def ringing(caller: Caller, payload: schema.CallRef) -> schema.Standing:
         return views.standing(await service.ringing(caller, payload.call_id), caller.user_id)
@@ -82,7 +82,7 @@ def _ringing(router: EventRouter, placing: Placing, service: CallService, carria
     async def accept(caller: Caller, payload: schema.CallRef) -> schema.Standing:
         call = await service.accept(caller, payload.call_id)
         await carriage.follow(call)
-        return views.standing(call, caller.user_id, ice.servers(caller.user_id))
+        return views.standing(call, caller.user_id, ice.paths(caller.user_id))
 
     async def ignore(caller: Caller, payload: schema.CallRef) -> schema.Standing:
         return views.standing(await service.ignore(caller, payload.call_id), caller.user_id)
@@ -135,13 +135,12 @@ def _talking(router: EventRouter, service: CallService, carriage: Carriage, ice:
 
     async def restart(caller: Caller, payload: schema.Restart) -> schema.Restarted:
         call, version = await service.restart(caller, payload.call_id, payload.gen)
-        gen = views.generation(call, caller.user_id)
-        return schema.Restarted(version=version, gen=gen, ice_servers=ice.servers(caller.user_id))
+        return views.restarted(call, version, caller.user_id, ice.paths(caller.user_id))
 
     async def sync(caller: Caller, payload: schema.Sync) -> schema.Snapshot:
         call, missed, complete = await service.sync(caller, payload.call_id, payload.since_version)
-        servers = [] if call.is_over else ice.servers(caller.user_id)
-        return views.snapshot(call, missed, caller, servers, complete=complete)
+        paths = ice.no_paths() if call.is_over else ice.paths(caller.user_id)
+        return views.snapshot(call, missed, caller, paths, complete=complete)
 
     async def engine(caller: Caller, payload: schema.EngineRef) -> schema.MediaWay:
         return await carriage.way(caller, payload.call_id)

@@ -7,6 +7,7 @@ from msgspec import UNSET, Meta, UnsetType, field
 
 from hub.kernel.wire import Ulid, Uuid, Wire
 from signaling.ice import IceServer
+from signaling.settings import IcePolicy
 
 MAX_SDP = 64 * 1024
 """Characters. A browser's offer with every codec and simulcast has 10 to 20 thousand."""
@@ -204,6 +205,7 @@ class Placed(Wire):
     type: str
     initiator: str
     ice_servers: list[IceServer]
+    ice_transport_policy: IcePolicy
     expires_at: datetime
     """When the ringing ends."""
     members: list[Member] | UnsetType = UNSET
@@ -224,6 +226,7 @@ class Standing(Wire):
     """Of a group, after accepting or inviting."""
     reason: str | UnsetType = UNSET
     ice_servers: list[IceServer] | UnsetType = UNSET
+    ice_transport_policy: IcePolicy | UnsetType = UNSET
 
 
 class Changed(Wire):
@@ -238,6 +241,7 @@ class Restarted(Wire):
     version: int
     gen: int
     ice_servers: list[IceServer]
+    ice_transport_policy: IcePolicy
 
 
 class Signalled(Wire):
@@ -340,13 +344,18 @@ class Snapshot(Wire):
     """False if changes may be missing before the first of ``events``, so that only a new offer helps."""
     events: list[LoggedEvent]
     ice_servers: list[IceServer]
+    ice_transport_policy: IcePolicy
     reason: str | UnsetType = UNSET
 
 
 class IceServers(Wire):
-    """``GET /realtime/ice-servers``."""
+    """``GET /realtime/ice-servers``: what a peer connection begins with, as do the acknowledgements that have it.
+
+    With the policy ``relay`` media goes through TURN only.
+    """
 
     ice_servers: list[IceServer]
+    ice_transport_policy: IcePolicy
 
 
 class PastMember(Wire):

@@ -83,6 +83,8 @@ def test_an_empty_variable_is_as_good_as_none() -> None:
         ("REDIS_URL", "redis+cluster://one:6379,two:port"),
         ("SPARKLE_CLUSTER_SHARDS", "17"),
         ("SPARKLE_CLUSTER_SHARDS", "-1"),
+        ("SPARKLE_ICE_POLICY", "relayed"),
+        ("SPARKLE_ICE_POLICY", "relay"),
         ("CHAIN_RPC_URL", "node.example"),
         ("CHAIN_RPC_URL", "ws://node.example"),
         ("CHAIN_RPC_URL", "https://node.example:port"),
@@ -106,6 +108,13 @@ def test_an_empty_variable_is_as_good_as_none() -> None:
 def test_a_wrong_setting_is_named_with_the_reason(variable: str, value: str) -> None:
     with pytest.raises(ConfigError, match=rf"^{variable}: \S+"):
         load({variable: value})
+
+
+def test_relays_alone_need_a_server_and_its_secret() -> None:
+    policy, urls = {"SPARKLE_ICE_POLICY": "relay"}, {"SPARKLE_ICE_TURN_URLS": "turn:a:3478"}
+    with pytest.raises(ConfigError, match="SPARKLE_ICE_TURN_SECRET"):
+        load({**policy, **urls})
+    assert load({**policy, **urls, "SPARKLE_ICE_TURN_SECRET": "north"}).ice.policy == "relay"
 
 
 def test_a_secret_that_is_refused_is_not_repeated() -> None:
