@@ -6,6 +6,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import msgspec
+
 from collab.document import Document
 from collab.log import Refused, Row, UpdateLog, Writer, pack
 from collab.metrics import METRICS
@@ -61,8 +63,7 @@ class Batch:
                 log.exception("a client was not told what became of its change")
 
 
-@dataclass(eq=False, slots=True)
-class Submission:
+class Submission(msgspec.Struct, eq=False):
     """An update that was applied to a hot document and waits for its commit."""
 
     document: Document

@@ -53,16 +53,28 @@ class Reader:
 
         More of them than can follow is a lie: five bytes that claim millions of clients cost Yrs 130 MB and a second.
         """
-        number = self.uint()
+        number = self.data[self.at]
+        if number < 128:  # as nearly all: a call less
+            self.at += 1
+        else:
+            number = self.uint()
         if number * least > self.size - self.at:
             raise BadUpdate("a count exceeds the bytes that follow")
         return number
 
     def raw(self) -> bytes:
         """A byte string with its length before it."""
-        length = self.count(1)
-        self.at += length
-        return self.data[self.at - length : self.at]
+        length = self.data[self.at]
+        if length < 128:
+            start = self.at + 1
+        else:
+            length = self.uint()
+            start = self.at
+        end = start + length
+        if end > self.size:
+            raise BadUpdate("a count exceeds the bytes that follow")
+        self.at = end
+        return self.data[start:end]
 
     def units(self) -> int:
         """Read a string and return its length in UTF-16 units, which is what Yjs counts clocks in."""
@@ -83,9 +95,14 @@ class Reader:
 
 def uint(value: int) -> bytes:
     """A variable-length number, as :meth:`Reader.uint` reads it."""
+    if value < 128:
+        return _SMALL[value]
     encoded = bytearray()
     while value > 127:
         encoded.append(128 | value & 127)
         value >>= 7
     encoded.append(value)
     return bytes(encoded)
+
+
+_SMALL = [bytes((value,)) for value in range(128)]

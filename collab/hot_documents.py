@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 
 from collab import state_vector
 from collab.commits import Commit
@@ -232,8 +233,7 @@ class HotDocuments:
                 try:
                     if reading.snapshot is not None:
                         await self._load_snapshot(hot, reading.snapshot)
-                    for row in reading.rows:
-                        await self._take(hot, row)
+                    await self._long_work.take(document, reading.rows, partial(self._show, hot))
                 except BaseException:  # also if whoever waits for it goes
                     document.broken = True  # it may count a row as contained that it has only a part of
                     self.replace(hot)
@@ -249,10 +249,6 @@ class HotDocuments:
         if hot.ready and pieces:
             self._show(hot, [document.diff(before)])
         self._show(hot, document.apply_ready())
-
-    async def _take(self, hot: Hot, row: Row) -> None:
-        updates = await self._long_work.read(hot.document, row)
-        self._show(hot, await in_turns(hot.document.taking(row, updates)))
 
     def _show(self, hot: Hot, updates: Iterable[bytes]) -> None:
         changes = [Shown(update, None) for update in updates]  # gone through also if nobody is to be shown them

@@ -5,16 +5,18 @@ What Python does is done in a thread; Yrs, which keeps the GIL, gets small piece
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import TypeVar
 
 from collab import state_vector
+from collab.cutting import cut, prepare
 from collab.document import Document
 from collab.hot import Joined
 from collab.log import Row, Snapshot
 from collab.parsed import Update
 from collab.proof import brings, merged
-from collab.update import LARGE_BYTES, cut, prepare
+from collab.update import LARGE_BYTES
 
 TURN_S = 0.004
 """How long something large is applied before the event loop gets its turn; then to the end of a piece."""
@@ -31,12 +33,23 @@ class LongWork:
         self._thread = asyncio.Semaphore()
 
     async def prepare(self, update: bytes) -> Update:
-        """See collab.update.prepare."""
+        """See collab.cutting.prepare."""
         return await self._do(len(update), lambda: prepare(update))
 
-    async def read(self, document: Document, row: Row) -> list[tuple[bytes, Update]]:
-        """See Document.read."""
-        return await self._do(len(row.data), lambda: document.read(row))
+    async def take(self, document: Document, rows: Sequence[Row], show: Callable[[list[bytes]], None]) -> None:
+        """Have a document take rows of the log; ``show`` is called with what it has applied, bit by bit.
+
+        Raises BrokenDocument.
+        """
+        for some in _in_batches(rows):
+            size = sum(len(row.data) for row in some)
+            read = await self._do(size, partial(_read, document, some))
+            if not document.early and all(update.small for _, updates in read for _, update in updates):
+                show(document.take_together(read))
+                await asyncio.sleep(0)
+            else:
+                for row, updates in read:
+                    show(await in_turns(document.taking(row, updates)))
 
     async def pieces(self, snapshot: Snapshot) -> Sequence[bytes]:
         """The state of a snapshot, cut if it is large; nothing if there is none."""
@@ -64,6 +77,23 @@ class LongWork:
             return work()
         async with self._thread:
             return await asyncio.to_thread(work)
+
+
+def _in_batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    """One after the other, with so many bytes at most that they take a few ms."""
+    some, size = list[Row](), 0
+    for row in rows:
+        if some and size + len(row.data) > LARGE_BYTES:
+            yield some
+            some, size = [], 0
+        some.append(row)
+        size += len(row.data)
+    if some:
+        yield some
+
+
+def _read(document: Document, rows: Iterable[Row]) -> list[tuple[Row, list[tuple[bytes, Update]]]]:
+    return [(row, document.read(row)) for row in rows]
 
 
 async def in_turns(steps: Iterator[bytes | None]) -> list[bytes]:

@@ -1,21 +1,21 @@
 """What an update brings, what it builds on, and how much work it is."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from collab.pieces import LONGEST_DELETION, PIECE
 from collab.state_vector import Clocks
 
 
-@dataclass(slots=True)
-class Update:
+class Update(msgspec.Struct):
     """What an update brings, and what it builds on."""
 
-    brings: list[tuple[int, int, int]] = field(default_factory=list)
+    brings: list[tuple[int, int, int]] = []
     """(client, first clock, clock past the last): new content."""
-    needs: list[tuple[int, int]] = field(default_factory=list)
+    needs: list[tuple[int, int]] = []
     """(client, clock) of neighbours and parents that the content refers to."""
-    deletes: list[tuple[int, int]] = field(default_factory=list)
+    deletes: list[tuple[int, int]] = []
     """(client, clock past the last) of what it deletes."""
     skips: bool = False
     """It says itself that it leaves something out."""
@@ -59,12 +59,15 @@ class Update:
         """Whether it brings content that a document with these clocks lacks."""
         return any(end > clocks.get(client, 0) for client, _, end in self.brings)
 
-    def partly_known(self, clocks: Clocks) -> bool:
-        """Whether a document with these clocks has the beginning of what one client did, and not its end."""
-        return any(first < clocks.get(client, 0) < end for client, first, end in self.brings)
+    def advance(self, clocks: Clocks) -> bool:
+        """Count the new content in ``clocks``.
 
-    def advance(self, clocks: Clocks) -> None:
-        """Count the new content in ``clocks``."""
-        for client, _, end in self.brings:
-            if end > clocks.get(client, 0):
+        Returns whether there was the beginning of what one client did, and not its end.
+        """
+        partly_known = False
+        for client, first, end in self.brings:
+            have = clocks.get(client, 0)
+            if end > have:
+                partly_known = partly_known or first < have
                 clocks[client] = end
+        return partly_known

@@ -18,8 +18,9 @@ def call_api(ice: Ice, history: CallHistory) -> RestApi:
     """``GET /realtime/ice-servers`` and ``/calls``."""
 
     async def ice_servers(actor: Actor) -> IceServers:
-        """STUN and TURN servers, with credentials of the caller's own that last some minutes."""
-        return IceServers(ice_servers=ice.servers(actor.user_id))
+        """STUN and TURN servers, with credentials of the caller's own that last some minutes, and the policy."""
+        paths = ice.paths(actor.user_id)
+        return IceServers(ice_servers=paths.servers, ice_transport_policy=paths.policy)
 
     async def list_calls(query: PageQuery, actor: Actor) -> Page[CallRecord]:
         """One's calls that are over, latest first."""

@@ -7,6 +7,7 @@ from msgspec import UNSET, Meta, UnsetType, field
 
 from hub.kernel.wire import Ulid, Uuid, Wire
 from signaling.ice import IceServer
+from signaling.settings import IcePolicy
 
 MAX_SDP = 64 * 1024
 """Characters. A browser's offer with every codec and simulcast has 10 to 20 thousand."""
@@ -56,6 +57,12 @@ class CallRef(Wire):
 
     call_id: Ulid
     reason: EndReason | None = None
+
+
+class EngineRef(Wire):
+    """``call:engine``: ask how to reach what carries the media."""
+
+    call_id: Ulid
 
 
 class Hold(Wire):
@@ -198,6 +205,7 @@ class Placed(Wire):
     type: str
     initiator: str
     ice_servers: list[IceServer]
+    ice_transport_policy: IcePolicy
     expires_at: datetime
     """When the ringing ends."""
     members: list[Member] | UnsetType = UNSET
@@ -218,6 +226,7 @@ class Standing(Wire):
     """Of a group, after accepting or inviting."""
     reason: str | UnsetType = UNSET
     ice_servers: list[IceServer] | UnsetType = UNSET
+    ice_transport_policy: IcePolicy | UnsetType = UNSET
 
 
 class Changed(Wire):
@@ -232,12 +241,68 @@ class Restarted(Wire):
     version: int
     gen: int
     ice_servers: list[IceServer]
+    ice_transport_policy: IcePolicy
 
 
 class Signalled(Wire):
     """Acknowledges ``call:signal``."""
 
     version: int
+
+
+class MuteMember(Wire):
+    """``call:mute-member``: hold back somebody's sound or picture for all, or stop doing so. For the initiator."""
+
+    call_id: Ulid
+    user_id: Uuid
+    kind: CallType
+    muted: bool = True
+
+
+class Record(Wire):
+    """``call:record``: have the media server of the call record it, or (``on`` is false) stop. All members are told."""
+
+    call_id: Ulid
+    on: bool = True
+
+
+class TestConnection(Wire):
+    """``call:test``: try out a connection with a media server, which sends back what it gets."""
+
+    sdp: Sdp
+    """An offer with sections that send and receive."""
+
+
+class TestAnswered(Wire):
+    """Acknowledges ``call:test``."""
+
+    sdp: Sdp
+
+
+class ConnectionTested(Wire):
+    """Acknowledges ``call:test-result``."""
+
+    verdict: Literal["good", "warning", "bad", "unknown"]
+    """Of loss, round trip and, with video, rate the worst. ``unknown`` until there was a round trip."""
+    loss: float
+    """Of 1, the worse of the two ways."""
+    round_trip_ms: float | None
+    kbit_per_s: int
+    """From the client."""
+
+
+class MediaWay(Wire):
+    """Acknowledges ``call:engine``: how the asking leg reaches what carries the media.
+
+    ``mesh``: the other legs, by signals to each. ``embedded``: offer to ``media`` by ``call:signal``. Others: connect
+    to ``url`` with ``token``, which is for this leg and good for some minutes.
+    """
+
+    engine: str
+    gen: int
+    """The generation of one's leg. Signals of it carry this ``gen``."""
+    url: str | UnsetType = UNSET
+    token: str | UnsetType = UNSET
 
 
 class LoggedEvent(Wire):
@@ -279,13 +344,18 @@ class Snapshot(Wire):
     """False if changes may be missing before the first of ``events``, so that only a new offer helps."""
     events: list[LoggedEvent]
     ice_servers: list[IceServer]
+    ice_transport_policy: IcePolicy
     reason: str | UnsetType = UNSET
 
 
 class IceServers(Wire):
-    """``GET /realtime/ice-servers``."""
+    """``GET /realtime/ice-servers``: what a peer connection begins with, as do the acknowledgements that have it.
+
+    With the policy ``relay`` media goes through TURN only.
+    """
 
     ice_servers: list[IceServer]
+    ice_transport_policy: IcePolicy
 
 
 class PastMember(Wire):

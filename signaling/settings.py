@@ -4,6 +4,8 @@ from typing import Literal
 
 import msgspec
 
+IcePolicy = Literal["all", "relay"]
+
 
 class CallSettings(msgspec.Struct, frozen=True):
     """Deadlines of a call, and what happens to a second one."""
@@ -37,3 +39,10 @@ class IceSettings(msgspec.Struct, frozen=True):
     """The ``static-auth-secret`` of coturn."""
     turn_credential_s: int = 600
     """Life of a credential. It only has to last until the allocation is made; a refresh does not ask for it anew."""
+    policy: IcePolicy = "all"
+    """``relay``: media goes through TURN only, so that callers do not learn each other's addresses. Needs TURN."""
+
+    @property
+    def has_turn(self) -> bool:
+        """Whether there is a TURN server for callers."""
+        return bool(self.turn_urls and self.turn_secret)

@@ -8,7 +8,7 @@ from hub.kernel.events import Caller
 from hub.kernel.ids import UserId
 from signaling import schema
 from signaling.call.model import Call, Change, Member
-from signaling.ice import IceServer
+from signaling.ice import Paths
 
 
 class Relayed(msgspec.Struct, omit_defaults=True):
@@ -18,7 +18,7 @@ class Relayed(msgspec.Struct, omit_defaults=True):
     gen: int | UnsetType = UNSET
 
 
-def placed(call: Call, ice_servers: list[IceServer]) -> schema.Placed:
+def placed(call: Call, paths: Paths) -> schema.Placed:
     """For who placed it."""
     return schema.Placed(
         call_id=call.call_id,
@@ -26,16 +26,15 @@ def placed(call: Call, ice_servers: list[IceServer]) -> schema.Placed:
         version=call.version,
         type=call.type,
         initiator=call.initiator,
-        ice_servers=ice_servers,
+        ice_servers=paths.servers,
+        ice_transport_policy=paths.policy,
         expires_at=from_ms(call.ring_until),
         members=member_views(call) if call.group else UNSET,
         reason=call.reason or UNSET,
     )
 
 
-def standing(
-    call: Call, user_id: UserId, ice_servers: list[IceServer] | UnsetType = UNSET, *, members: bool = False
-) -> schema.Standing:
+def standing(call: Call, user_id: UserId, paths: Paths | None = None, *, members: bool = False) -> schema.Standing:
     """For one of its members. ``members``: with the others, of whom the call has to have all then."""
     return schema.Standing(
         call_id=call.call_id,
@@ -44,13 +43,18 @@ def standing(
         gen=generation(call, user_id),
         members=member_views(call) if members and call.group else UNSET,
         reason=call.reason or UNSET,
-        ice_servers=ice_servers,
+        ice_servers=paths.servers if paths else UNSET,
+        ice_transport_policy=paths.policy if paths else UNSET,
     )
 
 
-def snapshot(
-    call: Call, missed: list[Change], caller: Caller, ice_servers: list[IceServer], *, complete: bool
-) -> schema.Snapshot:
+def restarted(call: Call, version: int, user_id: UserId, paths: Paths) -> schema.Restarted:
+    """For one whose leg began a new generation, by the change ``version``."""
+    gen = generation(call, user_id)
+    return schema.Restarted(version=version, gen=gen, ice_servers=paths.servers, ice_transport_policy=paths.policy)
+
+
+def snapshot(call: Call, missed: list[Change], caller: Caller, paths: Paths, *, complete: bool) -> schema.Snapshot:
     """For one of its members, with what their leg missed."""
     mine, member = call.held_by(caller), call.member(caller.user_id)
     return schema.Snapshot(
@@ -67,7 +71,8 @@ def snapshot(
         engine=call.engine,
         complete=complete,
         events=[_told(change) for change in missed],
-        ice_servers=ice_servers,
+        ice_servers=paths.servers,
+        ice_transport_policy=paths.policy,
         reason=call.reason or UNSET,
     )
 

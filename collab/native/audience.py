@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from collab.hot import Shown
-from collab.native.open_document import OpenDocument, State
+from collab.native.open_document import OpenDocument
+from collab.native.state import State
 from hub.kernel.framed import Sender
 
 

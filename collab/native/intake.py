@@ -5,6 +5,7 @@ A change waits until it is stored.
 
 from typing import Final
 
+from collab.native.sync import Change, SyncRequest
 from hub.kernel.framed import FramedSocket
 
 MAX_MESSAGES: Final = 256
@@ -22,21 +23,25 @@ class Intake:
         self._bytes = 0
         self._paused = False
 
-    def add(self, size: int) -> None:
+    def add(self, message: SyncRequest | Change) -> None:
         """A message waits."""
         self._messages += 1
-        self._bytes += size
+        self._bytes += _size(message)
         if not self._has_room() and not self._paused:
             self._paused = True
             self._socket.pause()
 
-    def remove(self, size: int) -> None:
+    def remove(self, message: SyncRequest | Change) -> None:
         """It waits no more."""
         self._messages -= 1
-        self._bytes -= size
+        self._bytes -= _size(message)
         if self._paused and self._has_room():
             self._paused = False
             self._socket.resume()
 
     def _has_room(self) -> bool:
         return self._messages < MAX_MESSAGES and self._bytes < MAX_BYTES
+
+
+def _size(message: SyncRequest | Change) -> int:
+    return len(message.update) if isinstance(message, Change) else len(message.vector)

@@ -1,11 +1,4 @@
-"""One document that an editor has open over a WebSocket, whatever it speaks.
-
-    WAITING ──it says what it has──▶ CATCHING_UP ──it is sent the rest──▶ LIVE ──the socket is full──▶ BEHIND
-                                          ▲───────────────────────drained──────────────────────────────┘
-
-Changes that are committed while it is CATCHING_UP are sent after the rest. To one that is BEHIND they are not sent at
-all: it gets the difference once its client reads again. So what is kept for it has a bound, and nothing is missed.
-"""
+"""One document that an editor has open over a WebSocket, whatever it speaks: see collab.native.state."""
 
 from __future__ import annotations
 
@@ -13,7 +6,6 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Sequence
-from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 from collab.editing import Editing
@@ -21,6 +13,7 @@ from collab.hot import Shown
 from collab.native import close_codes
 from collab.native.cursors import Cursors
 from collab.native.intake import Intake
+from collab.native.state import State
 from collab.native.storing import Storing
 from collab.native.sync import Change, SyncRequest
 from collab.tokens import Pass
@@ -35,16 +28,6 @@ log = logging.getLogger(__name__)
 
 MAX_EARLY_BYTES: Final = 1 << 20
 """Of changes that are committed while a client catches up; with more, it has to do so once more."""
-
-
-class State(Enum):
-    """See above."""
-
-    WAITING = 1
-    CATCHING_UP = 2
-    LIVE = 3
-    BEHIND = 4
-    CLOSED = 5
 
 
 class Resync:
@@ -99,7 +82,7 @@ class OpenDocument:
         """A sync message."""
         if self.state is not State.CLOSED:
             self._waiting.append(message)
-            self._intake.add(_size(message))
+            self._intake.add(message)
             self._work_soon()
 
     # ---------------------------------------------------------------- doing it, one after the other
@@ -181,7 +164,7 @@ class OpenDocument:
     def _leaves(self, message: Message) -> None:
         """It waits no more."""
         if not isinstance(message, Resync):
-            self._intake.remove(_size(message))
+            self._intake.remove(message)
 
     def wait(self, event: str, *, count: int = 1) -> float:
         """Take so many from the client's allowance; gives 0, or the seconds until there are so many, and takes none."""
@@ -302,12 +285,3 @@ class OpenDocument:
         self.cursors.closed()
         self._service.audience.discard(self)
         self.editing.leave(self.document_id, self.id)
-
-
-def _size(message: Message) -> int:
-    match message:
-        case SyncRequest():
-            return len(message.vector)
-        case Change():
-            return len(message.update)
-    return 0

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
+
 from collab.awareness import NOTHING
 from collab.decoding import BadUpdate, Reader, uint
 
@@ -23,8 +25,7 @@ class SyncRequest:
     """Where a protocol numbers such questions, the number of this one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(msgspec.Struct, frozen=True):
     """Step 2, the answer to our step 1, or an update."""
 
     update: bytes

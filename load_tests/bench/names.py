@@ -45,10 +45,17 @@ def _calls(arguments: Sequence[str]) -> int:
     return main(arguments)
 
 
+def _media(arguments: Sequence[str]) -> int:
+    from load_tests.bench.media.command import main  # noqa: PLC0415 each bench needs other packages
+
+    return main(arguments)
+
+
 BENCHES: dict[str, Bench] = {
     "transport": _transport,
     "cluster": _cluster,
     "presence": _presence,
     "collab": _collab,
     "calls": _calls,
+    "media": _media,
 }

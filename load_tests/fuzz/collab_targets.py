@@ -9,13 +9,14 @@ from random import Random
 from typing import TypeVar
 
 from collab import awareness, state_vector
+from collab.cutting import prepare
 from collab.decoding import BadUpdate
 from collab.document import BrokenDocument, Document
 from collab.log import Snapshot
 from collab.nesting import MAX_NESTING
 from collab.parsed import Update
 from collab.proof import NotProved, whole
-from collab.update import LARGE_BYTES, prepare
+from collab.update import LARGE_BYTES
 from load_tests.fuzz.collab_seeds import TOKENS, beginning, honest, shapes
 from load_tests.fuzz.targets import TAKEN, Target, expect
 

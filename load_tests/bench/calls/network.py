@@ -15,13 +15,19 @@ from redis.asyncio import Redis
 from hub.kernel.clock import from_ms
 from hub.kernel.events import Caller, EventRouter
 from hub.kernel.ids import ConnectionId, RoomName, UserId
+from hub.kernel.tasks import Tasks
 from hub.kernel.wire import ServerEvent, to_wire
 from signaling.busy_redis import RedisBusyLines
+from signaling.call.model import MESH
+from signaling.carriage import Carriage
 from signaling.deadlines import Deadlines
 from signaling.handlers import call_events
 from signaling.history import Before, PastCall
 from signaling.ice import Ice
 from signaling.legs import LocalLegs
+from signaling.media.engines import Engines
+from signaling.media.mesh import Mesh
+from signaling.media.settings import MediaSettings
 from signaling.moves import Moves
 from signaling.placing import Placing
 from signaling.redis_commands import ClientCommands
@@ -83,6 +89,13 @@ class Kept:
         return None
 
 
+class NoRecorder:
+    """Implements signaling.carriage.Recorder: nobody records here."""
+
+    async def record(self, room: str, on: bool) -> None:
+        """Do nothing."""
+
+
 @dataclass
 class Network:
     """The rooms over all nodes. Events come at once, in the order in which they are sent."""
@@ -125,7 +138,9 @@ class Node:
         placing = Placing(store, busy, moves, telling, Everybody(), self.legs, clock, SETTINGS)
         service = CallService(store, busy, moves, placing, telling, self.legs)
         self.deadlines = Deadlines(store, busy, moves, service, telling, self.legs, rooms)
-        self.router: EventRouter = call_events(placing, service, self.deadlines, Ice(IceSettings(), clock))
+        mesh = Engines({MESH: Mesh()}, {}, Tasks())
+        carriage = Carriage(moves, telling, mesh, NoRecorder(), MediaSettings())
+        self.router: EventRouter = call_events(placing, service, self.deadlines, carriage, Ice(IceSettings(), clock))
 
     def step(self) -> None:
         """Raises Killed if the node is dead, or dies now."""

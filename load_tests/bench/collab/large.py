@@ -20,6 +20,7 @@ from collab.decoding import uint
 from collab.document import Document
 from collab.log import Known, Row, pack
 from collab.log_postgres import PostgresLog
+from collab.long_work import LongWork
 from collab.update import HAS_ORIGIN, HAS_RIGHT_ORIGIN, STRING
 from hub.kernel.ids import new_uuid
 from hub.storage.postgres import create_pool
@@ -143,8 +144,7 @@ async def _open(log: PostgresLog, document_id: str) -> tuple[float, float]:
     reading = await log.read(document_id, NOTHING)
     assert reading.snapshot is not None
     document.load(reading.snapshot)
-    for row in reading.rows:
-        document.take(row)
+    await LongWork().take(document, reading.rows, lambda _updates: None)
     document.diff()
     return 1000 * (time.perf_counter() - began), 1000 * (time.process_time() - cpu)
 

@@ -106,6 +106,51 @@ async def test_an_update_that_changes_nothing_has_no_row_and_nobody_is_told(
     assert await pool.fetchval("SELECT count(*) FROM collab_update") == 1
 
 
+async def test_changes_that_come_together_are_one_row_and_are_shown_together(
+    start_node: StartNode, pool: asyncpg.Pool
+) -> None:
+    one, two = await start_node(), await start_node(probe_s=600)
+    here, there = Audience(), Audience()
+    await one.engine.join(DOCUMENT, here)
+    await two.engine.join(DOCUMENT, there)
+    client = Writer()
+    updates = [client.write(letter) for letter in "abcdef"]
+    taken = one.engine.take_at_once(DOCUMENT, updates, sender="me")
+    assert [submission.update for submission in taken] == updates
+    assert len({await submission.stored() for submission in taken}) == 1
+    assert here.together == [6]
+    assert here.delivered == [(update, "me") for update in updates]
+    await until(lambda: there.together)
+    assert there.together == [6]
+    assert [update for update, _ in there.delivered] == updates
+    assert await pool.fetchval("SELECT count(*) FROM collab_update") == 1
+
+
+async def test_of_changes_that_come_together_those_before_one_that_must_wait_are_taken(start_node: StartNode) -> None:
+    node = await start_node()
+    client, ahead = Writer(), Writer()
+    updates = [client.write("a"), client.write("b")]
+    assert node.engine.take_at_once(DOCUMENT, updates, sender=None) == []  # it is not open
+    await node.engine.join(DOCUMENT, Audience())
+    ahead.write("not sent")
+    large = Writer().write("x" * 10_000)
+    for obstacle in (ahead.write("gap"), b"\0\0", b"garbage", large):
+        taken = node.engine.take_at_once(DOCUMENT, [updates[0], obstacle, updates[1]], sender=None)
+        assert [submission.update for submission in taken] == updates[:1]
+    assert len(node.engine.take_at_once(DOCUMENT, updates, sender=None)) == 2
+    assert await text(node.engine) == "ab"
+
+
+async def test_of_changes_that_come_together_with_one_that_yrs_refuses_none_is_taken(start_node: StartNode) -> None:
+    node = await start_node()
+    await node.engine.join(DOCUMENT, Audience())
+    circle = b"\2" + b"\1\7\0\x84\x08\0\1x" + b"\1\x08\0\x84\7\0\1y" + b"\0"
+    with pytest.raises(BadUpdate):
+        node.engine.take_at_once(DOCUMENT, [Writer().write("a"), circle, Writer().write("b")], sender=None)
+    assert await text(node.engine) == ""
+    assert node.engine._documents.hot[DOCUMENT].last is None
+
+
 async def test_a_lost_publication_is_found_by_the_probe(start_node: StartNode) -> None:
     one, two = await start_node(), await start_node()
     one.hints.lose = lambda row: True

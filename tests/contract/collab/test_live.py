@@ -210,6 +210,31 @@ async def test_a_downgraded_editor_is_refused_once_the_check_is_old(world: World
         await world.send(editor, "collab:change", {"documentId": DOCUMENT, "update": client.write("b")})
 
 
+async def test_a_change_asks_for_a_right_of_long_ago_and_not_for_one_that_a_review_has_seen_since(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, asked, check = Writer(), list[str](), world.access.check
+
+    async def count(*arguments: Any) -> None:
+        asked.append(arguments[1])
+        await check(*arguments)
+
+    async def change() -> None:
+        world.moment[0] += 4  # of the 5 seconds that a right is believed
+        await world.send(world.owner, "collab:change", {"documentId": DOCUMENT, "update": client.write("a")})
+
+    await world.send(world.owner, "collab:join", DOCUMENT)
+    await world.editing.review()  # the first one learns the role, and asks for the right
+    monkeypatch.setattr(world.access, "check", count)
+    for _ in range(3):
+        await change()
+        await world.editing.review()
+    assert asked == []
+    await change()
+    await change()
+    assert asked == ["write"]
+
+
 async def test_the_review_puts_out_whoever_lost_the_role(world: World) -> None:
     reader = connection("reader")
     await world.pool.execute("UPDATE documents SET visibility = 'public'")

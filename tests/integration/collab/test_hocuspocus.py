@@ -166,3 +166,18 @@ async def test_nobody_is_in_memory_once_the_socket_is_gone(shared: Shared, clien
     assert len(framed._open) == 1
     await client.socket.close()
     await until(lambda: not framed._open)
+
+
+async def test_each_change_of_a_burst_is_confirmed_and_none_comes_back(shared: Shared, client: Client) -> None:
+    writer = Writer()
+    await client.authenticate(shared.id, await shared.token(shared.ada))
+    await client.say(shared.id, ASK)
+    await client.hear(shared.id, sync.step_1(b"\0"))
+    before = len(client.told)
+    for number in range(100):
+        await client.say(shared.id, sync.update(writer.write(f"{number},")))
+    confirmed = block(shared.id.encode()) + messages.sync_status(applied=True)
+    while len(client.told) - before < 100:
+        message = await client.socket.receive(10)
+        client.told.append(message.data)
+    assert client.told[before:] == [confirmed] * 100

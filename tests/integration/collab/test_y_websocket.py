@@ -84,6 +84,22 @@ async def test_what_was_deleted_long_ago_is_not_stored_again_by_who_comes_back(
         assert await rows() == stored + 1
 
 
+async def test_a_burst_is_stored_whole_and_shown_at_both_nodes_in_its_order(shared: Shared, pool: asyncpg.Pool) -> None:
+    async with (
+        shared.connect(await shared.token(shared.ada)) as ada,
+        shared.connect(await shared.token(shared.eve, "read")) as here,
+        shared.connect(await shared.token(shared.eve, "read"), node=1) as there,
+    ):
+        await until(lambda: ada.asked and here.synced and there.synced)
+        updates = [await ada.write(f"{number},") for number in range(400)]  # more than may be under way
+        readers = (ada, here, there)
+        await until(lambda: all(len(reader.told) > 400 for reader in readers))
+        for reader in readers:
+            assert reader.told[1:] == updates  # after the answer when it came in
+        rows = await pool.fetchval("SELECT count(*) FROM collab_update WHERE document_id = $1", shared.id)
+        assert rows < 200  # many to a commit
+
+
 async def test_a_gap_is_healed_by_asking(shared: Shared) -> None:
     async with shared.connect(await shared.token(shared.ada)) as ada:
         await until(lambda: ada.asked == 1)

@@ -7,10 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycrdt import Doc
 
+from collab.cutting import cut, prepare
 from collab.decoding import uint
 from collab.document import Document
 from collab.pieces import LONGEST_DELETION, PIECE
-from collab.update import cut, parse, prepare
+from collab.update import parse
 from tests.support.yjs import Writer, content_of, edit
 
 LETTERS = 3 * LONGEST_DELETION
