@@ -49,6 +49,16 @@ def configure(*, level: str, style: LogFormat, node: str) -> None:
     # Every packet and every request on INFO would cost more than handling it.
     for chatty in ("engineio", "socketio", "aiohttp.access", "aioice", "aiortc"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))
+    pool = logging.getLogger("asyncpg.pool")
+    pool.filters[:] = [_without_traceback]
+
+
+def _without_traceback(record: logging.LogRecord) -> bool:
+    """Have the error in the line. While PostgreSQL is away, asyncpg's pool would show its own stack twice a second."""
+    if record.exc_info:
+        record.msg, record.args = f"{record.getMessage()}: {record.exc_info[1]!r}", ()
+        record.exc_info = None
+    return True
 
 
 def _add_scope(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

@@ -13,7 +13,7 @@ class UnknownCall(HubError):
 
 
 class CallNotAccepted(HubError):
-    """The call still rings. Wait for ``call:accepted`` and send the signal again with the same ``seq``."""
+    """It still rings there, or here. Wait for ``call:accepted`` and send it again, a signal with the same ``seq``."""
 
     code = "call_not_accepted"
     http_status = 409
@@ -56,3 +56,15 @@ class CallInProgress(HubError):
     http_status = 409
     temporary = False
     default_message = "You are in a call with this person already."
+
+
+class LegGone(HubError):
+    """Whom the signal is for is not in the call, or not any more. Drop that peer connection.
+
+    The signal has taken its ``seq``: go on with the next.
+    """
+
+    code = "leg_gone"
+    http_status = 409
+    temporary = False
+    default_message = "The member whom this signal is for is not in the call."

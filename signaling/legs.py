@@ -43,6 +43,10 @@ class LocalLegs:
         leg.told = max(leg.told, version)
         return fresh
 
+    def of(self, connection_id: ConnectionId) -> list[LocalLeg]:
+        """Those of one connection."""
+        return [leg for (one, _), leg in self._legs.items() if one == connection_id]
+
     def all(self) -> list[LocalLeg]:
         """A copy."""
         return list(self._legs.values())

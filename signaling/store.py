@@ -3,7 +3,9 @@
 from typing import Protocol
 
 from hub.kernel.ids import UserId
-from signaling.model import Call, Command, Create, Logged, Outcome
+from signaling.call.commands import Command, Create
+from signaling.call.model import Call, Change
+from signaling.call.outcome import Outcome
 
 
 class CallStore(Protocol):
@@ -17,21 +19,24 @@ class CallStore(Protocol):
     - a deadline is written before its call and removed after everything else of the call is; in between it is only
       moved while it is there. A deadline without a call is dropped when it falls due, and a call whose end nobody was
       told comes up once more at its deadline;
-    - a pair is claimed for a call that exists, so a pair whose call is gone or over is free for the taking.
+    - a pair is claimed for a call that exists, so a pair whose call is gone, over or a group is free for the taking.
 
     Every method raises Unavailable if Redis does not answer; what was asked may or may not have happened.
     """
 
     async def create(self, call_id: str, command: Create) -> Outcome:
-        """Note the first deadline, then create the call (or repeat it, as model.Create says)."""
+        """Note the first deadline, then create the call (or repeat it, as commands.Create says)."""
         ...
 
     async def apply(self, call_id: str, command: Command) -> Outcome:
-        """Move a call by one command, as model.transition does. Verdict UNKNOWN if there is no such call."""
+        """Move a call by one command, as call.transition does. Verdict UNKNOWN if there is no such call."""
         ...
 
-    async def log(self, call_id: str, since_version: int) -> list[Logged]:
-        """The changes after ``since_version``, oldest first, of the last 256."""
+    async def log(self, call_id: str, user_id: UserId, since_version: int) -> tuple[list[Change], bool]:
+        """The changes after ``since_version`` that are for all, or for this user's leg, oldest first.
+
+        And whether none is missing for sure: the last 256 are kept of either kind.
+        """
         ...
 
     async def claim_pair(self, call: Call, instead_of: str = "") -> str:
@@ -45,8 +50,8 @@ class CallStore(Protocol):
         """The call that has the pair of two people, over or not; ``None`` if none has it."""
         ...
 
-    async def settle(self, call: Call) -> None:
-        """Give back the pair and drop the deadline of an ended call, in this order. Idempotent."""
+    async def release(self, call: Call) -> None:
+        """Give back the pair of a call that is over, or a group by now. Idempotent."""
         ...
 
     async def take_due(self) -> list[str]:
@@ -58,5 +63,5 @@ class CallStore(Protocol):
         ...
 
     async def forget(self, call_id: str) -> None:
-        """Drop the deadline of a call that is gone."""
+        """Drop the deadline of a call that is gone, or over and needs nothing more."""
         ...

@@ -1,37 +1,41 @@
 """Calls in Redis: one Lua function per call under ``{c:ID}``, deadlines and pairs under tags of their own."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 from zlib import crc32
 
+import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from hub.kernel.clock import Clock
 from hub.kernel.errors import Unavailable
-from hub.kernel.ids import ConnectionId, SessionId, UserId
-from signaling.model import (
+from hub.kernel.ids import SessionId, UserId
+from signaling.call.commands import (
     Accept,
-    Alert,
-    Call,
+    Callee,
     Command,
     Create,
     End,
     Expire,
-    Leg,
-    Logged,
-    Outcome,
-    Renew,
-    Resume,
+    Hold,
+    Invite,
+    Media,
+    Move,
+    Restart,
     Signal,
-    State,
-    Verdict,
+    Tell,
+    Upgrade,
 )
+from signaling.call.model import Call, Change
+from signaling.call.outcome import Outcome, Verdict
 from signaling.settings import CallSettings
 
 LUA = Path(__file__).with_name("lua")
+PARTS = ("step", "joining", "leaving", "talking", "run")
+"""Of the one function that moves a call, in the order in which they need each other."""
 INDEXES = 4
 """Parts of the index of deadlines, each in a slot of its own. A part per server of a usual cluster is enough."""
 TAKEN_MS = 2_000
@@ -39,17 +43,10 @@ TAKEN_MS = 2_000
 TAKEN_AT_MOST = 100
 PAIR_KEPT_MS = 24 * 3_600_000
 """Only cleans up behind a crash: a pair is given back at the end. Longer than nearly all calls."""
+CHANGES_KEPT = 256
+"""As the Lua function keeps them."""
 
-_NAMES: dict[type, str] = {
-    Create: "create",
-    Alert: "alert",
-    Accept: "accept",
-    End: "end",
-    Signal: "signal",
-    Resume: "resume",
-    Renew: "renew",
-    Expire: "expire",
-}
+_READ = msgspec.json.Decoder(Call)
 
 
 class RedisCallStore:
@@ -62,39 +59,44 @@ class RedisCallStore:
         self._redis = redis
         self._clock = clock
         self._lease_ms = settings.leg_lease_s * 1000
-        self._ended_kept_ms = settings.ended_kept_s * 1000
-        self._call = redis.register_script((LUA / "call.lua").read_text())
+        self._limits = (self._lease_ms, settings.alone_s * 1000, settings.ended_kept_s * 1000)
+        self._call = redis.register_script("".join((LUA / "call" / f"{part}.lua").read_text() for part in PARTS))
         self._claim = redis.register_script((LUA / "pair_claim.lua").read_text())
-        self._release = redis.register_script((LUA / "pair_release.lua").read_text())
+        self._release = redis.register_script((LUA / "release.lua").read_text())
         self._take_due = redis.register_script((LUA / "take_due.lua").read_text())
 
     async def create(self, call_id: str, command: Create) -> Outcome:
         """See CallStore."""
-        first_due = min(self._clock.now_ms() + self._lease_ms, command.ring_until_ms)
+        first_due = min(self._clock.now_ms() + self._lease_ms, command.ring_until)
         with _reachable():
             # NX: a repeat finds the deadline there, perhaps already taken by a sweeper.
-            await self._redis.zadd(_index(call_id), {call_id: first_due}, nx=True)
+            added = await self._redis.zadd(_index(call_id), {call_id: first_due}, nx=True)
         outcome = await self.apply(call_id, command)
-        if outcome.call is not None and outcome.call.state is State.ENDED:
+        if added and outcome.call is not None and outcome.call.is_over:
             await self.forget(call_id)  # the repeat of a call long settled: nobody is told of its end again
         return outcome
 
     async def apply(self, call_id: str, command: Command) -> Outcome:
         """See CallStore."""
-        keys = [f"{{c:{call_id}}}", f"{{c:{call_id}}}:events", f"{{c:{call_id}}}:sent"]
-        actor = None if isinstance(command, Expire) else command.actor
+        actor = None if isinstance(command, Tell | Move | Expire) else command.actor
         who = (actor.user_id, actor.session_id, actor.connection_id) if actor else ("", "", "")
-        now = self._clock.now_ms()
-        arguments = [_NAMES[type(command)], now, *who, self._lease_ms, self._ended_kept_ms, *_details(command)]
+        name = type(command).__name__.lower()
+        arguments = [name, self._clock.now_ms(), *who, *self._limits, *_DETAILS.get(type(command), _nothing)(command)]
         with _reachable():
-            verdict, version, lapsed, fields = await self._call(keys=keys, args=arguments)
-        return Outcome(Verdict(verdict.decode()), _call(call_id, fields), version, bool(lapsed))
+            verdict, version, lapsed, former, text = await self._call(keys=[f"{{c:{call_id}}}"], args=arguments)
+        call = _READ.decode(text) if text else None
+        return Outcome(Verdict(verdict.decode()), call, version, bool(lapsed), SessionId(former.decode()))
 
-    async def log(self, call_id: str, since_version: int) -> list[Logged]:
+    async def log(self, call_id: str, user_id: UserId, since_version: int) -> tuple[list[Change], bool]:
         """See CallStore."""
+        pipe, since = self._redis.pipeline(transaction=False), f"({since_version}-0"
+        for part in ("events", f"to:{user_id}"):
+            pipe.execute_command("XRANGE", f"{{c:{call_id}}}:{part}", since, "+")
         with _reachable():
-            entries = await self._redis.xrange(f"{{c:{call_id}}}:events", min=f"({since_version}-0")
-        return [_logged(*entry) for entry in cast("list[tuple[bytes, dict[bytes, bytes]]]", entries)]
+            for_all, for_leg = await pipe.execute()
+        changes = [_change(entry) for entry in for_all] + [_change(entry, to=user_id) for entry in for_leg]
+        complete = len(for_all) < CHANGES_KEPT and len(for_leg) < CHANGES_KEPT
+        return sorted(changes, key=lambda change: change.version), complete
 
     async def claim_pair(self, call: Call, instead_of: str = "") -> str:
         """See CallStore."""
@@ -110,11 +112,11 @@ class RedisCallStore:
             holder = cast("bytes | None", await self._redis.get(_pair(one, other)))
         return None if holder is None else holder.decode()
 
-    async def settle(self, call: Call) -> None:
+    async def release(self, call: Call) -> None:
         """See CallStore."""
-        with _reachable():
-            await self._release(keys=[_pair(call.initiator, call.callee)], args=[call.call_id])
-        await self.forget(call.call_id)
+        if call.callee:
+            with _reachable():
+                await self._release(keys=[_pair(call.initiator, call.callee)], args=[call.call_id])
 
     async def take_due(self) -> list[str]:
         """See CallStore."""
@@ -140,6 +142,7 @@ class RedisCallStore:
 
 @contextmanager
 def _reachable() -> Iterator[None]:
+    """Raises Unavailable where Redis does not answer."""
     try:
         yield
     except (RedisError, OSError) as error:
@@ -159,61 +162,42 @@ def _pair(*people: UserId) -> str:
     return f"{{pair:{one}:{other}}}"
 
 
-def _details(command: Command) -> list[str | int]:
-    match command:
-        case Create():
-            return [command.callee, command.type, command.ring_until_ms]
-        case End():
-            return [command.reason]
-        case Signal():
-            return [command.seq, command.kind, command.data]
-        case _:
-            return []
+_DETAILS: dict[type, Callable[[Any], Iterable[str | int]]] = {
+    Create: lambda command: [command.type, command.ring_until, *_people(command.to)],
+    Invite: lambda command: [command.ring_until, int(command.transfer), *_people(command.to)],
+    Accept: lambda command: [int(command.only_if_ringing)],
+    End: lambda command: [command.reason],
+    Signal: lambda command: [command.seq, command.kind, command.data, command.to, command.gen],
+    Media: lambda command: [command.media],
+    Hold: lambda command: [int(command.on)],
+    Upgrade: lambda command: [command.type],
+    Restart: lambda command: [command.gen],
+    Tell: lambda command: [command.to, command.kind, command.data],
+    Move: lambda command: [command.engine, command.gen],
+    Expire: lambda command: [command.told],
+}
+"""What each command has beside its actor, in the order in which the Lua function takes it."""
 
 
-def _call(call_id: str, flat: list[bytes]) -> Call | None:
-    """The call of a hash as Redis gives it: names and values in turn."""
-    if not flat:
-        return None
-    text = [part.decode() for part in flat]
-    fields = dict(zip(text[::2], text[1::2], strict=True))
-    caller_leg = _leg(fields, "caller")
-    if caller_leg is None:
-        raise ValueError(f"call {call_id} has no caller")
-    return Call(
-        call_id=call_id,
-        type=fields["type"],
-        initiator=UserId(fields["initiator"]),
-        callee=UserId(fields["callee"]),
-        ring_until_ms=int(fields["ring_until"]),
-        caller_leg=caller_leg,
-        callee_leg=_leg(fields, "callee"),
-        state=State(fields["state"]),
-        version=int(fields["version"]),
-        alerted=int(fields["alerted"]) if "alerted" in fields else None,
-        accepted=int(fields["accepted"]) if "accepted" in fields else None,
-        reason=fields.get("reason"),
-    )
+def _nothing(_command: Command) -> Iterable[str | int]:
+    return ()
 
 
-def _leg(fields: dict[str, str], role: str) -> Leg | None:
-    if f"{role}_connection" not in fields:
-        return None
-    return Leg(
-        session_id=SessionId(fields[f"{role}_session"]),
-        connection_id=ConnectionId(fields[f"{role}_connection"]),
-        lease_until_ms=int(fields[f"{role}_lease"]),
-        seq=int(fields[f"{role}_seq"]),
-    )
+def _people(to: Iterable[Callee]) -> Iterator[str | int]:
+    for callee in to:
+        yield callee.user_id
+        yield int(callee.absent)
 
 
-def _logged(entry_id: bytes, fields: dict[bytes, bytes]) -> Logged:
+def _change(entry: tuple[bytes, dict[bytes, bytes]], *, to: str = "") -> Change:
+    entry_id, fields = entry
     version, _, _ = entry_id.decode().partition("-")
-    return Logged(
+    return Change(
         version=int(version),
         kind=fields[b"kind"].decode(),
-        user_id=fields[b"by"].decode(),
+        by=fields[b"by"].decode(),
         at_ms=int(fields[b"at"]),
         seq=int(fields[b"seq"]),
         data=fields[b"data"].decode(),
+        to=to,
     )

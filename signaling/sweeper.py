@@ -1,4 +1,4 @@
-"""What a node does about calls by itself: keep the leases of its own legs, end calls whose deadlines have passed."""
+"""Runs what a node does about calls by itself, see deadlines.py, at its times."""
 
 import asyncio
 import logging
@@ -6,8 +6,8 @@ import time
 
 from hub.kernel.errors import Unavailable
 from hub.kernel.tasks import Tasks
+from signaling.deadlines import Deadlines
 from signaling.legs import LocalLegs
-from signaling.service import CallService
 from signaling.settings import CallSettings
 
 log = logging.getLogger(__name__)
@@ -19,8 +19,8 @@ RENEWED_AT_ONCE = 50
 class CallSweeper:
     """Every node runs one. No two handle the same call at the same time, and any of them can be missing."""
 
-    def __init__(self, service: CallService, legs: LocalLegs, settings: CallSettings) -> None:
-        self._service = service
+    def __init__(self, deadlines: Deadlines, legs: LocalLegs, settings: CallSettings) -> None:
+        self._deadlines = deadlines
         self._legs = legs
         self._settings = settings
         self._renew_at = 0.0
@@ -52,13 +52,13 @@ class CallSweeper:
         legs = self._legs.all()
         for start in range(0, len(legs), RENEWED_AT_ONCE):
             some = legs[start : start + RENEWED_AT_ONCE]
-            await asyncio.gather(*(self._service.renew(leg.actor, leg.call_id) for leg in some))
+            await asyncio.gather(*(self._deadlines.renew(leg.actor, leg.call_id) for leg in some))
 
     async def sweep(self) -> None:
         """Look at every call whose deadline has passed."""
-        for call_id in await self._service.take_due():
+        for call_id in await self._deadlines.take_due():
             try:
-                await self._service.expire(call_id)
+                await self._deadlines.expire(call_id)
             except Unavailable:
                 raise
             except Exception:  # one call that cannot be handled must not hold up the deadlines of all others

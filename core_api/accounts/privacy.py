@@ -1,4 +1,4 @@
-"""The rule of who sees whom, without I/O: privacy settings and blocks, and what they leave to see."""
+"""The rule of who sees and calls whom, without I/O: privacy settings and blocks, and what they leave."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,7 +7,7 @@ from hub.kernel.sight import Visibility
 
 
 class Audience(StrEnum):
-    """Who may see something of a person."""
+    """For whom something of a person is."""
 
     EVERYONE = "everyone"
     FRIENDS = "friends"
@@ -21,6 +21,7 @@ class Privacy:
 
     presence: Audience = Audience.EVERYONE
     last_seen: Audience = Audience.EVERYONE
+    calls: Audience = Audience.EVERYONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,11 @@ def visibility(privacy: Privacy, relation: Relation) -> Visibility:
     if relation.blocked or not _is_for(privacy.presence, relation):
         return Visibility.NOTHING
     return Visibility.EVERYTHING if _is_for(privacy.last_seen, relation) else Visibility.STATUS
+
+
+def may_call(privacy: Privacy, relation: Relation) -> bool:
+    """Whether somebody else may call a person with these settings."""
+    return not relation.blocked and _is_for(privacy.calls, relation)
 
 
 def _is_for(audience: Audience, relation: Relation) -> bool:

@@ -1,4 +1,4 @@
-"""Privacy settings: who may see one's presence. A change acts on who watches at that moment."""
+"""Privacy settings: who may see one's presence, who may call. A change acts on who watches at that moment."""
 
 from collections.abc import Awaitable, Callable
 
@@ -35,7 +35,8 @@ class PrivacySettings:
 
     async def replace(self, choice: PrivacyChoice, actor: Actor, version: int | None) -> VersionedPrivacy:
         """Choose all of it. Raises as :meth:`change`."""
-        return await self.change(PrivacyChanges(presence=choice.presence, last_seen=choice.last_seen), actor, version)
+        changes = PrivacyChanges(presence=choice.presence, last_seen=choice.last_seen, calls=choice.calls)
+        return await self.change(changes, actor, version)
 
     async def change(self, changes: PrivacyChanges, actor: Actor, version: int | None) -> VersionedPrivacy:
         """Choose some of it, if the settings are still at ``version`` (``None``: whatever they are at).
@@ -48,7 +49,11 @@ class PrivacySettings:
         if changes == PrivacyChanges():
             return privacy
         changed = await self._store.change_privacy(
-            actor.user_id, presence=_given(changes.presence), last_seen=_given(changes.last_seen), version=version
+            actor.user_id,
+            presence=_given(changes.presence),
+            last_seen=_given(changes.last_seen),
+            calls=_given(changes.calls),
+            version=version,
         )
         if changed is None:
             raise PreconditionFailed

@@ -99,13 +99,14 @@ class ProfileChanges(Wire):
 
 
 class PrivacyChoice(Wire):
-    """Who may see one's presence, and, of those, who may see when one was last there; what is left out is everyone.
+    """Who may see one's presence, and, of those, who may see when one was last there; who may call.
 
-    Friends are people who follow each other. A block goes before all of it.
+    What is left out is everyone. Friends are people who follow each other. A block goes before all of it.
     """
 
     presence: Audience = Audience.EVERYONE
     last_seen: Audience = Audience.EVERYONE
+    calls: Audience = Audience.EVERYONE
 
 
 class PrivacyChanges(Wire):
@@ -113,3 +114,4 @@ class PrivacyChanges(Wire):
 
     presence: Audience | UnsetType = UNSET
     last_seen: Audience | UnsetType = UNSET
+    calls: Audience | UnsetType = UNSET

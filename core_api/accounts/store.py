@@ -212,7 +212,13 @@ class PrivacyStore(Protocol):
         ...
 
     async def change_privacy(
-        self, user_id: UserId, *, presence: Audience | None, last_seen: Audience | None, version: int | None
+        self,
+        user_id: UserId,
+        *,
+        presence: Audience | None = None,
+        last_seen: Audience | None = None,
+        calls: Audience | None = None,
+        version: int | None = None,
     ) -> VersionedPrivacy | None:
         """Change what is not ``None``, raise the version, and give the new state, with PRIVACY_CHANGED in the outbox.
 

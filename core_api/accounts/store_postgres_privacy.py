@@ -13,21 +13,21 @@ from hub.kernel.ids import UserId
 from hub.kernel.sight import Circle
 
 PRIVACY = """
-SELECT presence_to, last_seen_to, privacy_version FROM account_user WHERE id = $1 AND deleted_at IS NULL
+SELECT presence_to, last_seen_to, calls_to, privacy_version FROM account_user WHERE id = $1 AND deleted_at IS NULL
 """
 CHANGE_PRIVACY = """
 UPDATE account_user
 SET presence_to = coalesce($2, presence_to), last_seen_to = coalesce($3, last_seen_to),
-    privacy_version = privacy_version + 1
-WHERE id = $1 AND deleted_at IS NULL AND ($4::bigint IS NULL OR privacy_version = $4)
-RETURNING presence_to, last_seen_to, privacy_version
+    calls_to = coalesce($4, calls_to), privacy_version = privacy_version + 1
+WHERE id = $1 AND deleted_at IS NULL AND ($5::bigint IS NULL OR privacy_version = $5)
+RETURNING presence_to, last_seen_to, calls_to, privacy_version
 """
 # Each condition is one or two probes of an index; friendship is looked up only where the settings ask for it.
 RELATIONS = """
-SELECT pair.viewer::text, u.id::text, u.presence_to, u.last_seen_to,
+SELECT pair.viewer::text, u.id::text, u.presence_to, u.last_seen_to, u.calls_to,
     EXISTS (SELECT FROM account_block b WHERE b.blocker_id = u.id AND b.blocked_id = pair.viewer)
         OR EXISTS (SELECT FROM account_block b WHERE b.blocker_id = pair.viewer AND b.blocked_id = u.id) AS blocked,
-    CASE WHEN 'friends' IN (u.presence_to, u.last_seen_to) THEN
+    CASE WHEN 'friends' IN (u.presence_to, u.last_seen_to, u.calls_to) THEN
         EXISTS (SELECT FROM account_follow f WHERE f.followee_id = u.id AND f.follower_id = pair.viewer)
         AND EXISTS (SELECT FROM account_follow f WHERE f.followee_id = pair.viewer AND f.follower_id = u.id)
     ELSE false END AS friends
@@ -61,11 +61,17 @@ class PostgresPrivacy:
         return None if row is None else _privacy(row)
 
     async def change_privacy(
-        self, user_id: UserId, *, presence: Audience | None, last_seen: Audience | None, version: int | None
+        self,
+        user_id: UserId,
+        *,
+        presence: Audience | None = None,
+        last_seen: Audience | None = None,
+        calls: Audience | None = None,
+        version: int | None = None,
     ) -> VersionedPrivacy | None:
         """Change what is given, if the settings are at ``version``."""
         async with self._pool.acquire() as connection, connection.transaction():
-            row = await connection.fetchrow(CHANGE_PRIVACY, user_id, presence, last_seen, version)
+            row = await connection.fetchrow(CHANGE_PRIVACY, user_id, presence, last_seen, calls, version)
             if row is None:
                 return None
             await outbox.append(connection, PRIVACY_CHANGED, {"userId": user_id})
@@ -82,10 +88,12 @@ class PostgresPrivacy:
 
 
 def _privacy(row: asyncpg.Record) -> VersionedPrivacy:
-    privacy = Privacy(Audience(row["presence_to"]), Audience(row["last_seen_to"]))
+    privacy = Privacy(*(Audience(row[column]) for column in ("presence_to", "last_seen_to", "calls_to")))
     return VersionedPrivacy(privacy, row["privacy_version"])
 
 
-@cache  # there are 36, and of 500 rows they would take longer to make than the rows to come
-def _standing(presence_to: str, last_seen_to: str, blocked: bool, friends: bool) -> tuple[Privacy, Relation]:
-    return Privacy(Audience(presence_to), Audience(last_seen_to)), Relation(blocked, friends)
+@cache  # there are 108, and of 500 rows they would take longer to make than the rows to come
+def _standing(
+    presence_to: str, last_seen_to: str, calls_to: str, blocked: bool, friends: bool
+) -> tuple[Privacy, Relation]:
+    return Privacy(Audience(presence_to), Audience(last_seen_to), Audience(calls_to)), Relation(blocked, friends)

@@ -35,4 +35,4 @@ def session_view(session: Session, viewer: Actor) -> SessionInfo:
 
 def privacy_view(privacy: Privacy) -> PrivacyChoice:
     """Privacy settings, as their owner sees them."""
-    return PrivacyChoice(presence=privacy.presence, last_seen=privacy.last_seen)
+    return PrivacyChoice(presence=privacy.presence, last_seen=privacy.last_seen, calls=privacy.calls)

@@ -39,6 +39,13 @@ CLIENT_EVENTS = {
     "call:ignore": ("callId reason", "callId state"),
     "call:ringing": ("callId reason", "callId state"),
     "call:hangup": ("callId reason", "callId state"),
+    "call:transfer": ("callId to", "callId state"),
+    "call:invite": ("callId to", "callId state members"),
+    "call:media": ("callId audioMuted videoMuted screen streams", "version"),
+    "call:hold": ("callId", "version"),
+    "call:resume": ("callId", "version"),
+    "call:upgrade": ("callId video", "version"),
+    "call:restart": ("callId gen", "version gen iceServers"),
     "call:signal": ("callId seq gen legTo signal", "version"),
     "call:sync": ("callId sinceVersion", "callId state version events"),
     "companion:chat": ("companionId message conversationId clientId", "conversationId messageId"),
@@ -65,12 +72,14 @@ SERVER_EVENTS = {
     "collab:awareness": "documentId update",
     "collab:access": "documentId access",
     "document:comment": "documentId threadId commentId change",
-    "call:incoming": "callId initiator type expiresAt",
+    "call:incoming": "callId initiator type members expiresAt",
     "call:signal": "callId from version signal",
     "call:accepted": "callId version",
     "call:cancelled": "callId version reason",
     "call:ended": "callId version reason",
     "call:state": "callId version",
+    "call:media": "callId version from audioMuted videoMuted screen streams",
+    "call:move": "callId version engine gen",
     "companion:typing": "companionId conversationId typing",
     "companion:delta": "messageId seq text",
     "companion:done": "messageId text responder memories emotion suggestedActions",
@@ -128,7 +137,7 @@ def test_what_costs_others_or_money_may_be_done_less_often_than_what_costs_nothi
     wire: dict[str, Any], documents: dict[str, str]
 ) -> None:
     events = {name: event["limit"]["perMinute"] for name, event in wire["clientEvents"].items()}
-    strict = {"call:initiate", "companion:chat"}
+    strict = {"call:initiate", "call:invite", "call:transfer", "companion:chat"}
     assert max(events[name] for name in strict) * 5 < min(events[name] for name in events.keys() - strict)
     assert events["collab:change"] >= 20 * 60
     assert events["collab:awareness"] >= 30 * 60

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import json
 import os
 import shutil
@@ -13,14 +14,16 @@ import pytest
 
 from tests.support.editing_room import EditingRoom
 from tests.support.hub_process import HubProcess, running_hub_process
+from tests.support.programs import running
 from tests.support.rest import Rest
 from tests.support.servers import Servers
 
 JS = Path(__file__).parent / "js"
-SCRIPT_S = 60.0
+SCRIPT_S = 120.0
 """A limit and no measure: a browser on a machine with other work takes its time."""
 
 Script = Callable[..., Awaitable[dict[str, Any]]]
+_numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="module")
@@ -92,12 +95,34 @@ async def run_script(name: str, **given: Any) -> Any:
     return json.loads(report)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def script(hub: HubProcess) -> Script:
     """Run a script of the folder js; its input is what is given and the addresses of the nodes."""
 
     async def run(name: str, **given: Any) -> dict[str, Any]:
         report: dict[str, Any] = await run_script(name, **given, nodes=[node.url for node in hub.nodes])
         return report
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where the browser of all these tests is. Each person of each test has a context of their own in it."""
+    command: list[str | Path] = ["node", JS / "browser_server.mjs", chromium]
+    with running(command, HOME=str(tmp_path_factory.mktemp("home"))) as server:
+        yield server.line_with("browser at ", timeout_s=60).removeprefix("browser at ")
+
+
+@pytest.fixture(scope="module")
+def flow(browser: str, script: Script) -> Script:
+    """Run a script in the browser, for people with fresh names; its report must have no complaints."""
+
+    async def run(name: str, **given: Any) -> dict[str, Any]:
+        number = next(_numbers)
+        people = {person: f"{person}_{number}" for person in ("ada", "bob", "eve")}
+        report = await script(name, browser=browser, **people, **given)
+        assert report["complaints"] == []
+        return {**report, **people}
 
     return run

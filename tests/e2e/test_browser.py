@@ -4,42 +4,12 @@ No page may complain: neither of its content security policy, nor by an error in
 """
 
 import asyncio
-import itertools
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
-import pytest
-
-from tests.e2e.conftest import JS, Script
+from tests.e2e.conftest import Script
 from tests.support.hub_process import HubProcess
-from tests.support.programs import running
 from tests.support.rest import Rest
 
 KEPT = "typed faster than commits come " * 3
-_numbers = itertools.count(1)
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Where the browser of all these tests is. Each person of each test has a context of their own in it."""
-    command: list[str | Path] = ["node", JS / "browser_server.mjs", chromium]
-    with running(command, HOME=str(tmp_path_factory.mktemp("home"))) as server:
-        yield server.line_with("browser at ", timeout_s=60).removeprefix("browser at ")
-
-
-@pytest.fixture
-def flow(browser: str, script: Script) -> Script:
-    """Run a script in the browser, for two people with fresh names; its report must have no complaints."""
-
-    async def run(name: str, **given: Any) -> dict[str, Any]:
-        number = next(_numbers)
-        people = {"ada": f"ada_{number}", "bob": f"bob_{number}"}
-        report = await script(name, browser=browser, **people, **given)
-        assert report["complaints"] == []
-        return {**report, **people}
-
-    return run
 
 
 async def test_two_people_on_two_nodes_see_each_other_and_write_one_text(flow: Script) -> None:
@@ -52,17 +22,6 @@ async def test_two_people_on_two_nodes_see_each_other_and_write_one_text(flow: S
     assert one == other
     assert sorted(one) == sorted("From Ada, all of it at once. And from Bob, meanwhile! 😀 ")
     assert report["document"]["caret"] != "rgb(0, 0, 0)"
-
-
-async def test_a_call_plays_both_ways_and_ends_for_both(flow: Script) -> None:
-    report = await flow("browser_call")
-
-    for played in report["played"]:
-        assert played["later"]["frames"] > played["first"]["frames"] > 0
-        assert played["later"]["seconds"] > played["first"]["seconds"]
-    assert report["ended"] == "The call is over."
-    assert report["declined"] == "The call was declined."
-    assert report["sent"] == ["call:hangup"]  # by who hung up before the browser gave the camera: nobody's page rang
 
 
 async def test_a_page_keeps_its_session_and_its_text_through_reloads_and_lost_connections(flow: Script) -> None:

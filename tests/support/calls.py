@@ -1,12 +1,19 @@
 """A call store that is the model itself: for unit tests of what stands on it, without Redis."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from hub.kernel.clock import Clock
 from hub.kernel.errors import Unavailable
 from hub.kernel.ids import UserId
-from signaling import model
-from signaling.model import Call, Command, Create, Logged, Outcome, Verdict
+from signaling.call.commands import Command, Create, Signal
+from signaling.call.model import Call, Change
+from signaling.call.outcome import Outcome, Verdict
+from signaling.call.step import Times
+from signaling.call.talking import SENT_KEPT
+from signaling.call.transition import Transition, new_call, transition
+
+NUMBERED = {Verdict.DONE, Verdict.GONE, Verdict.STALE}
+"""Verdicts on a signal whose number is taken."""
 
 
 @dataclass
@@ -15,7 +22,10 @@ class ModelCallStore:
 
     clock: Clock
     lease_ms: int = 30_000
+    alone_ms: int = 20_000
     calls: dict[str, Call] = field(default_factory=dict)
+    changes: dict[str, list[Change]] = field(default_factory=dict)
+    sent: dict[tuple[str, str, int], int] = field(default_factory=dict)
     pairs: dict[frozenset[str], str] = field(default_factory=dict)
     deadlines: dict[str, int] = field(default_factory=dict)
     down: bool = False
@@ -24,19 +34,26 @@ class ModelCallStore:
         if call_id in self.calls:
             return await self.apply(call_id, command)
         self._reach()
-        outcome = model.new_call(call_id, command, self.clock.now_ms(), self.lease_ms)
-        assert outcome.call is not None
-        self.deadlines[call_id] = outcome.call.due_ms
-        return self._keep(call_id, outcome)
+        moved = new_call(call_id, command, self._times)
+        assert moved.call is not None
+        self.deadlines[call_id] = moved.call.due
+        return self._keep(call_id, moved)
 
     async def apply(self, call_id: str, command: Command) -> Outcome:
         self._reach()
-        outcome = model.transition(self.calls.get(call_id), command, self.clock.now_ms(), self.lease_ms)
-        return self._keep(call_id, outcome)
 
-    async def log(self, call_id: str, since_version: int) -> list[Logged]:
+        def sent(user_id: str, seq: int) -> int:
+            return self.sent.get((call_id, user_id, seq % SENT_KEPT), 0)
+
+        moved = transition(self.calls.get(call_id), command, self._times, sent)
+        if isinstance(command, Signal) and moved.outcome.verdict in NUMBERED:
+            self.sent[call_id, command.actor.user_id, command.seq % SENT_KEPT] = moved.outcome.version
+        return self._keep(call_id, moved)
+
+    async def log(self, call_id: str, user_id: UserId, since_version: int) -> tuple[list[Change], bool]:
         self._reach()
-        return [change for change in self.calls[call_id].log if change.version > since_version]
+        missed = [one for one in self.changes[call_id] if one.version > since_version and one.to in ("", user_id)]
+        return missed, True
 
     async def claim_pair(self, call: Call, instead_of: str = "") -> str:
         self._reach()
@@ -49,12 +66,11 @@ class ModelCallStore:
         self._reach()
         return self.pairs.get(frozenset((one, other)))
 
-    async def settle(self, call: Call) -> None:
+    async def release(self, call: Call) -> None:
         self._reach()
         pair = frozenset((call.initiator, call.callee))
         if self.pairs.get(pair) == call.call_id:
             del self.pairs[pair]
-        await self.forget(call.call_id)
 
     async def take_due(self) -> list[str]:
         self._reach()
@@ -69,11 +85,15 @@ class ModelCallStore:
         self._reach()
         self.deadlines.pop(call_id, None)
 
-    def _keep(self, call_id: str, outcome: Outcome) -> Outcome:
-        if outcome.call is None:
-            return outcome
-        self.calls[call_id] = outcome.call
-        return replace(outcome, call=replace(outcome.call, log=()))
+    @property
+    def _times(self) -> Times:
+        return Times(self.clock.now_ms(), self.lease_ms, self.alone_ms)
+
+    def _keep(self, call_id: str, moved: Transition) -> Outcome:
+        if moved.call is not None:
+            self.calls[call_id] = moved.call
+            self.changes.setdefault(call_id, []).extend(moved.changes)
+        return moved.outcome
 
     def _reach(self) -> None:
         if self.down:

@@ -1,6 +1,6 @@
 // The page: the door for those outside, the rooms for who is signed in.
 
-import { Calls } from "./call";
+import { CallView } from "./call_view";
 import { Talk } from "./companion";
 import { SharedDocument } from "./document";
 import { byId, notice, onPress, onSend } from "./dom";
@@ -21,7 +21,7 @@ const me = byId("me", HTMLElement);
 function enter(session: Session): void {
   const hub = new Hub(session, (text) => (byId("connection", HTMLElement).textContent = text));
   const rest = new Rest(() => session.token());
-  const calls = new Calls(hub, session.user, () => people);
+  const calls = new CallView(hub, session.user, () => people);
   const people: People = new People(rest, hub, session.user, (user) => calls.place(user));
   const shared = new SharedDocument(rest, hub, people, session.user);
   const posts = new Posts(rest, hub, people, session.user);

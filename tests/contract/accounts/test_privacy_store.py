@@ -50,6 +50,8 @@ async def test_settings_change_where_something_is_given_and_count_their_own_vers
     account = await people.account(ada)
     assert account is not None
     assert account.version == 1  # everybody sees that one, and would know
+    third = await store.change_privacy(ada, calls=Audience.FRIENDS)
+    assert third == VersionedPrivacy(Privacy(Audience.FRIENDS, Audience.NOBODY, Audience.FRIENDS), 4)
 
 
 async def test_of_many_changes_to_one_version_exactly_one_is_made_and_told(

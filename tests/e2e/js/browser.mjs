@@ -33,6 +33,14 @@ export async function signUp(page, name) {
   await connected(page);
 }
 
+/** Come in by the door with an account that is there, on another device. */
+export async function signIn(page, name) {
+  await page.getByLabel("Username", { exact: true }).fill(name);
+  await page.getByLabel("Password").fill(PASSWORD);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await connected(page);
+}
+
 /** A token of somebody who has made an account in a page, for a connection without one. */
 export async function tokenOf(url, username) {
   const body = JSON.stringify({ username, password: PASSWORD });

@@ -15,7 +15,7 @@ browse(async (open) => {
 async function presence(ada, bob) {
   const status = person(ada, input.bob).locator(".status");
   const seen = [];
-  await bob.getByText("Who sees you").click();
+  await bob.getByText("Who sees and calls you").click();
   for (const [label, choice, shown] of [
     ["Your status", "online", "online"],
     ["Your status", "busy", "busy"],

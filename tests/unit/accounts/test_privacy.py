@@ -1,4 +1,4 @@
-"""Who sees whom: the rule, and its use for many at once."""
+"""Who sees and calls whom: the rules, and their use for many at once."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core_api.accounts.privacy import Audience, Privacy, Relation, visibility
+from core_api.accounts.calling import CallRule
+from core_api.accounts.privacy import Audience, Privacy, Relation, may_call, visibility
 from core_api.accounts.sight import Pair, SightRule
 from hub.kernel.ids import UserId
 from hub.kernel.sight import Circle, Sight, Visibility
@@ -65,6 +66,17 @@ def test_a_wider_audience_never_shows_less(privacy: Privacy, relation: Relation,
         assert visibility(wider, relation) >= visibility(privacy, relation)
 
 
+CALLS = [(Audience.EVERYONE, True, True), (Audience.FRIENDS, False, True), (Audience.NOBODY, False, False)]
+
+
+@pytest.mark.parametrize(("audience", "stranger", "friend"), CALLS)
+def test_settings_say_who_may_call(audience: Audience, stranger: bool, friend: bool) -> None:
+    privacy = Privacy(calls=audience)
+    assert [may_call(privacy, Relation(friends=friends)) for friends in (False, True)] == [stranger, friend]
+    assert not may_call(privacy, Relation(blocked=True, friends=True))
+    assert visibility(privacy, Relation()) is Visibility.EVERYTHING, "who may not call may see"
+
+
 class Relations:
     """Implements core_api.accounts.sight.Relations: Ada is everybody's friend, Bob blocks, others are unknown."""
 
@@ -93,3 +105,9 @@ async def test_many_are_looked_up_at_once_and_oneself_not_at_all() -> None:
     assert relations.asked == [[(EVE, ADA), (EVE, BOB), (EVE, "nobody")], [(EVE, ADA)]]
     assert await rule.seen_by(EVE, [EVE]) == {EVE: Visibility.EVERYTHING}
     assert len(relations.asked) == 2
+
+
+async def test_those_who_may_be_called_are_looked_up_at_once() -> None:
+    relations = Relations()
+    assert await CallRule(relations).reachable(EVE, [ADA, BOB, UserId("nobody")]) == {ADA}
+    assert relations.asked == [[(EVE, ADA), (EVE, BOB), (EVE, "nobody")]]

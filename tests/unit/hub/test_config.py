@@ -74,6 +74,8 @@ def test_an_empty_variable_is_as_good_as_none() -> None:
         ("SPARKLE_CLUSTER_HOST", "node-without-a-secret"),
         ("SPARKLE_CLUSTER_PORT", "65536"),
         ("SPARKLE_PROT", "8080"),
+        ("SPARKLE_MEDIA_ENGINE", "mediasoup"),
+        ("SPARKLE_MEDIA_PORT", "65536"),
         ("DATABASE_URL", "mysql://db"),
         ("DATABASE_URL", "postgresql://[db"),
         ("REDIS_URL", "cache:6379"),
@@ -81,6 +83,8 @@ def test_an_empty_variable_is_as_good_as_none() -> None:
         ("REDIS_URL", "redis+cluster://one:6379,two:port"),
         ("SPARKLE_CLUSTER_SHARDS", "17"),
         ("SPARKLE_CLUSTER_SHARDS", "-1"),
+        ("SPARKLE_ICE_POLICY", "relayed"),
+        ("SPARKLE_ICE_POLICY", "relay"),
         ("CHAIN_RPC_URL", "node.example"),
         ("CHAIN_RPC_URL", "ws://node.example"),
         ("CHAIN_RPC_URL", "https://node.example:port"),
@@ -106,6 +110,13 @@ def test_a_wrong_setting_is_named_with_the_reason(variable: str, value: str) -> 
         load({variable: value})
 
 
+def test_relays_alone_need_a_server_and_its_secret() -> None:
+    policy, urls = {"SPARKLE_ICE_POLICY": "relay"}, {"SPARKLE_ICE_TURN_URLS": "turn:a:3478"}
+    with pytest.raises(ConfigError, match="SPARKLE_ICE_TURN_SECRET"):
+        load({**policy, **urls})
+    assert load({**policy, **urls, "SPARKLE_ICE_TURN_SECRET": "north"}).ice.policy == "relay"
+
+
 def test_a_secret_that_is_refused_is_not_repeated() -> None:
     with pytest.raises(ConfigError) as error:
         load({"SPARKLE_CLUSTER_SECRET": "too-short"})
@@ -122,3 +133,9 @@ def test_a_wrong_address_of_the_chain_is_not_repeated_because_it_has_a_key_in_it
     with pytest.raises(ConfigError) as error:
         load({"CHAIN_RPC_URL": "wss://node.example/v3/the-key"})
     assert "the-key" not in str(error.value)
+
+
+@pytest.mark.parametrize(("engine", "lacking"), [("livekit", "LIVEKIT_URL"), ("janus", "JANUS_URL")])
+def test_an_engine_of_others_needs_its_address(engine: str, lacking: str) -> None:
+    with pytest.raises(ConfigError, match=f"SPARKLE_MEDIA_{lacking}: must be set"):
+        load({"SPARKLE_MEDIA_ENGINE": engine})

@@ -18,13 +18,13 @@ log.configure(level="INFO", style=sys.argv[1], node="n1")
 try:
     sign_in("".join(["s3", "cr3t"]))
 except RuntimeError:
-    logging.getLogger("hub.test").exception("it failed")
+    logging.getLogger(sys.argv[2]).exception("it failed")
 """
 
 
-def logged(style: str) -> str:
+def logged(style: str, logger: str = "hub.test") -> str:
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, style], capture_output=True, text=True, timeout=30, check=True
+        [sys.executable, "-c", PROGRAM, style, logger], capture_output=True, text=True, timeout=30, check=True
     )
     return done.stderr
 
@@ -42,3 +42,8 @@ def test_json_is_one_line_with_the_node_and_the_logger() -> None:
     (line,) = logged("json").splitlines()
     entry = json.loads(line)
     assert (entry["level"], entry["logger"], entry["node"]) == ("error", "hub.test", "n1")
+
+
+def test_a_pool_that_cannot_connect_says_why_in_one_line() -> None:
+    (line,) = logged("console", "asyncpg.pool").splitlines()
+    assert "it failed: RuntimeError('no such account')" in line

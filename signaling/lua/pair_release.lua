@@ -1,2 +1,0 @@
--- KEYS: {pair:A:B}   ARGV: callId
-if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end

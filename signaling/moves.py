@@ -1,0 +1,135 @@
+"""One move of a call, and what must follow from it whoever makes it.
+
+The store moves the call, then the others are told. A node that dies in between leaves a hole that ``call:sync`` fills;
+a client that repeats what it got no answer to has it told by the node that takes it (``first_time``). What nobody
+repeats is told by a sweeper:
+
+- an end: told, its pair given back, put into the history, its deadline dropped, in this order. The deadline brings it
+  up until it is dropped. If the history cannot be reached the call is marked as told, and only that is tried again;
+- of a group, that somebody left or declined: the member is ``untold`` until it is confirmed.
+
+So everything is told at least once, and twice only around a death; clients drop versions that they have had.
+"""
+
+import logging
+from collections.abc import Callable
+
+from hub.kernel.clock import Clock
+from hub.kernel.errors import Forbidden, HubError, InvalidPayload, PayloadTooLarge, Unavailable
+from hub.kernel.events import Caller
+from signaling import errors
+from signaling.busy import BusyLines
+from signaling.call.commands import Command, Expire
+from signaling.call.model import MOST_MEMBERS, Call
+from signaling.call.outcome import Outcome, Verdict
+from signaling.call.talking import MOST_SIGNALS
+from signaling.history import CallHistory, past_call
+from signaling.store import CallStore
+from signaling.telling import Telling
+
+log = logging.getLogger(__name__)
+
+REPLACED = "replaced"
+"""Reason of a call that gave way to another between the same two. It never rang, and is in no history."""
+HISTORY_AGAIN_MS = 10_000
+
+
+class Moves:
+    """Moves calls, and sees to their ends."""
+
+    def __init__(self, store: CallStore, busy: BusyLines, history: CallHistory, telling: Telling, clock: Clock) -> None:
+        self._store = store
+        self._busy = busy
+        self._history = history
+        self._telling = telling
+        self._clock = clock
+
+    async def apply(self, call_id: str, command: Command) -> Outcome:
+        """Move a call by one command; if a deadline ended it just now, the others are told. Raises Unavailable."""
+        return await self.look_at(await self._store.apply(call_id, command))
+
+    async def look_at(self, outcome: Outcome) -> Outcome:
+        """The outcome itself, after its end was told if a deadline has just ended the call."""
+        if outcome.lapsed and outcome.call is not None:
+            await self.conclude(outcome.call)
+        return outcome
+
+    async def conclude(self, call: Call, *, by: Caller | None = None) -> None:
+        """Tell of an end and clear up; all members are in ``call``. ``by`` is the connection that knows already."""
+        await self._telling.ended(call, by=by)
+        try:
+            await self.settle(call)
+        except Unavailable:
+            log.warning("call %s is not settled; a sweeper will tell of its end once more", call.call_id)
+
+    async def settle(self, call: Call) -> None:
+        """Give back what an ended call holds, keep it in the history, drop its deadline. All members are in ``call``.
+
+        Idempotent. Raises Unavailable if Redis does not answer; a history that does not is tried again later.
+        """
+        await self._store.release(call)
+        await self._busy.free([user_id for user_id, member in call.members.items() if member.accepted], call.call_id)
+        if call.reason != REPLACED:
+            try:
+                await self._history.keep(past_call(call))
+            except Unavailable:
+                log.warning("call %s is not in the history yet; a sweeper will try again", call.call_id)
+                await self._store.apply(call.call_id, Expire(told=call.version))
+                await self._store.reschedule(call.call_id, self._clock.now_ms() + HISTORY_AGAIN_MS)
+                return
+        await self._store.forget(call.call_id)
+
+    async def look_after(self, call_id: str, *, told: int = 0) -> None:
+        """Act on the deadlines of a call that have passed, tell of it, and note when it comes up next.
+
+        What it had to tell by version ``told`` is told. Raises Unavailable.
+        """
+        outcome = await self._store.apply(call_id, Expire(told))
+        call = outcome.call
+        if call is None:
+            await self._store.forget(call_id)
+        elif call.told:
+            await self.settle(call)
+        elif call.is_over:  # by this very look, or by a node that died before it told anybody
+            await self.conclude(call)
+        else:
+            untold = {user_id: member for user_id, member in call.members.items() if member.untold}
+            for user_id, member in untold.items():
+                await self._telling.gone(call, user_id, member)
+            if untold:
+                await self.look_after(call_id, told=call.version)
+            else:
+                await self._store.reschedule(call_id, call.due)
+
+
+def ruled(outcome: Outcome) -> Call:
+    """The call, if the command was done now or before; else the error that says why not."""
+    call = outcome.call
+    if call is None or outcome.verdict is Verdict.UNKNOWN:
+        raise errors.UnknownCall
+    if outcome.verdict in (Verdict.DONE, Verdict.REPEAT, Verdict.STALE):
+        return call
+    if outcome.verdict is Verdict.ENDED:
+        raise errors.CallEnded(reason=call.reason)
+    raise _REFUSALS[outcome.verdict]()
+
+
+def _no_target() -> InvalidPayload:
+    detail = "A signal in a group call says whom it is for"
+    return InvalidPayload(f"{detail} (at /legTo)", errors=[{"pointer": "/legTo", "detail": detail}])
+
+
+def _full() -> PayloadTooLarge:
+    return PayloadTooLarge(
+        f"A call has {MOST_MEMBERS} members at most, and a leg sends {MOST_SIGNALS} signals in a generation."
+    )
+
+
+_REFUSALS: dict[Verdict, Callable[[], HubError]] = {
+    Verdict.NOT_ACCEPTED: errors.CallNotAccepted,
+    Verdict.ELSEWHERE: errors.AnsweredElsewhere,
+    Verdict.FORBIDDEN: lambda: Forbidden("Only the person who is called can do this."),
+    Verdict.GONE: errors.LegGone,
+    Verdict.NO_TARGET: _no_target,
+    Verdict.FULL: _full,
+}

@@ -1,0 +1,165 @@
+"""Ringing people: who may call whom, two who call each other, groups and invitations."""
+
+from collections.abc import Collection
+
+from hub.kernel.clock import Clock
+from hub.kernel.errors import InvalidPayload, NotFound, Unavailable
+from hub.kernel.events import Caller
+from hub.kernel.ids import ConnectionId, SessionId, UserId, new_ulid
+from signaling import errors
+from signaling.busy import BusyLines
+from signaling.call.commands import Accept, Callee, Create, End, Invite, Renew
+from signaling.call.joining import FIRST
+from signaling.call.model import Call, Part, State
+from signaling.call.outcome import Outcome, Verdict
+from signaling.legs import LocalLegs
+from signaling.moves import REPLACED, Moves, ruled
+from signaling.ports import Callees
+from signaling.settings import CallSettings
+from signaling.store import CallStore
+from signaling.telling import Telling, rung
+
+CLAIMS = 3
+"""Tries to get the pair: each further one means that a call of the two ended in the very moment."""
+NOBODY = "There is nobody there to call."
+
+
+class Placing:
+    """Places calls, and rings more people."""
+
+    def __init__(
+        self,
+        store: CallStore,
+        busy: BusyLines,
+        moves: Moves,
+        telling: Telling,
+        callees: Callees,
+        legs: LocalLegs,
+        clock: Clock,
+        settings: CallSettings,
+    ) -> None:
+        self._store = store
+        self._busy = busy
+        self._moves = moves
+        self._telling = telling
+        self._callees = callees
+        self._legs = legs
+        self._clock = clock
+        self._ring_ms = settings.ring_s * 1000
+        self._refuses_busy = settings.when_busy == "refuse"
+
+    async def initiate(self, actor: Caller, to: Collection[UserId], media: str, call_id: str | None) -> Call:
+        """Ring every device of these people and return the call.
+
+        If the one person who is called rings the actor at this moment (glare), that call is accepted instead and
+        returned. If they are in another call, this one ends as ``user_busy``, unless it is to ring all the same (see
+        CallSettings). A repeat with the same id changes nothing. Raises NotFound if nobody is there for the actor,
+        CallInProgress if the two are in a call. Of several, whoever is not there does not answer.
+        """
+        people = await self._callees_of(actor, to)
+        ring_until = self._clock.now_ms() + self._ring_ms
+        created = await self._store.create(call_id or new_ulid(), Create(actor, people, media, ring_until))
+        call = ruled(await self._moves.look_at(created))
+        if call.is_over and call.reason != REPLACED:
+            return call
+        return await (self._ring(actor, call) if call.group else self._pair_up(actor, call))
+
+    async def invite(self, actor: Caller, call_id: str, to: Collection[UserId], *, transfer: bool = False) -> Call:
+        """Ring more people, which makes it a group call; with ``transfer`` the actor leaves when one of them joins.
+
+        Who is in it, or rings, stays so. Raises NotFound if nobody of them is there for the actor.
+        """
+        people = await self._callees_of(actor, to)
+        command = Invite(actor, people, self._clock.now_ms() + self._ring_ms, transfer)
+        outcome = await self._moves.apply(call_id, command)
+        call = ruled(outcome)
+        await self._store.release(call)  # from now on a call of the two is another call
+        asked = [one.user_id for one in people if not one.absent]
+        ringing = [one for one in asked if call.members[one].state is Part.RINGING]
+        if outcome.verdict is Verdict.REPEAT:  # the first attempt may not have come so far
+            version = max((call.members[one].rung for one in ringing), default=0)
+        else:
+            version = outcome.version
+        if self._legs.first_time(actor, call_id, version):
+            names = [one.user_id for one in people]
+            await self._telling.state(actor, call, version, "invited", members=names)
+            await self._telling.ring(call, [one for one in ringing if call.members[one].rung == version], version)
+        return call
+
+    async def _callees_of(self, actor: Caller, to: Collection[UserId]) -> tuple[Callee, ...]:
+        """The people of a list, and who of them is there for the actor. Raises NotFound for nobody at all."""
+        if actor.user_id in to:
+            fault = {"pointer": "/to", "detail": "Nobody can call themselves"}
+            raise InvalidPayload("Nobody can call themselves.", errors=[fault])
+        there = await self._callees.reachable(actor.user_id, to)
+        if not there:
+            raise NotFound(NOBODY)
+        return tuple(Callee(user_id, absent=user_id not in there) for user_id in sorted(to))
+
+    async def _pair_up(self, actor: Caller, call: Call) -> Call:
+        """Make it the one call between its two people, and ring; or join the call that there is."""
+        over = ""
+        for _ in range(CLAIMS):
+            holder = await self._store.claim_pair(call, instead_of=over)
+            if holder == call.call_id:
+                # Once more: a block since the first look has found no call of the two to end.
+                if not await self._callees.reachable(actor.user_id, [call.callee]):
+                    await self._give_way(actor, call)
+                    raise NotFound(NOBODY)
+                if call.state is not State.RINGING or not await self._is_busy(call):
+                    return await self._ring(actor, call)
+                return await (self._refuse(actor, call) if self._refuses_busy else self._ring(actor, call, busy=True))
+            other = await self._moves.apply(holder, Accept(actor, only_if_ringing=True))
+            if other.call is None or other.call.is_over or other.call.group:
+                over = holder
+                continue
+            await self._give_way(actor, call)
+            if other.verdict not in (Verdict.DONE, Verdict.REPEAT):
+                raise errors.CallInProgress(callId=holder)
+            return await self.joined(actor, other)
+        await self._give_way(actor, call)
+        raise Unavailable("The call could not be placed. Try again.", retry_after=1)
+
+    async def joined(self, actor: Caller, outcome: Outcome) -> Call:
+        """The actor has accepted: they hear of the call from now on, and the others of them."""
+        call = ruled(outcome)
+        await self._telling.hear(actor, call.call_id)
+        # Also the initiator, who was not busy before: nobody who rings somebody shall be busy for that.
+        await self._busy.take({actor.user_id, call.initiator} if not call.group else {actor.user_id}, call.call_id)
+        if self._legs.first_time(actor, call.call_id, outcome.version):
+            await self._telling.accepted(actor, call, outcome.version)
+        # Who was replaced by the actor is to be told, and who is alone has a deadline of their own.
+        if call.alone_until or any(member.untold for member in call.members.values()):
+            await self._moves.look_after(call.call_id)
+        return call
+
+    async def _is_busy(self, call: Call) -> bool:
+        """Whether the callee is in another call."""
+        other = await self._busy.call_of(call.callee)
+        if other is None or other == call.call_id:
+            return False
+        # Renew is the command that only looks, for a connection that has no leg.
+        look = Renew(Caller(call.callee, SessionId(""), ConnectionId("")))
+        there = (await self._moves.apply(other, look)).call
+        member = None if there is None or there.is_over else there.member(call.callee)
+        return member is not None and member.joined
+
+    async def _refuse(self, actor: Caller, call: Call) -> Call:
+        """End a call that did not ring. The caller is told by the answer, the callee by their history."""
+        ended = ruled(await self._store.apply(call.call_id, End(actor, "user_busy")))
+        await self._moves.settle(ended)
+        return ended
+
+    async def _ring(self, actor: Caller, call: Call, *, busy: bool = False) -> Call:
+        if call.is_over:  # a repeat of a call that gave way to one that is over as well
+            await self._moves.settle(call)
+            return call
+        await self._telling.hear(actor, call.call_id)
+        if call.state is State.RINGING and self._legs.first_time(actor, call.call_id, FIRST):
+            await self._telling.ring(call, rung(call), FIRST, busy=busy)
+        return call
+
+    async def _give_way(self, actor: Caller, call: Call) -> None:
+        outcome = await self._store.apply(call.call_id, End(actor, REPLACED))
+        if outcome.call is not None and outcome.call.is_over:
+            await self._moves.settle(outcome.call)
