@@ -124,8 +124,7 @@ class Document:
         # Items of several clients can refer to each other in a circle, which keeps them pending in Yrs for ever.
         # What has its beginning here already is cut, perhaps in the middle of an emoji, which Yrs cannot. New items
         # of one client hang together (parse sees to it), so a typed letter is spared the comparison.
-        doubtful = len(update.brings) > 1 or update.partly_known(self.clocks)
-        update.advance(self.clocks)
+        doubtful = update.advance(self.clocks) or len(update.brings) > 1
         self.size += len(data)
         self.structs += update.structs
         self.tail += 1

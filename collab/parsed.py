@@ -59,12 +59,15 @@ class Update(msgspec.Struct):
         """Whether it brings content that a document with these clocks lacks."""
         return any(end > clocks.get(client, 0) for client, _, end in self.brings)
 
-    def partly_known(self, clocks: Clocks) -> bool:
-        """Whether a document with these clocks has the beginning of what one client did, and not its end."""
-        return any(first < clocks.get(client, 0) < end for client, first, end in self.brings)
+    def advance(self, clocks: Clocks) -> bool:
+        """Count the new content in ``clocks``.
 
-    def advance(self, clocks: Clocks) -> None:
-        """Count the new content in ``clocks``."""
-        for client, _, end in self.brings:
-            if end > clocks.get(client, 0):
+        Returns whether there was the beginning of what one client did, and not its end.
+        """
+        partly_known = False
+        for client, first, end in self.brings:
+            have = clocks.get(client, 0)
+            if end > have:
+                partly_known = partly_known or first < have
                 clocks[client] = end
+        return partly_known

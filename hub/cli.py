@@ -9,6 +9,8 @@ from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
+from msgspec import structs
+
 from core_api.accounts.model import StaffRole
 from hub import config
 from hub.config import ConfigError, Settings
@@ -52,6 +54,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     serve.add_argument("--node-name", help="what the node is called in logs")
     serve.set_defaults(command=_serve)
+
+    media = commands.add_parser("media", help="start one media server, for calls of several people; needs REDIS_URL")
+    media.add_argument("--http-port", type=int, help="port of its commands, for nodes alone (default: picks one)")
+    media.add_argument("--start-wait-s", type=float, help="wait so long for Redis (default: 0)")
+    media.add_argument("--node-name", help="what the server is called in logs")
+    media.add_argument("--data", type=Path, help="folder of recordings, if there are any (default: .sparkle)")
+    media.set_defaults(command=_media)
 
     migrate = commands.add_parser("migrate", help="bring the database of DATABASE_URL up to date")
     migrate.set_defaults(command=_migrate)
@@ -141,6 +150,21 @@ def _serve(arguments: argparse.Namespace) -> int:
     deepen_stack()
     with asyncio.Runner(loop_factory=HubLoop) as runner:
         return runner.run(serve(_settings(arguments)))
+
+
+def _media(arguments: argparse.Namespace) -> int:
+    gc.disable()
+    from hub.media import serve  # noqa: PLC0415
+    from hub.transport.eager import HubLoop  # noqa: PLC0415
+
+    gc.freeze()
+    gc.set_threshold(*COLLECT_AFTER)
+    gc.enable()
+    settings = _settings(arguments)
+    if arguments.http_port is not None:
+        settings = structs.replace(settings, media=structs.replace(settings.media, http_port=arguments.http_port))
+    with asyncio.Runner(loop_factory=HubLoop) as runner:
+        return runner.run(serve(settings))
 
 
 def _migrate(arguments: argparse.Namespace) -> int:

@@ -20,6 +20,7 @@ from hub.kernel import redis_url
 from hub.transport.admin_ui import AdminUiSettings
 from hub.transport.engineio.settings import EngineSettings
 from presence.settings import PresenceSettings
+from signaling.media.settings import MediaSettings
 from signaling.settings import CallSettings, IceSettings
 
 PREFIX = "SPARKLE_"
@@ -100,6 +101,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     collab: CollabSettings = CollabSettings()
     calls: CallSettings = CallSettings()
     ice: IceSettings = IceSettings()
+    media: MediaSettings = MediaSettings()
     graphql: GraphQLSettings = GraphQLSettings()
     chain: ChainSettings = ChainSettings()
     companions: CompanionSettings = CompanionSettings()
@@ -211,6 +213,8 @@ def _check(settings: Settings) -> None:
         ("SPARKLE_PORT", settings.port),
         ("SPARKLE_OWN_PORT", settings.own_port),
         ("SPARKLE_CLUSTER_PORT", settings.cluster.port),
+        ("SPARKLE_MEDIA_PORT", settings.media.port),
+        ("SPARKLE_MEDIA_HTTP_PORT", settings.media.http_port),
     ):
         if not 0 <= port <= 65_535:
             raise ConfigError(f"{variable}: {port} is no port number (0 to 65535)")
@@ -223,6 +227,17 @@ def _check(settings: Settings) -> None:
     _check_cluster(settings.cluster)
     if settings.ice.policy == "relay" and not settings.ice.has_turn:
         raise ConfigError("SPARKLE_ICE_POLICY: relay needs SPARKLE_ICE_TURN_URLS and SPARKLE_ICE_TURN_SECRET")
+    _check_media(settings.media)
+
+
+def _check_media(media: MediaSettings) -> None:
+    needed = {
+        "livekit": ("livekit_url", "livekit_client_url", "livekit_api_key", "livekit_api_secret"),
+        "janus": ("janus_url", "janus_client_url", "janus_token_secret"),
+    }
+    for name in needed.get(media.engine, ()):
+        if not getattr(media, name):
+            raise ConfigError(f"SPARKLE_MEDIA_{name.upper()}: must be set for SPARKLE_MEDIA_ENGINE={media.engine}")
 
 
 def _check_cluster(cluster: ClusterSettings) -> None:

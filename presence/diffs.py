@@ -84,7 +84,8 @@ class Diffs:
 
         ``age_s``: how long ago it may have come about. Each version is sent once, whatever other nodes send of it.
         """
-        if own:
+        # Who has gone for others too has no device left to be told. PresenceFeeds hears of it as the watchers do.
+        if own and (record.devices or not shown):
             diff = PresenceDiff(users=[presence(record.own())])
             await self._rooms.emit(user_room(record.user_id), diff, id=_id(record.version), age_s=age_s)
         if shown:

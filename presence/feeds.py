@@ -1,19 +1,27 @@
 """Following one person's presence inside the hub, as somebody may see it: for doors other than sockets."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from hub.kernel.clock import Clock
+from hub.kernel.errors import Unavailable
 from hub.kernel.ids import RoomName, UserId, user_room
 from hub.kernel.ports import Listener, Rooms
 from hub.kernel.sight import Sight, Visibility
+from hub.kernel.tasks import Tasks
 from hub.kernel.wire import to_wire
 from presence.memory import Reading
+from presence.model import Status
 from presence.schema import PresenceDiff
-from presence.views import presence, watch_room
+from presence.views import STATUS_NAMES, presence, watch_room
+
+log = logging.getLogger(__name__)
+
+GONE = STATUS_NAMES[Status.OFFLINE]
 
 Told = Callable[[Any], None]
 """Takes a presence as it is on the wire. Must neither block nor raise."""
@@ -51,10 +59,11 @@ class _Feed:
 class PresenceFeeds:
     """Implements core_api.graphql.ports.PresenceChanges, and hub.gate.reviews.Reviewer for those who follow."""
 
-    def __init__(self, reading: Reading, rooms: Rooms, sight: Sight, clock: Clock) -> None:
+    def __init__(self, reading: Reading, rooms: Rooms, sight: Sight, tasks: Tasks, clock: Clock) -> None:
         self._reading = reading
         self._rooms = rooms
         self._sight = sight
+        self._tasks = tasks
         self._clock = clock
         self._feeds: set[_Feed] = set()
 
@@ -69,6 +78,9 @@ class PresenceFeeds:
         async with AsyncExitStack() as stack:
             if viewer == user_id:
                 await stack.enter_async_context(self._rooms.listen(user_room(viewer), feed.hear))
+                # Of the end of the last device only the watchers are told.
+                shown = watch_room(viewer, Visibility.EVERYTHING)
+                await stack.enter_async_context(self._rooms.listen(shown, self._own_end(feed)))
             else:
                 feed.visibility = await self._look(feed)
                 # By the viewer's own room come the reviews of what they see.
@@ -80,6 +92,24 @@ class PresenceFeeds:
                 stack.callback(self._feeds.discard, feed)
                 await self._look_again(feed)  # what has changed since the look was reviewed before it listened
             yield
+
+    def _own_end(self, feed: _Feed) -> Listener:
+        """Looks, when others are shown somebody as gone, whether that is the truth or they are invisible."""
+
+        def listen(event: str, payload: Any) -> None:
+            if event == PresenceDiff.event and any(one["status"] == GONE for one in payload["users"]):
+                self._tasks.start(self._tell_own_end(feed), name="end of one's own presence")
+
+        return listen
+
+    async def _tell_own_end(self, feed: _Feed) -> None:
+        try:
+            [record] = await self._reading.read([feed.user_id], self._clock.now_ms())
+        except Unavailable:
+            log.info("somebody who follows their own presence was not told of its end")
+            return
+        if not record.devices:
+            feed.told(to_wire(presence(record.own())))
 
     def concerns(self, of: RoomName) -> bool:
         """Whether there is anything here to look at."""

@@ -34,9 +34,9 @@ class Standstill:
         return self._last_s < self._over_s
 
 
-AGAIN_S = 0.5
-"""From one look at the leases to another. They are a fraction of a second old, so a node that just started may not be
-among them; and one that stood still, and goes on as its lease ends, is left alone."""
+AGAIN_S = 0.3
+"""From one look at the leases to another. They are up to a quarter of a second old, so a node that just started may not
+be among them; and one that stood still, and goes on as its lease ends, is left alone."""
 
 
 class DeadNodes:

@@ -6,12 +6,14 @@ from collections import deque
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
+import msgspec
+
 from hub.kernel.clock import Clock, to_ms
 from hub.kernel.errors import InvalidPayload, Unavailable
 from hub.kernel.events import Caller
 from hub.kernel.ports import Nodes
 from hub.kernel.tasks import Tasks
-from presence.connections_here import ConnectionsHere
+from presence.connections_here import ConnectionsHere, Here
 from presence.diffs import Diffs
 from presence.model import Connection, Held, Record, part_of
 from presence.schema import Presence, UpdatePresence
@@ -23,6 +25,18 @@ log = logging.getLogger(__name__)
 
 MAX_TEXT_MS = 366 * 86_400_000
 """Longest time until the end of a text. The last moments that a client can name are too late for a datetime in UTC."""
+
+
+class Lost(msgspec.Struct, frozen=True, gc=False):
+    """A connection of this node that has gone, and counts for a while. Times are Unix milliseconds."""
+
+    here: Here
+    lost_ms: int
+    until_ms: int
+
+    def held(self) -> Held:
+        """As the store is to be told of it."""
+        return Held(self.here.connection, self.lost_ms, self.until_ms)
 
 
 class PresenceService:
@@ -50,14 +64,14 @@ class PresenceService:
         self._clock = clock
         self._hold_ms = round(settings.hold_s * 1000)
         self._moving_hold_ms = round(settings.moving_hold_s * 1000)
-        self._lost: list[Held] = []
+        self._lost: list[Lost] = []
         """Those that went just now: the store is asked as soon as it has answered for those before."""
-        self._missed: list[Connection] = []
+        self._missed: list[Here] = []
         """Those that went while it did not answer."""
         self._is_holding = False
         """Whether a task is to ask it soon."""
         self._asking = asyncio.Lock()
-        self._held: deque[Held] = deque()
+        self._held: deque[Lost] = deque()
         """Those that went, until their hold ends, the next first. The store has them too, but it may forget."""
         self._closed = False
 
@@ -91,9 +105,9 @@ class PresenceService:
         here = self._here.pop(caller)
         if here is None:
             return
-        held = self._held_from_now(self._here.registration(here))
-        self._held.append(held)  # before the store is asked: what it forgets meanwhile is restored from here
-        self._lost.append(held)
+        lost = self._lost_now(here)
+        self._held.append(lost)  # before the store is asked: what it forgets meanwhile is restored from here
+        self._lost.append(lost)
         if not self._is_holding:
             self._is_holding = True
             self._tasks.start(self._hold_soon(), name="presence of those who went")
@@ -115,9 +129,9 @@ class PresenceService:
             while self._lost:
                 lost, self._lost = self._lost, []
                 try:
-                    await self._store.hold(lost)
+                    await self._store.hold(one.held() for one in lost)
                 except Unavailable:
-                    self._missed += [held.connection for held in lost]
+                    self._missed += [one.here for one in lost]
                     log.warning("%d connections that went are still in presence", len(self._missed))
 
     async def hold_missed(self) -> None:
@@ -129,14 +143,14 @@ class PresenceService:
         while self._held and self._held[0].until_ms <= now_ms:
             self._held.popleft()
         async with self._asking:
-            missed = [self._held_from_now(connection) for connection in self._missed]
-            await self._store.hold(missed)
+            missed = [self._lost_now(here) for here in self._missed]
+            await self._store.hold(one.held() for one in missed)
             del self._missed[: len(missed)]
             self._held.extend(missed)
 
-    def _held_from_now(self, connection: Connection) -> Held:
+    def _lost_now(self, here: Here) -> Lost:
         now_ms = self._clock.now_ms()
-        return Held(connection, now_ms, now_ms + self._hold_ms)
+        return Lost(here, now_ms, now_ms + self._hold_ms)
 
     async def restore(self, parts: Collection[int]) -> None:
         """Have those count that this node has lost just now, in parts of which the store has lost what it knew.
@@ -145,11 +159,11 @@ class PresenceService:
         more after :meth:`reconcile`: who goes in between is unknown to the store, and was here at the first call.
         """
         now_ms = self._clock.now_ms()
-        latest = {one.connection.connection_id: one for one in self._held}
-        held = [one for one in latest.values() if part_of(one.connection.user_id) in parts]
-        # Where thousands are cut at once, the hooks of many have not come yet.
+        latest = {one.here.connection.connection_id: one for one in self._held}
+        lost = [one for one in latest.values() if part_of(one.here.connection.user_id) in parts]
         gone = [here for part in parts for here in self._here.of_part(part) if not self._here.is_open(here)]
-        held += [self._held_from_now(self._here.registration(here)) for here in gone]
+        lost += map(self._lost_now, gone)
+        held = [Held(self._here.registration(one.here), one.lost_ms, one.until_ms) for one in lost]
         async for change in self._store.restore(held, now_ms):
             await self._diffs.announce(change)
 
@@ -224,13 +238,14 @@ class PresenceService:
         """
         self._closed = True
         await self.drain()
-        self._lost += [self._held_from_now(here.connection) for here in self._here]
+        self._lost += map(self._lost_now, self._here)
         self._here.clear()
         await self._hold_those_lost()
         await self._diffs.flush()
 
     async def _hold(self, connections: Iterable[Connection]) -> None:
-        await self._store.hold(map(self._held_from_now, connections))
+        now_ms = self._clock.now_ms()
+        await self._store.hold(Held(one, now_ms, now_ms + self._hold_ms) for one in connections)
 
 
 def _is_idle(record: Record, connection: Connection) -> bool:

@@ -25,7 +25,7 @@ AT_ONCE = 50
 """Connections that one Lua call changes, in 1 to 2 ms of Redis, which serves nobody else meanwhile."""
 CALLS = 8
 """In one round trip, of which a busy machine makes few a second."""
-BATCH = 200
+BATCH = AT_ONCE * CALLS
 """Connections that are looked for at once."""
 
 Words = Sequence[Any]
@@ -129,15 +129,19 @@ class RedisPresenceStore:
 
     async def expire(self, now_ms: int) -> AsyncIterator[Change]:
         """See PresenceStore."""
-        due = [
-            ("ZRANGE", _part_key(part, name), "-inf", now_ms, "BYSCORE", "LIMIT", 0, BATCH)
-            for name in ("held", "texts")
-            for part in range(PARTS)
-        ]
-        while any(members := await self._pipeline(due)):
-            for part in range(PARTS):
-                lost = [_user_and_connection(member) for member in members[part]]
-                ended = [(UserId(user.decode()), "") for user in members[PARTS + part]]
+        counts = await self._pipeline(
+            [("ZCOUNT", _part_key(part, name), "-inf", now_ms) for part in range(PARTS) for name in ("held", "texts")]
+        )
+        due = [part for part in range(PARTS) if any(counts[2 * part : 2 * part + 2])]
+        # At random, so that the sweepers of several nodes do not all call for the same ones.
+        for part in random.sample(due, len(due)):
+            members = [
+                ("ZRANGE", _part_key(part, name), "-inf", now_ms, "BYSCORE", "LIMIT", 0, BATCH)
+                for name in ("held", "texts")
+            ]
+            while any(found := await self._pipeline(members)):
+                lost = [_user_and_connection(member) for member in found[0]]
+                ended = [(UserId(user.decode()), "") for user in found[1]]
                 for function, words in ((self._expire, lost), (self._end_text, ended)):
                     async for change in self._transitions(function, now_ms, [(part, NOBODY, words)]):
                         yield change

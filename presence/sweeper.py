@@ -1,11 +1,10 @@
-"""The clockwork of presence: holds run out, dead nodes are buried, what they left untold is told, typing ends."""
+"""The clockwork of presence: holds run out, what dead nodes left untold is told, typing ends."""
 
 import logging
 from contextlib import suppress
 
 from hub.kernel.clock import Clock
 from hub.kernel.errors import Unavailable
-from hub.kernel.ports import Nodes
 from hub.kernel.tasks import Running, Tasks
 from presence.connections_here import ConnectionsHere
 from presence.diffs import Diffs
@@ -14,7 +13,7 @@ from presence.memory import Memory
 from presence.metrics import METRICS
 from presence.model import PARTS
 from presence.relay import Relay
-from presence.rounds import DeadNodes, Standstill, go_round
+from presence.rounds import Standstill, go_round
 from presence.service import PresenceService
 from presence.settings import PresenceSettings
 from presence.store import PresenceStore
@@ -36,7 +35,6 @@ class Sweeper:
         diffs: Diffs,
         relay: Relay,
         memory: Memory,
-        nodes: Nodes,
         clock: Clock,
         settings: PresenceSettings,
     ) -> None:
@@ -48,7 +46,6 @@ class Sweeper:
         self._diffs = diffs
         self._relay = relay
         self._memory = memory
-        self._dead = DeadNodes(nodes)
         self._standstill = Standstill()
         self._clock = clock
         self._sweep_s = settings.sweep_s
@@ -70,7 +67,6 @@ class Sweeper:
         await self._service.hold_missed()
         await self._tell_again(stood_still=stood_still)
         await self._expire()
-        await self._bury()
         await self._relay.relay()
         if stood_still:
             return
@@ -104,10 +100,3 @@ class Sweeper:
     async def _expire(self) -> None:
         async for change in self._store.expire(self._clock.now_ms()):
             await self._diffs.announce(change)
-
-    async def _bury(self) -> None:
-        for node_id in await self._dead.among(await self._store.nodes()):
-            METRICS.buried += 1
-            log.info("node %s is dead; its users go offline", node_id)
-            async for change in self._store.bury(node_id, self._clock.now_ms()):
-                await self._diffs.announce(change)

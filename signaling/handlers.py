@@ -6,27 +6,59 @@ from hub.kernel import wire
 from hub.kernel.events import Caller, EventRouter
 from hub.kernel.ids import UserId
 from hub.kernel.limits import Limit
+from hub.kernel.wire import Nothing
 from signaling import schema, views
+from signaling.call.model import MEDIA
+from signaling.carriage import Carriage
 from signaling.deadlines import Deadlines
 from signaling.ice import Ice
 from signaling.placing import Placing
+from signaling.pre_call import PreCall
 from signaling.service import CallService
 
 INITIATIONS = Limit(per_minute=20, burst=10)
 """Each rings every device of somebody else."""
+TESTS = Limit(per_minute=20, burst=10)
+"""Each is a connection to a media server, or a new negotiation of one."""
 SIGNALS = Limit(per_minute=1200, burst=300)
 """A call begins with some thirty candidates on each side, and so does each restart."""
 
 
-def call_events(placing: Placing, service: CallService, deadlines: Deadlines, ice: Ice) -> EventRouter:
+def call_events(
+    placing: Placing, service: CallService, deadlines: Deadlines, carriage: Carriage, ice: Ice
+) -> EventRouter:
     """Events ``call:*``. Those of one call complete in the order in which a connection sent them."""
     router = EventRouter(restores={"call": deadlines.restore}, disconnected=[deadlines.disconnected])
-    _ringing(router, placing, service, ice)
-    _talking(router, service, ice)
+    _ringing(router, placing, service, carriage, ice)
+    _talking(router, service, carriage, ice)
     return router
 
 
-def _ringing(router: EventRouter, placing: Placing, service: CallService, ice: Ice) -> None:
+def pre_call_events(pre_call: PreCall) -> EventRouter:
+    """Events ``call:test``, ``call:test-result`` and ``call:test-end``."""
+
+    async def test(caller: Caller, payload: schema.TestConnection) -> schema.TestAnswered:
+        return schema.TestAnswered(sdp=await pre_call.offer(caller, payload.sdp))
+
+    async def result(caller: Caller, _: Nothing) -> schema.ConnectionTested:
+        return await pre_call.result(caller)
+
+    async def end(caller: Caller, _: Nothing) -> Nothing:
+        await pre_call.end(caller)
+        return Nothing()
+
+    router = EventRouter(disconnected=[pre_call.end])
+    router.on("call:test", schema.TestConnection, test, order=_alone, limit=TESTS)
+    router.on("call:test-result", Nothing, result, order=_alone)
+    router.on("call:test-end", Nothing, end, order=_alone)
+    return router
+
+
+def _alone(_: object) -> str:
+    return "call:test"
+
+
+def _ringing(router: EventRouter, placing: Placing, service: CallService, carriage: Carriage, ice: Ice) -> None:
     """What begins and ends a call, and who is in it."""
 
     async def initiate(caller: Caller, payload: schema.Initiate) -> schema.Placed:
@@ -49,6 +81,7 @@ def _ringing(router: EventRouter, placing: Placing, service: CallService, ice: I
 
     async def accept(caller: Caller, payload: schema.CallRef) -> schema.Standing:
         call = await service.accept(caller, payload.call_id)
+        await carriage.follow(call)
         return views.standing(call, caller.user_id, ice.paths(caller.user_id))
 
     async def ignore(caller: Caller, payload: schema.CallRef) -> schema.Standing:
@@ -68,7 +101,7 @@ def _ringing(router: EventRouter, placing: Placing, service: CallService, ice: I
     router.on("call:hangup", schema.CallRef, hang_up, order=_by_call)
 
 
-def _talking(router: EventRouter, service: CallService, ice: Ice) -> None:
+def _talking(router: EventRouter, service: CallService, carriage: Carriage, ice: Ice) -> None:
     """What the legs say in it."""
 
     async def signal(caller: Caller, payload: schema.SendSignal) -> schema.Signalled:
@@ -76,6 +109,9 @@ def _talking(router: EventRouter, service: CallService, ice: Ice) -> None:
         kind = "answer" if isinstance(payload.signal, schema.Answer) else "other"
         leg_to = payload.leg_to or ""
         version = await service.signal(caller, payload.call_id, payload.seq, kind, relayed, leg_to)
+        # A media server needs no candidates: its own are in the answer, and the client's checks find the way.
+        if leg_to == MEDIA and isinstance(payload.signal, schema.Offer):
+            await carriage.offer(caller, payload.call_id, payload.signal, payload.gen)
         return schema.Signalled(version=version)
 
     async def media(caller: Caller, payload: schema.SetMedia) -> schema.Changed:
@@ -106,6 +142,20 @@ def _talking(router: EventRouter, service: CallService, ice: Ice) -> None:
         paths = ice.no_paths() if call.is_over else ice.paths(caller.user_id)
         return views.snapshot(call, missed, caller, paths, complete=complete)
 
+    async def engine(caller: Caller, payload: schema.EngineRef) -> schema.MediaWay:
+        return await carriage.way(caller, payload.call_id)
+
+    async def record(caller: Caller, payload: schema.Record) -> Nothing:
+        await carriage.record(caller, payload.call_id, payload.on)
+        return Nothing()
+
+    async def mute_member(caller: Caller, payload: schema.MuteMember) -> Nothing:
+        await carriage.mute(caller, payload.call_id, UserId(payload.user_id), payload.kind, payload.muted)
+        return Nothing()
+
+    router.on("call:mute-member", schema.MuteMember, mute_member, order=_by_call)
+    router.on("call:record", schema.Record, record, order=_by_call)
+    router.on("call:engine", schema.EngineRef, engine, order=_by_call, automatic=True)
     router.on("call:signal", schema.SendSignal, signal, order=_by_call, limit=SIGNALS, automatic=True)
     router.on("call:media", schema.SetMedia, media, order=_by_call)
     router.on("call:hold", schema.Hold, hold, order=_by_call)
@@ -121,6 +171,9 @@ _Payload = (
     | schema.Transfer
     | schema.CallRef
     | schema.Hold
+    | schema.EngineRef
+    | schema.Record
+    | schema.MuteMember
     | schema.SendSignal
     | schema.SetMedia
     | schema.Upgrade

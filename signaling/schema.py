@@ -59,6 +59,12 @@ class CallRef(Wire):
     reason: EndReason | None = None
 
 
+class EngineRef(Wire):
+    """``call:engine``: ask how to reach what carries the media."""
+
+    call_id: Ulid
+
+
 class Hold(Wire):
     """``call:hold``, and ``call:resume``, which takes it back."""
 
@@ -242,6 +248,61 @@ class Signalled(Wire):
     """Acknowledges ``call:signal``."""
 
     version: int
+
+
+class MuteMember(Wire):
+    """``call:mute-member``: hold back somebody's sound or picture for all, or stop doing so. For the initiator."""
+
+    call_id: Ulid
+    user_id: Uuid
+    kind: CallType
+    muted: bool = True
+
+
+class Record(Wire):
+    """``call:record``: have the media server of the call record it, or (``on`` is false) stop. All members are told."""
+
+    call_id: Ulid
+    on: bool = True
+
+
+class TestConnection(Wire):
+    """``call:test``: try out a connection with a media server, which sends back what it gets."""
+
+    sdp: Sdp
+    """An offer with sections that send and receive."""
+
+
+class TestAnswered(Wire):
+    """Acknowledges ``call:test``."""
+
+    sdp: Sdp
+
+
+class ConnectionTested(Wire):
+    """Acknowledges ``call:test-result``."""
+
+    verdict: Literal["good", "warning", "bad", "unknown"]
+    """Of loss, round trip and, with video, rate the worst. ``unknown`` until there was a round trip."""
+    loss: float
+    """Of 1, the worse of the two ways."""
+    round_trip_ms: float | None
+    kbit_per_s: int
+    """From the client."""
+
+
+class MediaWay(Wire):
+    """Acknowledges ``call:engine``: how the asking leg reaches what carries the media.
+
+    ``mesh``: the other legs, by signals to each. ``embedded``: offer to ``media`` by ``call:signal``. Others: connect
+    to ``url`` with ``token``, which is for this leg and good for some minutes.
+    """
+
+    engine: str
+    gen: int
+    """The generation of one's leg. Signals of it carry this ``gen``."""
+    url: str | UnsetType = UNSET
+    token: str | UnsetType = UNSET
 
 
 class LoggedEvent(Wire):

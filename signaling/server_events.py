@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from msgspec import UNSET, Meta, UnsetType, field
 
-from hub.kernel.wire import ServerEvent
+from hub.kernel.wire import ServerEvent, Wire
 from signaling.schema import Member, StreamPurpose
 
 Kind = Literal[
@@ -117,6 +117,28 @@ class CallMove(ServerEvent):
     version: int
     engine: str
     gen: int
+
+
+class Track(Wire):
+    """A stream that the media server has from somebody."""
+
+    id: str
+    """As the second part of ``msid`` in its answers; the first is the user id."""
+    user_id: str
+    kind: Literal["audio", "video"]
+
+
+class CallTracks(ServerEvent):
+    """What the media server has and does at this moment. To the legs, whose next offer should have a section for each.
+
+    It has no version: it is no change of the call.
+    """
+
+    event: ClassVar[str] = "call:tracks"
+    call_id: str
+    streams: list[Track]
+    recorded: bool
+    """Whether the media server writes all of it to files."""
 
 
 class CallSignal(ServerEvent):

@@ -14,13 +14,11 @@ from signaling.call.commands import (
     Expire,
     Hold,
     Media,
-    Move,
     Renew,
     Restart,
     Signal,
     Sync,
     Take,
-    Tell,
     Upgrade,
 )
 from signaling.call.model import Call, Change
@@ -178,22 +176,6 @@ class CallService:
                 await self._moves.conclude(outcome.call)
                 return
         raise Unavailable("The call between the two could not be ended. Try again.")
-
-    async def tell(self, call_id: str, to: UserId, kind: str, relayed: Relayed) -> None:
-        """Pass something of the media server to a leg. Raises CallEnded, LegGone."""
-        outcome = await self._moves.apply(call_id, Tell(to, kind, msgspec.json.encode(relayed).decode()))
-        await self._telling.from_media(ruled(outcome), outcome.version, relayed, to)
-
-    async def move(self, call_id: str, engine: str, gen: int) -> Call:
-        """Have another engine carry the media; ``gen`` is the generation of the call (``floor``) that is left by it.
-
-        Of several who ask for the same, the first does it. Raises CallEnded.
-        """
-        outcome = await self._moves.apply(call_id, Move(engine, gen))
-        call = ruled(outcome)
-        if outcome.verdict is Verdict.DONE:
-            await self._telling.moved(call, outcome.version)
-        return call
 
     async def _change(self, actor: Caller, call_id: str, command: Media | Hold | Upgrade | Restart) -> Outcome:
         outcome = await self._moves.apply(call_id, command)

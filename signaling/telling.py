@@ -18,15 +18,18 @@ from hub.kernel.ports import Rooms
 from signaling import errors, schema, server_events
 from signaling.call.model import MEDIA, Call, Member, Part
 from signaling.legs import LocalLegs
+from signaling.media.engines import Engines
 from signaling.views import Relayed, member_views
 
 
 class Telling:
     """Tells the others. Nothing here raises because Redis does not answer, but :meth:`hear`."""
 
-    def __init__(self, rooms: Rooms, legs: LocalLegs) -> None:
+    def __init__(self, rooms: Rooms, legs: LocalLegs, engines: Engines | None = None) -> None:
+        """``engines`` are told too of who has left and of the end, if there are any."""
         self._rooms = rooms
         self._legs = legs
+        self._engines = engines
 
     async def hear(self, actor: Caller, call_id: str) -> None:
         """Make the actor's connection, which has the leg, hear of the call. Raises Unavailable."""
@@ -118,6 +121,8 @@ class Telling:
 
     async def gone(self, call: Call, user_id: UserId, member: Member, *, by: Caller | None = None) -> None:
         """A member of a group has left it, declined or not answered. ``by`` is the connection that knows already."""
+        if self._engines is not None and member.state is Part.LEFT:
+            self._engines.gone(call.call_id, call.engine, user_id)
         room, skip = call_room(call.call_id), by.connection_id if by else None
         kind: server_events.Kind = "declined" if member.state is Part.DECLINED else "left"
         reason = member.reason or msgspec.UNSET
@@ -131,6 +136,8 @@ class Telling:
 
     async def ended(self, call: Call, *, by: Caller | None = None) -> None:
         """It is over, for legs and ringing devices, except the connection that did it."""
+        if self._engines is not None:
+            self._engines.over(call.call_id, call.engine)
         skip, room, reason = by.connection_id if by else None, call_room(call.call_id), call.reason
         await self._rooms.emit(
             room, server_events.CallEnded(call_id=call.call_id, version=call.version, reason=reason), skip=skip

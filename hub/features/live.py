@@ -26,6 +26,9 @@ from hub.cluster.servers import link_to_any, servers_of
 from hub.features import oversight
 from hub.features.core import Core, Feature
 from hub.features.documents import library as documents_library
+from hub.features.media import media_engines
+from hub.kernel.events import merge
+from presence.burials import Burials
 from presence.connections_here import ConnectionsHere
 from presence.diffs import Diffs
 from presence.feeds import PresenceFeeds
@@ -43,13 +46,17 @@ from presence.typing_indicator import TypingIndicator
 from presence.watchers import Watchers
 from presence.watching import Watching
 from signaling.busy_redis import RedisBusyLines
+from signaling.carriage import Carriage
 from signaling.deadlines import Deadlines
-from signaling.handlers import call_events
+from signaling.handlers import call_events, pre_call_events
 from signaling.history_postgres import PostgresCallHistory
 from signaling.ice import Ice
 from signaling.legs import LocalLegs
+from signaling.media.embedded.rescuer import Rescuer
+from signaling.media.livekit_webhooks import LiveKitWebhooks
 from signaling.moves import Moves
 from signaling.placing import Placing
+from signaling.pre_call import PreCall
 from signaling.routes import call_api
 from signaling.service import CallService
 from signaling.store_redis import RedisCallStore
@@ -80,16 +87,18 @@ def presence(core: Core) -> Presence:
     reading = Reading(store, memory)
     watchers = Watchers(reading, core.rooms, core.sight, core.clock)
     watching = Watching(service, reading, watchers, core.sight, core.clock)
-    feeds = PresenceFeeds(reading, core.rooms, core.sight, core.clock)
+    feeds = PresenceFeeds(reading, core.rooms, core.sight, core.tasks, core.clock)
     core.reviews.add(watching)
     core.reviews.add(feeds)
     typing = TypingIndicator(core.rooms, core.clock, settings, core.sight)
     core.reviews.add(typing)
-    sweeper = Sweeper(store, here, service, idleness, typing, diffs, relay, memory, core.nodes, core.clock, settings)
+    sweeper = Sweeper(store, here, service, idleness, typing, diffs, relay, memory, core.clock, settings)
+    burials = Burials(store, diffs, core.nodes, core.clock)
 
     async def start() -> None:
         await sweeper.begin()
         sweeper.start(core.tasks)
+        burials.start(core.tasks)
 
     return Presence(
         apis=[presence_api(watching)],
@@ -166,16 +175,28 @@ def calls(core: Core) -> Calls:
     legs, ice = LocalLegs(), Ice(core.settings.ice, core.clock)
     store = RedisCallStore(core.redis, core.clock, settings)
     busy, history = RedisBusyLines(core.redis, settings), PostgresCallHistory(core.pool, outbox.append)
-    telling = Telling(core.rooms, legs)
+    engines = media_engines(core)
+    telling = Telling(core.rooms, legs, engines.all)
     moves = Moves(store, busy, history, telling, core.clock)
     callees = CallRule(PostgresPrivacy(core.pool))
     placing = Placing(store, busy, moves, telling, callees, legs, core.clock, settings)
     service = CallService(store, busy, moves, placing, telling, legs)
     deadlines = Deadlines(store, busy, moves, service, telling, legs, core.rooms)
     sweeper = CallSweeper(deadlines, legs, settings)
+    carriage = Carriage(moves, telling, engines.all, engines.embedded, core.settings.media)
+    rescuer = Rescuer(engines.servers, carriage.rescue)
 
     async def start() -> None:
         sweeper.start(core.tasks)
+        rescuer.start(core.tasks)
 
-    events = call_events(placing, service, deadlines, ice)
-    return Calls(apis=[call_api(ice, history)], events=events, starts=[start], separate=service.separate)
+    pre_call = pre_call_events(PreCall(engines.embedded))
+    events = merge(call_events(placing, service, deadlines, carriage, ice), pre_call)
+    return Calls(
+        apis=[call_api(ice, history)],
+        events=events,
+        starts=[start],
+        closes=engines.closes,
+        mounts=[] if engines.livekit is None else [LiveKitWebhooks(engines.livekit, carriage.rescue).add_routes],
+        separate=service.separate,
+    )

@@ -50,8 +50,18 @@ def serve_command(spec: NodeSpec) -> Sequence[str]:
     ]
 
 
+def media_command(spec: NodeSpec) -> Sequence[str]:
+    """The command line of a media server, whose commands are on the ``own_port``."""
+    python = [sys.executable, *(["-P"] if sys.flags.safe_path else [])]
+    return [
+        *(*python, "-m", "hub.cli", "media", "--http-port", str(spec.own_port)),
+        *("--data", str(spec.data)),
+        *("--node-name", spec.name, "--start-wait-s", str(spec.start_wait_s)),
+    ]
+
+
 class Node:
-    """A node process and its successors. Its output goes where ours goes."""
+    """A node process and its successors, or a media server and its own. Its output goes where ours goes."""
 
     def __init__(
         self,
@@ -61,9 +71,11 @@ class Node:
         environment: Mapping[str, str],
         lock: int,
         announce: Callable[[str], None],
+        title: str = "node",
     ) -> None:
         """`lock` is inherited by the process: it tells the next start that this node has really gone."""
         self.spec = spec
+        self._called = f"{title} {spec.name}"
         self._command = command
         self._environment = environment
         self._lock = lock
@@ -82,11 +94,11 @@ class Node:
         while not await answers_ready(self.spec.own_port):
             if (code := process.exit_code) is not None:
                 raise StartError(
-                    f"node {self.spec.name} {process.end} before it was ready; the reason is above",
+                    f"{self._called} {process.end} before it was ready; the reason is above",
                     code if code > 0 else 128 - code,  # what a shell reports for a signal
                 )
             if time.monotonic() > end:
-                raise StartError(f"node {self.spec.name} is not ready after {READY_S:.0f} s")
+                raise StartError(f"{self._called} is not ready after {READY_S:.0f} s")
             await asyncio.sleep(_READY_POLL_S)
 
     async def keep_running(self) -> None:
@@ -96,7 +108,7 @@ class Node:
             await self._process.wait()
             if time.monotonic() - started > _SETTLED_S:
                 delay_s = _FIRST_DELAY_S
-            self._announce(f"node {self.spec.name} {self._process.end}; starting it again in {delay_s:g} s")
+            self._announce(f"{self._called} {self._process.end}; starting it again in {delay_s:g} s")
             await asyncio.sleep(delay_s)
             delay_s, started = min(2 * delay_s, _LONGEST_DELAY_S), time.monotonic()
             try:
@@ -105,7 +117,7 @@ class Node:
                 self._announce(str(error))
                 await self.stop()  # no effect on one that has ended
             else:
-                self._announce(f"node {self.spec.name} is ready again after {time.monotonic() - started:.1f} s")
+                self._announce(f"{self._called} is ready again after {time.monotonic() - started:.1f} s")
 
     async def stop(self) -> None:
         """Let it drain for up to 25 s, then kill it. Idempotent."""

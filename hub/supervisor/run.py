@@ -27,6 +27,8 @@ async def run(settings: "Settings", *, nodes: int, environment: Mapping[str, str
         valkey_bin=settings.valkey_bin,
         chain_rpc_url=settings.chain_rpc_url,
         chain_engine=settings.chain_engine,
+        media_servers=settings.media.servers,
+        media_port=settings.media.port,
     )
     return await supervise(options, announce=_print)
 

@@ -17,7 +17,7 @@ from hub.embedded.data_folder import DataFolder
 from hub.embedded.errors import EmbeddedError
 from hub.embedded.stack import Stack
 from hub.supervisor.errors import StartError
-from hub.supervisor.node import DRAIN_S, Node, NodeSpec, serve_command
+from hub.supervisor.node import DRAIN_S, Node, NodeSpec, media_command, serve_command
 from hub.supervisor.ports import port_of, reserve_own, reserve_shared
 
 _WILDCARDS = ("0.0.0.0", "::", "")
@@ -40,6 +40,9 @@ class Options:
     valkey_bin: Path | None = None
     chain_rpc_url: str | None = None
     chain_engine: str = "auto"
+    media_servers: int = 0
+    media_port: int = 0
+    """UDP port of the first media server, the others have those after it. 0: they pick their own."""
     node_command: Callable[[NodeSpec], Sequence[str]] = serve_command
 
 
@@ -61,6 +64,7 @@ class _Supervisor:
         self._stack: Stack | None = None
         self._chain: EmbeddedChain | None = None
         self._nodes: list[Node] = []
+        self._media: list[Node] = []
 
     async def run(self) -> int:
         """Do all of it, and turn errors into a sentence and an exit code."""
@@ -92,6 +96,7 @@ class _Supervisor:
             try:
                 ports = [port_of(one) for one in own]
                 self._nodes = self._make_nodes(stack, folder, port_of(shared), ports, lock.descriptor)
+                self._media = self._make_media(stack, folder, held, lock.descriptor)
                 await self._start(stack, folder)
                 self._say_where(port_of(shared))
                 async with asyncio.TaskGroup() as group:
@@ -100,9 +105,11 @@ class _Supervisor:
                         group.create_task(chain.watch())
                     for node in self._nodes:
                         group.create_task(node.keep_running())
+                    for server in self._media:
+                        group.create_task(self._keep_media(server))
             finally:
                 self._stopping = True  # from here on a signal means: at once
-                await asyncio.gather(*(node.stop() for node in self._nodes))
+                await asyncio.gather(*(node.stop() for node in [*self._nodes, *self._media]))
                 await stack.stop()
                 if chain is not None:
                     await chain.stop()
@@ -154,6 +161,35 @@ class _Supervisor:
             for spec in specs
         ]
 
+    def _make_media(self, stack: Stack, folder: DataFolder, held: contextlib.ExitStack, lock: int) -> list[Node]:
+        """Media servers, each with a loopback port for its commands."""
+        made = []
+        for number in range(self._options.media_servers):
+            own_port = port_of(held.enter_context(reserve_own()))
+            spec = NodeSpec(f"m{number + 1}", "127.0.0.1", 0, own_port, (), folder.path, SERVERS_START_S)
+            environment = {**self._options.environment, "REDIS_URL": stack.redis_url}
+            if self._options.media_port:
+                environment["SPARKLE_MEDIA_PORT"] = str(self._options.media_port + number)
+            made.append(
+                Node(
+                    spec,
+                    command=media_command(spec),
+                    environment=environment,
+                    lock=lock,
+                    announce=self._announce,
+                    title="media server",
+                )
+            )
+        return made
+
+    async def _keep_media(self, server: Node) -> None:
+        """A hub without media servers still has calls between two: one that does not start is no reason to end."""
+        try:
+            await server.start()
+        except StartError as error:
+            self._announce(str(error))
+        await server.keep_running()
+
     async def _start(self, stack: Stack, folder: DataFolder) -> None:
         """Servers and nodes side by side: a node imports for a second before it needs a server."""
         if stack.servers:
@@ -203,7 +239,7 @@ class _Supervisor:
 
     def _kill(self) -> None:
         """Kill all children; the orderly stop that is under way finds them ended."""
-        for node in self._nodes:
+        for node in [*self._nodes, *self._media]:
             node.kill()
         if self._stack is not None:
             self._stack.kill()

@@ -29,6 +29,11 @@ class UnderWay:
         """One more."""
         self._count += 1
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is."""
+        return not self._count
+
     def end(self) -> None:
         """One less."""
         self._count -= 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
 from typing import Any
@@ -33,8 +33,8 @@ log = logging.getLogger(__name__)
 LAST_EVENTS_S = 5.0
 """Longest wait, after a connection has gone, for the events of it that are being handled."""
 LEAVING_AT_ONCE = 32
-"""Connections whose disconnect hooks run at the same time: after a drain thousands go together, and every hook needs
-Redis."""
+"""Connections whose disconnect hooks run at the same time, of the thousands that may go together: every hook needs
+Redis. The others wait in a queue, which costs less than a task for each while their ends are still being read."""
 OWN_ROOMS = frozenset({"user", "session"})
 """The kinds of rooms that every connection is in, and that need no restoring."""
 FINAL = frozenset({Reason.CLIENT_DISCONNECT, Reason.SERVER_DISCONNECT})
@@ -83,7 +83,10 @@ class ConnectionLife:
         self._limits: Limits = UNLIMITED
         self._recovery: Recovery | None = None
         self._recovers = False
-        self._leaving = asyncio.Semaphore(LEAVING_AT_ONCE)
+        self._leaving: deque[tuple[Connection, bool]] = deque()
+        """Connections whose disconnect hooks are to run, and whether they went for good."""
+        self._leavers = 0
+        """Tasks that run them."""
         self.closed = False
         """Whether nobody is let in any more."""
 
@@ -264,7 +267,10 @@ class ConnectionLife:
             if connection.told:
                 self._say_lost(connection.caller)
             self._under_way.begin()
-            self._tasks.start(self._leave_behind(connection, for_good=reason in FINAL), name="disconnect hooks")
+            if connection.is_settled:
+                self._leave_behind(connection, for_good=reason in FINAL)
+            else:
+                self._tasks.start(self._leave_behind_settled(connection, for_good=reason in FINAL), name="last events")
 
     def _say_lost(self, caller: Caller) -> None:
         for hook in self._router.lost:
@@ -273,20 +279,34 @@ class ConnectionLife:
             except Exception as error:  # a defect of a feature, which the others must not suffer from
                 client_error(error, "hook for a lost connection")
 
-    async def _leave_behind(self, connection: Connection, *, for_good: bool) -> None:
-        """Tell the features, after the last event, so that none brings back what a hook has taken away."""
+    async def _leave_behind_settled(self, connection: Connection, *, for_good: bool) -> None:
+        """After the last event, so that none brings back what a hook has taken away."""
         try:
             async with asyncio.timeout(LAST_EVENTS_S):
                 await connection.settled(connection.engine.loop)
         except TimeoutError:
             log.warning("a connection has gone, and an event of it is still being handled")
+        self._leave_behind(connection, for_good=for_good)
+
+    def _leave_behind(self, connection: Connection, *, for_good: bool) -> None:
+        """Tell the features, in its turn."""
+        self._leaving.append((connection, for_good))
+        if self._leavers < LEAVING_AT_ONCE:
+            self._leavers += 1
+            self._tasks.start(self._leave_in_turn(), name="disconnect hooks")
+
+    async def _leave_in_turn(self) -> None:
         try:
-            async with self._leaving:
-                if connection.told:
-                    await self._run(self._router.disconnected, connection.caller, "disconnect hook")
-                await self._let_go(connection, for_good=for_good)
+            while self._leaving:
+                connection, for_good = self._leaving.popleft()
+                try:
+                    if connection.told:
+                        await self._run(self._router.disconnected, connection.caller, "disconnect hook")
+                    await self._let_go(connection, for_good=for_good)
+                finally:
+                    self._under_way.end()
         finally:
-            self._under_way.end()
+            self._leavers -= 1
 
     async def _forget_early(self, connection: Connection) -> None:
         """A connection ends that nobody has been told of, unless it was restored."""

@@ -39,4 +39,16 @@ def _collab(arguments: Sequence[str]) -> int:
     return main(arguments)
 
 
-BENCHES: dict[str, Bench] = {"transport": _transport, "cluster": _cluster, "presence": _presence, "collab": _collab}
+def _media(arguments: Sequence[str]) -> int:
+    from load_tests.bench.media.command import main  # noqa: PLC0415 each bench needs other packages
+
+    return main(arguments)
+
+
+BENCHES: dict[str, Bench] = {
+    "transport": _transport,
+    "cluster": _cluster,
+    "presence": _presence,
+    "collab": _collab,
+    "media": _media,
+}

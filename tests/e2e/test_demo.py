@@ -6,7 +6,7 @@ import re
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -89,24 +89,13 @@ def test_the_demo_observes_everything_across_the_two_nodes_behind_one_port(two_n
     assert "Traceback" not in demo.output
 
 
-def assert_nothing_lost(demo: Program) -> None:
-    demo.line_with("80 edits acknowledged, 0 lost", timeout_s=60)
-
-
-@pytest.mark.parametrize(
-    ("address", "assert_well"),
-    [("shared port", assert_goes_on), ("own ports", assert_nothing_lost)],
-    ids=["shared port", "own ports"],
-)
-def test_no_acknowledged_edit_is_lost_when_a_node_is_killed_while_two_people_write(
-    two_nodes: RunningHub, address: str, assert_well: Callable[[Program], None]
-) -> None:
-    first, second = (two_nodes.url, two_nodes.url) if address == "shared port" else two_nodes.own_urls
+def test_no_acknowledged_edit_is_lost_when_a_node_is_killed_while_two_people_write(two_nodes: RunningHub) -> None:
+    first, second = two_nodes.own_urls
     urls = ["--url", first, "--second-url", second]
     with running([*HUB, "demo", *urls, "--edits", "40", "--pace-ms", "40"]) as demo:
         demo.line_with("has 20 edits acknowledged", timeout_s=30)
         with two_nodes.one_killed():
-            assert_well(demo)
+            assert_goes_on(demo)
     assert demo.output.count("is back, on node") == 1, demo.output
     assert "80 edits acknowledged, 0 lost" in demo.output
 

@@ -9,11 +9,16 @@ import pytest
 from hub.kernel.errors import HubError, Unavailable
 from hub.kernel.events import Caller, EventRouter
 from hub.kernel.ids import ConnectionId, RoomName, SessionId, UserId, new_uuid
+from hub.kernel.tasks import Tasks
+from signaling.carriage import Carriage
 from signaling.deadlines import Deadlines
 from signaling.handlers import call_events
 from signaling.history import Before, PastCall
 from signaling.ice import Ice
 from signaling.legs import LocalLegs
+from signaling.media.engines import Engines
+from signaling.media.mesh import Mesh
+from signaling.media.settings import MediaSettings
 from signaling.moves import Moves
 from signaling.placing import Placing
 from signaling.service import CallService
@@ -22,6 +27,7 @@ from signaling.sweeper import CallSweeper
 from signaling.telling import Telling
 from tests.support.calls import ModelCallStore
 from tests.support.clock import FrozenClock
+from tests.support.media_engine import FakeEngine
 from tests.support.rooms import RecordedRooms
 
 EVERYBODY = ALICE, BOB, CAROL, DAVE = [UserId(new_uuid()) for _ in range(4)]
@@ -85,13 +91,16 @@ class CallHub:
         self.clock, self.rooms, self.people = FrozenClock(), RecordedRooms(), Neighbours()
         self.store, self.legs = ModelCallStore(self.clock), LocalLegs()
         self.busy, self.history = Lines(), KeptCalls()
-        telling = Telling(self.rooms, self.legs)
+        self.media, self.tasks = FakeEngine(there=False), Tasks()
+        self.engines = Engines({"mesh": Mesh(), "embedded": self.media}, {"embedded": self.media.available}, self.tasks)
+        telling = Telling(self.rooms, self.legs, self.engines)
         moves = Moves(self.store, self.busy, self.history, telling, self.clock)
         placing = Placing(self.store, self.busy, moves, telling, self.people, self.legs, self.clock, settings)
         self.service = CallService(self.store, self.busy, moves, placing, telling, self.legs)
         self.deadlines = Deadlines(self.store, self.busy, moves, self.service, telling, self.legs, self.rooms)
         ice = Ice(IceSettings(stun_urls=("stun:a",)), self.clock)
-        self.router: EventRouter = call_events(placing, self.service, self.deadlines, ice)
+        self.carriage = Carriage(moves, telling, self.engines, self.media, MediaSettings(record=True))
+        self.router: EventRouter = call_events(placing, self.service, self.deadlines, self.carriage, ice)
         self.sweeper = CallSweeper(self.deadlines, self.legs, settings)
 
     async def send(self, device: Caller, event: str, **payload: object) -> Any:

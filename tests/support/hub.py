@@ -19,6 +19,7 @@ from hub.transport.front import HEAD_BYTES
 from tests.support.socket_server import bind_dual_stack
 
 CHEAP = {
+    "SPARKLE_MEDIA_SERVERS": "0",  # importing aiortc takes a second
     "SPARKLE_ACCOUNTS_ARGON2_MEMORY_KIB": "8",
     "SPARKLE_ACCOUNTS_ARGON2_PASSES": "1",
     "SPARKLE_ACCOUNTS_SIGN_UPS_PER_MINUTE": "10000",

@@ -129,7 +129,7 @@ def running_hub_process(
     command = [sys.executable, "-m", "hub.cli", "run", "--nodes", str(nodes), "--port", "0", "--data", str(data)]
     with servers.fresh_database() as database_url:
         urls = {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
-        with running(command, uid=None, inherit=(), **CHEAP, **urls, **environment) as program:
+        with running(command, uid=None, inherit=(), **{**CHEAP, **urls, **environment}) as program:
             shared = _address(program, "Sparkle Hub listens on")
             names = [f"n{number}" for number in range(1, nodes + 1)]
             found = tuple(Node(name, _address(program, f"node {name} alone"), program.pid) for name in names)

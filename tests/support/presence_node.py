@@ -7,6 +7,7 @@ from redis.asyncio import Redis
 from hub.kernel.events import Caller
 from hub.kernel.ids import NodeId, RoomName, UserId
 from hub.kernel.tasks import Tasks
+from presence.burials import Burials
 from presence.connections_here import ConnectionsHere
 from presence.diffs import Diffs
 from presence.handlers import presence_events
@@ -54,9 +55,8 @@ class PresenceNode:
         watchers = Watchers(reading, self.rooms, self.sight, clock)
         self.watching = Watching(self.service, reading, watchers, self.sight, clock)
         typing = TypingIndicator(self.rooms, clock, settings, self.sight)
-        self.sweeper = Sweeper(
-            store, here, self.service, idleness, typing, diffs, relay, memory, self.nodes, clock, settings
-        )
+        self.sweeper = Sweeper(store, here, self.service, idleness, typing, diffs, relay, memory, clock, settings)
+        self.burials = Burials(store, diffs, self.nodes, clock)
         self.events = presence_events(self.service, idleness, self.watching, typing)
 
     async def connect(self, who: Caller) -> None:

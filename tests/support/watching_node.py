@@ -41,14 +41,14 @@ class WatchingNode:
         told = Told(MemoryTransitions(), self.rooms, self.tasks)
         nodes, settings = KnownNodes(NodeId("01NODE1")), PresenceSettings()
         reading = Reading(store, RedisMemory(redis, MEMORIES, nodes, clock))
-        diffs = Diffs(self.rooms, told, self.tasks, 0)
+        self.store, self.diffs = store, Diffs(self.rooms, told, self.tasks, 0)
         here = ConnectionsHere(Signs(), clock)
-        self.service = PresenceService(here, store, diffs, nodes, self.tasks, clock, settings)
+        self.service = PresenceService(here, store, self.diffs, nodes, self.tasks, clock, settings)
         self.watchers = Watchers(reading, self.rooms, self.sight, clock)
         self.watching = Watching(self.service, reading, self.watchers, self.sight, clock)
-        self.feeds = PresenceFeeds(reading, self.rooms, self.sight, clock)
+        self.feeds = PresenceFeeds(reading, self.rooms, self.sight, self.tasks, clock)
         typing = TypingIndicator(self.rooms, clock, settings, self.sight)
-        idleness = Idleness(here, store, diffs, clock, settings.away_s)
+        idleness = Idleness(here, store, self.diffs, clock, settings.away_s)
         self.events = presence_events(self.service, idleness, self.watching, typing)
 
     async def connect(self, name: str) -> Caller:
@@ -56,6 +56,14 @@ class WatchingNode:
         for hook in self.events.connected:
             await hook(who)
         return who
+
+    async def end(self, who: Caller) -> None:
+        """A connection goes, and its hold is over."""
+        for hook in self.events.disconnected:
+            await hook(who)
+        self.clock.advance(PresenceSettings().hold_s)
+        async for change in self.store.expire(self.clock.now_ms()):
+            await self.diffs.announce(change)
 
     async def ask(self, name: str, who: Caller, **payload: Any) -> list[dict[str, Any]]:
         return list((await self.events.dispatch(name, who, payload))["users"])

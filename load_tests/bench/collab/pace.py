@@ -17,6 +17,7 @@ from hub.embedded.spawn import Process
 from load_tests.bench.cache import node_packages
 from load_tests.bench.cluster.backends import Backends, running_backends
 from load_tests.bench.cluster.nodes import Nodes
+from load_tests.bench.collab.disk import flush_p99_ms
 from load_tests.bench.collab.documents import documents_with_tokens
 from load_tests.bench.collab.wire import Typed, Typing
 from load_tests.bench.errors import CannotMeasure
@@ -66,6 +67,8 @@ class Paced:
     postgres_us: float = 0.0
     published: float = 0.0
     """Messages through Redis for each update."""
+    flush_p99_ms: float = 0.0
+    """Of the disk, just before."""
 
 
 async def measure_pace(
@@ -121,6 +124,7 @@ async def _measure(
     where: Cores,
     backends: Backends | None = None,
 ) -> Paced:
+    flush_ms = await asyncio.to_thread(flush_p99_ms, folder)
     file = folder / "typing.json"
     file.touch(mode=0o600)
     file.write_bytes(msgspec.json.encode(typing))
@@ -149,7 +153,7 @@ async def _measure(
                 load.kill()
         await load.wait()
     each = 1000 * typed.sent
-    return Paced(server, shape, typed, run_ns / each, postgres_ns / each, published / typed.sent)
+    return Paced(server, shape, typed, run_ns / each, postgres_ns / each, published / typed.sent, flush_ms)
 
 
 async def _expect(said: asyncio.StreamReader, word: bytes) -> None:

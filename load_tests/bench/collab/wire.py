@@ -18,11 +18,13 @@ from typing import cast
 import msgspec
 import uvloop
 
-from collab.decoding import BadUpdate, Reader, uint
+from collab.decoding import MAX_CLIENT_ID, BadUpdate, Reader, uint
 from collab.update import parse_document
 
 BINARY = b"\x82"
 SMALL, LARGE = 126, 127
+ONE_LETTER, LETTER_END = b"\1\1", b"\1a\0"
+"""One client, one item; one unit of text, nothing deleted."""
 OPEN_S = 30.0
 LATE_S = 20.0
 """After the last letter, until all letters have come."""
@@ -158,7 +160,7 @@ class Client(asyncio.Protocol):
         if kind not in (0, 4) or reader.uint() not in (1, 2):
             return
         try:
-            brought = parse_document(reader.raw()).brings
+            brought = letters_in(reader.raw())
         except BadUpdate:
             return
         for client, first, end in brought:
@@ -167,11 +169,25 @@ class Client(asyncio.Protocol):
                     self.times.append(now - sent)
 
 
+def letters_in(update: bytes) -> Sequence[tuple[int, int, int]]:
+    """(client, first clock, clock past the last) of what an update brings. Raises BadUpdate.
+
+    One :func:`letter` is known by its form, in a quarter of the time: at 20,000 of them a second, seen by a typist and
+    by a reader, this process would need more than its core.
+    """
+    if update.startswith(ONE_LETTER) and update.endswith(LETTER_END):
+        reader = Reader(update)
+        reader.skip(len(ONE_LETTER))
+        client, clock = reader.uint(MAX_CLIENT_ID), reader.uint()
+        return [(client, clock, clock + 1)]
+    return parse_document(update).brings
+
+
 def letter(client: int, clock: int) -> bytes:
     """The update of a typed letter."""
-    head = b"\1\1" + uint(client) + uint(clock)
-    item = b"\4\1\4text\1a" if clock == 0 else b"\x84" + uint(client) + uint(clock - 1) + b"\1a"
-    update = head + item + b"\0"
+    head = ONE_LETTER + uint(client) + uint(clock)
+    item = b"\4\1\4text" if clock == 0 else b"\x84" + uint(client) + uint(clock - 1)
+    update = head + item + LETTER_END
     return b"\0\2" + uint(len(update)) + update
 
 

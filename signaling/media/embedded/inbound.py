@@ -56,8 +56,7 @@ class Inbound:
         self.stream_id = stream_id
         self.publisher = publisher
         self.encoding = encoding
-        self.muted = False
-        """By the hub, for all. What comes meanwhile is dropped."""
+        self._muted = False
         self.outputs: list[Outbound] = []
         self.packets = self.octets = 0
         """Passed on since the beginning, once for all outputs."""
@@ -97,7 +96,8 @@ class Inbound:
             self.losses.came(number)
         if ahead > 0:
             self.highest, self.timestamp = number, packet.timestamp
-        if self._history.add(Kept(number, packet.timestamp, packet.marker, packet.payload)) and not self.muted:
+        # What is muted is not kept either: nobody gets it by asking for what they "lost".
+        if not self._muted and self._history.add(Kept(number, packet.timestamp, packet.marker, packet.payload)):
             self._forward(number, packet.marker, packet.timestamp, packet.payload)
 
     def find(self, number: int) -> Kept | None:
@@ -107,13 +107,26 @@ class Inbound:
     def attach(self, output: Outbound, now_ms: float) -> None:
         """Pass the stream to one more, from the next packet on."""
         self.outputs.append(output)
-        if self.highest >= 0:
+        if self.highest >= 0 and not self._muted:
             output.align(self.highest + 1, self.timestamp, now_ms)
 
     def detach(self, output: Outbound) -> None:
         """Pass it to one less. Harmless for one that has it not."""
         if output in self.outputs:
             self.outputs.remove(output)
+
+    def mute(self, muted: bool, now_ms: float) -> None:
+        """Pass on nothing that comes from now on, or go on. Idempotent. Receivers see a gap of one packet."""
+        if muted == self._muted:
+            return
+        self._muted = muted
+        for output in self.outputs:
+            if muted:
+                output.hold(now_ms)
+            elif self.highest >= 0:
+                output.align(self.highest + 1, self.timestamp, now_ms)
+        if not muted:
+            self.want_key_frame(now_ms)
 
     def want_key_frame(self, now_ms: float) -> None:
         """Somebody cannot decode without one. Asked for now, or by ``tick`` when it may be."""
@@ -137,7 +150,7 @@ class Inbound:
 
     def _begin(self, number: int, packet: rtp.Packet, now_ms: float) -> None:
         self.highest, self.timestamp = number - 1, packet.timestamp
-        for output in self.outputs:
+        for output in () if self._muted else self.outputs:
             output.align(number, packet.timestamp, now_ms)
 
     def _restart(self, packet: rtp.Packet, now_ms: float) -> int:

@@ -50,25 +50,26 @@ class Room:
         offered = list(sections)
         chosen = peer.publish(offered, now_ms)
         for stream in peer.inbound.values():
-            stream.muted = (peer.publisher.user_id, stream.encoding.kind) in self._muted
+            stream.mute((peer.publisher.user_id, stream.encoding.kind) in self._muted, now_ms)
         receiving = {one.mid for one in offered if one.receives}
         for mid in peer.slots.keys() - receiving:
             peer.slots.pop(mid).drop(now_ms)
         return [self._accept(peer, section, chosen.get(section.mid), now_ms) for section in offered]
 
-    def mute(self, user_id: str, kind: str, muted: bool) -> None:
+    def mute(self, user_id: str, kind: str, muted: bool, now_ms: float) -> None:
         """Hold back somebody's sound or picture from everybody, whatever they send."""
         (self._muted.add if muted else self._muted.discard)((user_id, kind))
         for peer in self.peers.values():
             for stream in peer.inbound.values():
                 if (peer.publisher.user_id, stream.encoding.kind) == (user_id, kind):
-                    stream.muted = muted
+                    stream.mute(muted, now_ms)
 
     def streams(self) -> list[Stream]:
         """All that is published, in a settled order."""
-        return [Stream(one.stream_id, one.publisher.user_id, one.encoding.kind) for one in self._streams()]
+        return [Stream(one.stream_id, one.publisher.user_id, one.encoding.kind) for one in self.published()]
 
-    def _streams(self) -> Iterator[Inbound]:
+    def published(self) -> Iterator[Inbound]:
+        """The same, for who takes packets of them."""
         for peer in self.peers.values():
             yield from peer.inbound.values()
 
@@ -90,7 +91,7 @@ class Room:
         """What to send in a section, and the codec for it, which for one that sends too is the one it sends."""
         slot = peer.slots.get(section.mid)
         taken = {one.source for one in peer.slots.values() if one is not slot}
-        sources = [one for one in self._streams() if self._may_have(peer, one) and one not in taken]
+        sources = [one for one in self.published() if self._may_have(peer, one) and one not in taken]
         if slot is not None and slot.source in sources:
             sources.insert(0, slot.source)
         for source in sources:

@@ -3,14 +3,15 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-
-import aioice.ice
+from pathlib import Path
+from urllib.parse import quote
 
 from hub.kernel.tasks import Tasks
 from signaling.media.embedded import answer, ice_lite, offer
 from signaling.media.embedded.connection import Connection, monotonic_ms
 from signaling.media.embedded.offer import BadOffer, Offer
 from signaling.media.embedded.quality import Quality
+from signaling.media.embedded.recording import Recording
 from signaling.media.embedded.room import Room, Stream
 from signaling.media.embedded.seams import certificate
 from signaling.media.embedded.sockets import Sockets, Way
@@ -30,30 +31,38 @@ class NoSuchRoom(LookupError):
     """There is no such room, or no such leg in it."""
 
 
+class CannotRecord(RuntimeError):
+    """Nothing is recorded here."""
+
+
 class Full(RuntimeError):
     """The server takes no more."""
 
 
 class MediaServer:
-    """Forwards media. Lives on one event loop; all methods are to be called there.
+    """Forwards media. Lives on one event loop; all methods are to be called there. A room ends with its last member.
 
-    ``changed`` is called with a room's id when its streams have changed, for its members to be told; ``left`` with a
-    room's id and a leg when a connection has ended by itself. Neither may raise.
+    ``changed`` is called with a room's id, its streams and whether it is recorded, when one of these has changed, for
+    its members to be told; ``left`` with a room's id and a leg when a connection has ended by itself. They never raise.
     """
 
     def __init__(
         self,
         *,
         video_bits_per_s: int,
-        changed: Callable[[str, list[Stream]], None],
+        changed: Callable[[str, list[Stream], bool], None],
         left: Callable[[str, str], None],
+        recordings: Path | None = None,
     ) -> None:
+        """``recordings`` is the folder for what is recorded; without it, nothing can be."""
         self._video_bits_per_s = video_bits_per_s
         self._told_change = changed
         self._told_left = left
         self._certificate, self._fingerprint = certificate()
         self._sockets = Sockets(self._received)
         self._candidates: list[str] = []
+        self._recordings = recordings
+        self._recorded: dict[str, Recording] = {}
         self._rooms: dict[str, Room] = {}
         self._connections: dict[tuple[str, str], Connection] = {}
         """By room and leg."""
@@ -62,10 +71,12 @@ class MediaServer:
         self._tasks = Tasks()
 
     def open(self, listen: Sequence[str], port: int, announce: Sequence[str] = ()) -> int:
-        """Listen for media; gives the port. ``listen`` empty: on all addresses of the machine. Raises OSError."""
-        addresses = list(listen) or aioice.ice.get_host_addresses(use_ipv4=True, use_ipv6=False) or ["127.0.0.1"]
-        port = self._sockets.open(addresses, port)
-        shown = list(announce) or addresses
+        """Listen for media on these addresses; gives the port. Clients are told ``announce`` instead, if it is given.
+
+        Raises OSError.
+        """
+        port = self._sockets.open(listen, port)
+        shown = list(announce) or listen
         self._candidates = [ice_lite.candidate((address, port), number) for number, address in enumerate(shown)]
         self._tasks.start(self._tick_for_ever(), name="media reports")
         return port
@@ -97,10 +108,15 @@ class MediaServer:
         NoSuchRoom, BadOffer, Full.
         """
         room = self._room(room_id)
-        offered = offer.read(text)
+        try:
+            offered = offer.read(text)
+        except BadOffer:
+            self._forget_empty(room_id)
+            raise
         connection = self._connections.get((room_id, leg))
         if connection is not None and (connection.lost or connection.fingerprints != offered.fingerprints):
-            await self._drop(room_id, leg)
+            self._detach(room_id, leg)
+            self._tasks.start(connection.close(), name="media connection replaced")
             connection = None
         if connection is None:
             connection = self._connect(room_id, room, leg, user_id, offered)
@@ -122,15 +138,31 @@ class MediaServer:
 
     async def close_room(self, room_id: str) -> None:
         """End a room and all in it. Harmless for one that is gone."""
-        room = self._rooms.get(room_id)
-        if room is not None:
-            for leg in list(room.peers):
-                await self._drop(room_id, leg)
-            self._rooms.pop(room_id, None)
+        if room_id in self._rooms:
+            ended = [self._detach(room_id, leg) for leg in list(self._rooms[room_id].peers)]
+            del self._rooms[room_id]
+            self._stop_recording(room_id)
+            for connection in ended:
+                if connection is not None:
+                    await connection.close()
 
     def mute(self, room_id: str, user_id: str, kind: str, muted: bool) -> None:
         """Hold somebody's sound or picture back. Raises NoSuchRoom."""
-        self._room(room_id).mute(user_id, kind, muted)
+        self._room(room_id).mute(user_id, kind, muted, monotonic_ms())
+
+    def record(self, room_id: str, on: bool) -> None:
+        """Record a room into files, or stop. Idempotent. Raises NoSuchRoom, and CannotRecord without a folder."""
+        room = self._room(room_id)
+        if self._recordings is None:
+            raise CannotRecord("This media server records nothing.")
+        if on == (room_id in self._recorded):
+            return
+        if on:
+            self._recorded[room_id] = Recording(self._recordings / quote(room_id, safe=""), monotonic_ms)
+            self._recorded[room_id].follow(list(room.published()))
+        else:
+            self._stop_recording(room_id)
+        self._told_change(room_id, room.streams(), on)
 
     def streams(self, room_id: str) -> list[Stream]:
         """What is published in a room. Raises NoSuchRoom."""
@@ -163,23 +195,42 @@ class MediaServer:
         room.join(connection.peer, monotonic_ms())
         return connection
 
-    async def _drop(self, room_id: str, leg: str) -> bool:
+    def _detach(self, room_id: str, leg: str) -> Connection | None:
+        """Take a leg out of its room; its connection is still to be closed."""
         connection = self._connections.pop((room_id, leg), None)
+        if connection is not None:
+            self._by_username.pop(connection.credentials.username, None)
+            self._by_way = {way: one for way, one in self._by_way.items() if one is not connection}
+            room = self._rooms[room_id]
+            before = room.streams()
+            room.leave(leg, monotonic_ms())
+            self._tell(room_id, before)
+        return connection
+
+    async def _drop(self, room_id: str, leg: str) -> bool:
+        connection = self._detach(room_id, leg)
         if connection is None:
             return False
-        self._by_username.pop(connection.credentials.username, None)
-        self._by_way = {way: one for way, one in self._by_way.items() if one is not connection}
-        room = self._rooms[room_id]
-        before = room.streams()
-        room.leave(leg, monotonic_ms())
-        self._tell(room_id, before)
+        self._forget_empty(room_id)
         await connection.close()
         return True
 
+    def _forget_empty(self, room_id: str) -> None:
+        if room_id in self._rooms and not self._rooms[room_id].peers:
+            del self._rooms[room_id]
+            self._stop_recording(room_id)
+
     def _tell(self, room_id: str, before: list[Stream]) -> None:
         streams = self._rooms[room_id].streams()
+        if room_id in self._recorded:
+            self._recorded[room_id].follow(list(self._rooms[room_id].published()))
         if streams != before:
-            self._told_change(room_id, streams)
+            self._told_change(room_id, streams, room_id in self._recorded)
+
+    def _stop_recording(self, room_id: str) -> None:
+        recording = self._recorded.pop(room_id, None)
+        if recording is not None:
+            recording.close()
 
     def _connection_changed(self, connection: Connection) -> None:
         if connection.lost:
@@ -224,4 +275,4 @@ class MediaServer:
                     await self._end(connection)
 
 
-__all__ = ["BadOffer", "Full", "MediaServer", "NoSuchRoom"]
+__all__ = ["BadOffer", "CannotRecord", "Full", "MediaServer", "NoSuchRoom"]

@@ -300,7 +300,7 @@ async def serve() -> AsyncIterator[Serve]:
     async def start(handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> int:
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", handler)
-        runner = web.AppRunner(app, access_log=None)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         runners.append(runner)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)

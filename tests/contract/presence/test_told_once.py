@@ -209,7 +209,7 @@ async def test_the_offline_of_a_node_that_dies_while_it_buries_another_is_told_b
 
     await until(relayed)
     for witness in witnesses:
-        assert await witness.told() == ([("online", T0), ("offline", T0 + 7000)],) * 2
+        assert await witness.told() == ([("online", T0)], [("online", T0), ("offline", T0 + 7000)])
 
 
 async def test_an_entry_that_no_version_of_the_hub_understands_holds_up_nothing(

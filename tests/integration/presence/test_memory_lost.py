@@ -45,8 +45,7 @@ async def test_a_connection_that_went_while_its_node_was_stopped_is_not_register
     await other.connect(stays)
     await other.connect(went)
     node.nodes.alive.remove(N2)
-    for _ in range(2):
-        await node.sweeper.sweep()
+    await node.burials.bury()
     other.signs.at_s[went.connection_id] = None  # its hook waits behind thousands
     await sweep_all_parts(other)
     assert node.told(watchers(went.user_id)) == ["offline"]
@@ -60,8 +59,7 @@ async def test_a_node_that_was_stopped_registers_nothing_before_it_can_know_that
     ann = caller(some_user(), "c1")
     await other.connect(ann)
     node.nodes.alive.remove(N2)
-    for _ in range(2):
-        await node.sweeper.sweep()
+    await node.burials.bury()
     other.sweeper._standstill._last_s -= 60
     await sweep_all_parts(other)
     assert other.told(watchers(ann.user_id)) == ["online"]

@@ -3,14 +3,17 @@
 import asyncio
 import re
 import socket
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 
+import av
 import pytest
 
 from signaling.media.embedded import connection, sockets
 from signaling.media.embedded.offer import BadOffer
 from signaling.media.embedded.room import Stream
-from signaling.media.embedded.server import MediaServer, NoSuchRoom
+from signaling.media.embedded.server import CannotRecord, MediaServer, NoSuchRoom
 from signaling.media.embedded.sockets import Way
 from tests.support.media_caller import MediaCaller, only_loopback
 from tests.support.wait import until
@@ -28,7 +31,7 @@ class Meeting:
         self.callers: list[MediaCaller] = []
         self.server = MediaServer(
             video_bits_per_s=500_000,
-            changed=lambda room, streams: self.changes.append(streams),
+            changed=lambda room, streams, recorded: self.changes.append(streams),
             left=lambda room, leg: self.left.append(leg),
         )
         self.port = self.server.open(["127.0.0.1"], 0)
@@ -229,4 +232,43 @@ async def test_a_client_that_is_silent_is_let_go(meeting: Meeting, monkeypatch: 
     await until(lambda: meeting.server._connections["r", "a"].ready)
     monkeypatch.setattr(connection, "monotonic_ms", lambda: 1e12)
     await until(lambda: meeting.left == ["a"])
-    assert meeting.server.streams("r") == []
+    assert meeting.server.rooms() == []
+
+
+async def test_a_room_is_recorded_into_a_file_for_each_stream(meeting: Meeting, tmp_path: Path) -> None:
+    meeting.server._recordings = tmp_path
+    await meeting.caller("a", sends="av")
+    meeting.server.record("r", True)
+    meeting.server.record("r", True)
+    await meeting.caller("b", sends="a")
+    (audio, video) = meeting.server._rooms["r"].peers["a"].inbound.values()
+    await until(lambda: audio.packets > 60 and video.packets > 30)
+    meeting.server.record("r", False)
+
+    def played() -> dict[str, int]:
+        """Frames that can be decoded, of each file."""
+        counts = {}
+        for path in sorted((tmp_path / "r").iterdir()):
+            with av.open(str(path)) as container:
+                counts[path.name] = sum(1 for _ in container.decode(container.streams[0]))
+        return counts
+
+    await until(lambda: not [one for one in threading.enumerate() if one.name.startswith("recording")])
+    frames = played()
+    assert list(frames) == ["001-user-a-audio.webm", "002-user-a-video.webm", "003-user-b-audio.webm"]
+    assert frames["001-user-a-audio.webm"] > 40
+    assert frames["002-user-a-video.webm"] > 15
+
+
+async def test_a_server_without_a_folder_records_nothing(meeting: Meeting) -> None:
+    with pytest.raises(CannotRecord):
+        meeting.server.record("r", True)
+
+
+async def test_a_recording_ends_with_its_room(meeting: Meeting, tmp_path: Path) -> None:
+    meeting.server._recordings = tmp_path
+    await meeting.caller("a", sends="a")
+    meeting.server.record("r", True)
+    await meeting.server.close_room("r")
+    assert meeting.server._recorded == {}
+    await until(lambda: not [one for one in threading.enumerate() if one.name.startswith("recording")])

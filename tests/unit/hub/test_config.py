@@ -74,6 +74,8 @@ def test_an_empty_variable_is_as_good_as_none() -> None:
         ("SPARKLE_CLUSTER_HOST", "node-without-a-secret"),
         ("SPARKLE_CLUSTER_PORT", "65536"),
         ("SPARKLE_PROT", "8080"),
+        ("SPARKLE_MEDIA_ENGINE", "mediasoup"),
+        ("SPARKLE_MEDIA_PORT", "65536"),
         ("DATABASE_URL", "mysql://db"),
         ("DATABASE_URL", "postgresql://[db"),
         ("REDIS_URL", "cache:6379"),
@@ -131,3 +133,9 @@ def test_a_wrong_address_of_the_chain_is_not_repeated_because_it_has_a_key_in_it
     with pytest.raises(ConfigError) as error:
         load({"CHAIN_RPC_URL": "wss://node.example/v3/the-key"})
     assert "the-key" not in str(error.value)
+
+
+@pytest.mark.parametrize(("engine", "lacking"), [("livekit", "LIVEKIT_URL"), ("janus", "JANUS_URL")])
+def test_an_engine_of_others_needs_its_address(engine: str, lacking: str) -> None:
+    with pytest.raises(ConfigError, match=f"SPARKLE_MEDIA_{lacking}: must be set"):
+        load({"SPARKLE_MEDIA_ENGINE": engine})

@@ -133,13 +133,13 @@ async def test_a_leg_sends_so_many_signals_in_a_generation(hub: CallHub) -> None
 
 async def test_the_media_server_talks_to_one_leg_and_its_answer_makes_the_call_active(hub: CallHub) -> None:
     call_id = await hub.connect()
-    await hub.service.move(call_id, "embedded", 0)
-    await hub.service.move(call_id, "embedded", 0)
+    await hub.carriage.move(call_id, "embedded", 0)
+    await hub.carriage.move(call_id, "embedded", 0)
     assert hub.told(f"call:{call_id}") == [("call:move", "")]
     hub.rooms.emitted.clear()
     await hub.send(DESK, "signal", callId=call_id, seq=1, gen=1, legTo="media", signal=OFFER)
     assert hub.rooms.emitted == [], "the other leg does not hear it"
-    await hub.service.tell(call_id, ALICE, "answer", Relayed(Answer(sdp="v=0"), 1))
+    await hub.carriage.tell(call_id, ALICE, "answer", Relayed(Answer(sdp="v=0"), 1))
     ((rooms, event),) = hub.rooms.emitted
     assert rooms == [session_room(DESK.session_id)]
     assert (to_wire(event)["from"], to_wire(event)["to"]) == ("media", ALICE)

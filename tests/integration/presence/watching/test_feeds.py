@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from hub.kernel.ids import user_room
+from tests.support.wait import until
 from tests.support.watching_node import NOTHING, STATUS, WatchingNode
 
 
@@ -53,4 +54,20 @@ async def test_a_feed_of_oneself_hears_the_truth(node: WatchingNode) -> None:
     heard: list[str] = []
     async with node.feeds.follow(ann.user_id, ann.user_id, lambda presence: heard.append(presence["status"])):
         await node.events.dispatch("presence:update", ann, "invisible")
+        await until(lambda: not node.tasks._tasks)
     assert heard == ["invisible"]
+
+
+@pytest.mark.parametrize(("said", "heard_before"), [("busy", ["busy"]), ("invisible", ["invisible"])])
+async def test_a_feed_of_oneself_hears_of_the_end_of_ones_last_device(
+    node: WatchingNode, said: str, heard_before: list[str]
+) -> None:
+    ann = await node.connect("a")
+    heard: list[str] = []
+    async with node.feeds.follow(ann.user_id, ann.user_id, lambda presence: heard.append(presence["status"])):
+        await node.events.dispatch("presence:update", ann, said)
+        await until(lambda: not node.tasks._tasks)
+        await node.end(ann)
+        await until(lambda: heard == [*heard_before, "offline"])
+        await until(lambda: not node.tasks._tasks)
+    assert heard == [*heard_before, "offline"]

@@ -206,15 +206,34 @@ def test_a_wish_for_a_key_frame_that_came_too_soon_is_kept() -> None:
     assert published.key_frames == 2
 
 
-def test_what_is_muted_goes_to_nobody_and_what_was_can_be_heard_again() -> None:
+def test_what_is_muted_goes_to_nobody_not_even_to_who_asks_for_it_again() -> None:
     published, receiver = Published(), Receiver()
+    slot = connected(published, receiver)
+    published.packet(1)
+    published.stream.mute(True, 0.0)
+    later = Receiver()
+    connected(published, later)
+    for number in (2, 3, 60_000, 60_001):
+        published.packet(number)
+    assert slot.clock(0.0) is None
+    published.stream.mute(False, 500.0)
+    published.stream.mute(False, 500.0)
+    published.packet(60_002, 510.0)
+    assert [one.payload for one in receiver.got] == [b"1", b"60002"]
+    assert numbers(receiver.got) == [0, 2]
+    assert slot.repeat(range(receiver.got[0].sequence + 1, receiver.got[0].sequence + 2), 510.0) == 0
+    assert [one.payload for one in later.got] == [b"60002"]
+    assert published.key_frames == 1
+
+
+def test_what_was_muted_before_it_began_can_be_heard_after() -> None:
+    published, receiver = Published("audio"), Receiver()
+    published.stream.mute(True, 0.0)
     connected(published, receiver)
     published.packet(1)
-    published.stream.muted = True
+    published.stream.mute(False, 0.0)
     published.packet(2)
-    published.stream.muted = False
-    published.packet(3)
-    assert [one.payload for one in receiver.got] == [b"1", b"3"]
+    assert [one.payload for one in receiver.got] == [b"2"]
 
 
 def test_a_slot_without_a_source_answers_nothing() -> None:

@@ -122,12 +122,12 @@ def test_who_is_muted_stays_so_in_a_new_connection_and_a_new_offer() -> None:
     room = Room()
     joined(room, "a", section("0", "audio", sends=1))
     b = joined(room, "b", section("0", "audio", receives=True))
-    room.mute("user-a", "audio", True)
+    room.mute("user-a", "audio", True, 0.0)
     a = joined(room, "a", section("0", "audio", sends=1))
     labels(room, b, section("0", "audio", receives=True))
     a.send(1, 7, kind="audio")
     assert b.packets == []
-    room.mute("user-a", "audio", False)
+    room.mute("user-a", "audio", False, 0.0)
     a.send(1, 8, kind="audio")
     assert len(b.packets) == 1
 
