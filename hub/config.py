@@ -225,9 +225,9 @@ def _check(settings: Settings) -> None:
         if size < 2:
             raise ConfigError(f"{variable}: {size} is too few; at least 2")
     _check_cluster(settings.cluster)
+    _check_media(settings.media)
     if settings.ice.policy == "relay" and not settings.ice.has_turn:
         raise ConfigError("SPARKLE_ICE_POLICY: relay needs SPARKLE_ICE_TURN_URLS and SPARKLE_ICE_TURN_SECRET")
-    _check_media(settings.media)
 
 
 def _check_media(media: MediaSettings) -> None:
