@@ -136,8 +136,8 @@ async def test_the_media_server_talks_to_one_leg_and_its_answer_makes_the_call_a
     assert hub.told(f"call:{call_id}") == [("call:move", "")]
     hub.rooms.emitted.clear()
     await hub.send(DESK, "signal", callId=call_id, seq=1, gen=1, legTo="media", signal=OFFER)
-    ((rooms, event),) = hub.rooms.emitted  # the answer alone: the other leg hears of neither
-    assert rooms == [session_room(DESK.session_id)]
+    ((rooms, event),) = hub.rooms.emitted
+    assert rooms == [session_room(DESK.session_id)], "the other leg does not hear it"
     assert (to_wire(event)["from"], to_wire(event)["to"]) == ("media", ALICE)
     assert hub.store.calls[call_id].state == "active"
     missed = (await hub.send(DESK, "sync", callId=call_id, sinceVersion=0))["events"]
