@@ -86,6 +86,7 @@ SERVER_EVENTS = {
     "call:state": "callId version",
     "call:media": "callId version from audioMuted videoMuted screen streams",
     "call:move": "callId version engine gen",
+    "call:tracks": "callId streams recorded",
     "companion:typing": "companionId conversationId typing",
     "companion:delta": "messageId seq text",
     "companion:done": "messageId text responder memories emotion suggestedActions",
