@@ -74,15 +74,15 @@ class Moves:
                 await self._history.keep(past_call(call))
             except Unavailable:
                 log.warning("call %s is not in the history yet; a sweeper will try again", call.call_id)
-                await self._store.apply(call.call_id, Expire(told=call.version))
+                await self._store.apply(call.call_id, Expire(told=(call.version,)))
                 await self._store.reschedule(call.call_id, self._clock.now_ms() + HISTORY_AGAIN_MS)
                 return
         await self._store.forget(call.call_id)
 
-    async def look_after(self, call_id: str, *, told: int = 0) -> None:
+    async def look_after(self, call_id: str, *, told: tuple[int, ...] = ()) -> None:
         """Act on the deadlines of a call that have passed, tell of it, and note when it comes up next.
 
-        What it had to tell by version ``told`` is told. Raises Unavailable.
+        The changes of the versions ``told`` are told. Raises Unavailable.
         """
         outcome = await self._store.apply(call_id, Expire(told))
         call = outcome.call
@@ -97,7 +97,7 @@ class Moves:
             for user_id, member in untold.items():
                 await self._telling.gone(call, user_id, member)
             if untold:
-                await self.look_after(call_id, told=call.version)
+                await self.look_after(call_id, told=tuple(member.left for member in untold.values()))
             else:
                 await self._store.reschedule(call_id, call.due)
 

@@ -10,7 +10,7 @@ from signaling import errors
 from signaling.busy import BusyLines
 from signaling.call.commands import Accept, Callee, Create, End, Invite, Renew
 from signaling.call.joining import FIRST
-from signaling.call.model import Call, Part, State
+from signaling.call.model import Call, State
 from signaling.call.outcome import Outcome, Verdict
 from signaling.legs import LocalLegs
 from signaling.moves import REPLACED, Moves, ruled
@@ -56,6 +56,7 @@ class Placing:
         CallSettings). A repeat with the same id changes nothing. Raises NotFound if nobody is there for the actor,
         CallInProgress if the two are in a call. Of several, whoever is not there does not answer.
         """
+        _refuse_oneself(actor, to)
         people = await self._callees_of(actor, to)
         ring_until = self._clock.now_ms() + self._ring_ms
         created = await self._store.create(call_id or new_ulid(), Create(actor, people, media, ring_until))
@@ -69,28 +70,23 @@ class Placing:
 
         Who is in it, or rings, stays so. Raises NotFound if nobody of them is there for the actor.
         """
+        _refuse_oneself(actor, to)
         people = await self._callees_of(actor, to)
         command = Invite(actor, people, self._clock.now_ms() + self._ring_ms, transfer)
         outcome = await self._moves.apply(call_id, command)
         call = ruled(outcome)
         await self._store.release(call)  # from now on a call of the two is another call
-        asked = [one.user_id for one in people if not one.absent]
-        ringing = [one for one in asked if call.members[one].state is Part.RINGING]
+        version = outcome.version
         if outcome.verdict is Verdict.REPEAT:  # the first attempt may not have come so far
-            version = max((call.members[one].rung for one in ringing), default=0)
-        else:
-            version = outcome.version
-        if self._legs.first_time(actor, call_id, version):
-            names = [one.user_id for one in people]
-            await self._telling.state(actor, call, version, "invited", members=names)
-            await self._telling.ring(call, [one for one in ringing if call.members[one].rung == version], version)
+            version = max((member.rung for member in call.members.values() if member.by == actor.user_id), default=0)
+        if version > FIRST and self._legs.first_time(actor, call_id, version):
+            names = [user_id for user_id, member in call.members.items() if member.rung == version]
+            await self._telling.state(actor, call, version, "invited", members=sorted(names))
+            await self._telling.ring(call, [one for one in rung(call) if one in names], version)
         return call
 
     async def _callees_of(self, actor: Caller, to: Collection[UserId]) -> tuple[Callee, ...]:
         """The people of a list, and who of them is there for the actor. Raises NotFound for nobody at all."""
-        if actor.user_id in to:
-            fault = {"pointer": "/to", "detail": "Nobody can call themselves"}
-            raise InvalidPayload("Nobody can call themselves.", errors=[fault])
         there = await self._callees.reachable(actor.user_id, to)
         if not there:
             raise NotFound(NOBODY)
@@ -163,3 +159,10 @@ class Placing:
         outcome = await self._store.apply(call.call_id, End(actor, REPLACED))
         if outcome.call is not None and outcome.call.is_over:
             await self._moves.settle(outcome.call)
+
+
+def _refuse_oneself(actor: Caller, to: Collection[UserId]) -> None:
+    """Raises InvalidPayload if the actor is among the people to ring."""
+    if actor.user_id in to:
+        fault = {"pointer": "/to", "detail": "Nobody can call themselves"}
+        raise InvalidPayload("Nobody can call themselves.", errors=[fault])

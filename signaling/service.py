@@ -78,7 +78,10 @@ class CallService:
         """
         outcome = await self._moves.apply(call_id, End(actor, reason or ""))
         call = ruled(outcome)
-        if outcome.verdict is not Verdict.DONE:  # what a lost first attempt did not tell, the sweeper does
+        if outcome.verdict is not Verdict.DONE:
+            # A lost first attempt may not have told it. A sweeper would, but not before the deadline.
+            if call.is_over and await self._store.has_deadline(call_id):
+                await self._moves.look_after(call_id)
             return call
         if call.is_over:
             await self._moves.conclude(call, by=actor)
@@ -86,7 +89,7 @@ class CallService:
             await self._telling.gone(call, actor.user_id, call.members[actor.user_id], by=actor)
             await self._telling.hear_no_more(actor, call_id)
             await self._busy.free([actor.user_id], call_id)
-            await self._moves.look_after(call_id, told=outcome.version)
+            await self._moves.look_after(call_id, told=(outcome.version,))
         return call
 
     async def take(self, actor: Caller, call_id: str) -> Call:
@@ -116,26 +119,26 @@ class CallService:
 
     async def media(self, actor: Caller, call_id: str, media: schema.MediaState) -> int:
         """Say what the actor's leg sends. Returns the version."""
-        outcome = await self._change(actor, call_id, Media(actor, msgspec.json.encode(media).decode()))
-        if self._legs.first_time(actor, call_id, outcome.version):
+        outcome = await self._moves.apply(call_id, Media(actor, msgspec.json.encode(media).decode()))
+        if self._is_untold(actor, outcome, "media"):
             await self._telling.media(actor, call_id, outcome.version, media)
         return outcome.version
 
     async def hold(self, actor: Caller, call_id: str, *, on: bool) -> int:
         """Hold the call, or go on. Returns the version."""
-        outcome = await self._change(actor, call_id, Hold(actor, on))
+        outcome = await self._moves.apply(call_id, Hold(actor, on))
         await self._tell_once(actor, outcome, "held" if on else "unheld")
         return outcome.version
 
     async def upgrade(self, actor: Caller, call_id: str, media: str) -> int:
         """Make it a call with video, or without. Returns the version."""
-        outcome = await self._change(actor, call_id, Upgrade(actor, media))
+        outcome = await self._moves.apply(call_id, Upgrade(actor, media))
         await self._tell_once(actor, outcome, "upgraded", type=media)
         return outcome.version
 
     async def restart(self, actor: Caller, call_id: str, gen: int | None) -> tuple[Call, int]:
         """Begin a new generation of the actor's leg; ``gen`` is the one to be left. Returns call and version."""
-        outcome = await self._change(actor, call_id, Restart(actor, -1 if gen is None else gen))
+        outcome = await self._moves.apply(call_id, Restart(actor, -1 if gen is None else gen))
         call = ruled(outcome)
         await self._tell_once(actor, outcome, "restarted", gen=call.members[actor.user_id].gen)
         return call, outcome.version
@@ -177,12 +180,12 @@ class CallService:
                 return
         raise Unavailable("The call between the two could not be ended. Try again.")
 
-    async def _change(self, actor: Caller, call_id: str, command: Media | Hold | Upgrade | Restart) -> Outcome:
-        outcome = await self._moves.apply(call_id, command)
-        ruled(outcome)
-        return outcome
-
     async def _tell_once(self, actor: Caller, outcome: Outcome, kind: server_events.Kind, **more: object) -> None:
+        if self._is_untold(actor, outcome, kind):
+            await self._telling.state(actor, ruled(outcome), outcome.version, kind, **more)
+
+    def _is_untold(self, actor: Caller, outcome: Outcome, kind: str) -> bool:
+        """Whether a change of the actor's leg is yet to be told. Of a repeat, only their last change can be."""
         call = ruled(outcome)
-        if self._legs.first_time(actor, call.call_id, outcome.version):
-            await self._telling.state(actor, call, outcome.version, kind, **more)
+        is_last = call.members[actor.user_id].change == kind
+        return is_last and self._legs.first_time(actor, call.call_id, outcome.version)

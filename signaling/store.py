@@ -54,6 +54,10 @@ class CallStore(Protocol):
         """Give back the pair of a call that is over, or a group by now. Idempotent."""
         ...
 
+    async def has_deadline(self, call_id: str) -> bool:
+        """Whether the call has a deadline: one that is over, and has one, may not have been told."""
+        ...
+
     async def take_due(self) -> list[str]:
         """Calls with a deadline in the past, at most some hundreds. Nobody else gets them for the next seconds."""
         ...

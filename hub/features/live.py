@@ -27,6 +27,7 @@ from hub.features import oversight
 from hub.features.core import Core, Feature
 from hub.features.documents import library as documents_library
 from hub.features.media import media_engines
+from hub.kernel import redis_url
 from hub.kernel.events import merge
 from presence.burials import Burials
 from presence.connections_here import ConnectionsHere
@@ -57,6 +58,7 @@ from signaling.media.livekit_webhooks import LiveKitWebhooks
 from signaling.moves import Moves
 from signaling.placing import Placing
 from signaling.pre_call import PreCall
+from signaling.redis_commands import ClientCommands, Commands, LinkedCommands
 from signaling.routes import call_api
 from signaling.service import CallService
 from signaling.store_redis import RedisCallStore
@@ -173,8 +175,9 @@ def calls(core: Core) -> Calls:
     """Calls between people."""
     settings = core.settings.calls
     legs, ice = LocalLegs(), Ice(core.settings.ice, core.clock)
-    store = RedisCallStore(core.redis, core.clock, settings)
-    busy, history = RedisBusyLines(core.redis, settings), PostgresCallHistory(core.pool, outbox.append)
+    commands = call_commands(core)
+    store = RedisCallStore(commands, core.clock, settings)
+    busy, history = RedisBusyLines(commands, settings), PostgresCallHistory(core.pool, outbox.append)
     engines = media_engines(core)
     telling = Telling(core.rooms, legs, engines.all)
     moves = Moves(store, busy, history, telling, core.clock)
@@ -190,13 +193,25 @@ def calls(core: Core) -> Calls:
         sweeper.start(core.tasks)
         rescuer.start(core.tasks)
 
+    async def close() -> None:
+        if isinstance(commands, LinkedCommands):
+            await commands.close()
+
     pre_call = pre_call_events(PreCall(engines.embedded))
     events = merge(call_events(placing, service, deadlines, carriage, ice), pre_call)
     return Calls(
         apis=[call_api(ice, history)],
         events=events,
         starts=[start],
-        closes=engines.closes,
+        closes=[*engines.closes, close],
         mounts=[] if engines.livekit is None else [LiveKitWebhooks(engines.livekit, carriage.rescue).add_routes],
         separate=service.separate,
     )
+
+
+def call_commands(core: Core) -> Commands:
+    """A link of their own where one server has all keys; on a Redis Cluster redis-py finds each key's server."""
+    url = core.settings.redis_url or "redis://nowhere"
+    if redis_url.is_cluster(url):
+        return ClientCommands(core.redis)
+    return LinkedCommands(link_to_any(servers_of(url)))

@@ -39,6 +39,12 @@ def _collab(arguments: Sequence[str]) -> int:
     return main(arguments)
 
 
+def _calls(arguments: Sequence[str]) -> int:
+    from load_tests.bench.calls.command import main  # noqa: PLC0415 each bench needs other packages
+
+    return main(arguments)
+
+
 def _media(arguments: Sequence[str]) -> int:
     from load_tests.bench.media.command import main  # noqa: PLC0415 each bench needs other packages
 
@@ -50,5 +56,6 @@ BENCHES: dict[str, Bench] = {
     "cluster": _cluster,
     "presence": _presence,
     "collab": _collab,
+    "calls": _calls,
     "media": _media,
 }

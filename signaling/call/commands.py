@@ -161,9 +161,9 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Expire:
-    """Act on the deadlines that have passed. What had been told by version ``told`` has been told for certain."""
+    """Act on the deadlines that have passed. The changes of the versions ``told`` have been told for certain."""
 
-    told: int = 0
+    told: tuple[int, ...] = ()
 
 
 ByActor: TypeAlias = (

@@ -147,7 +147,7 @@ def take(step: Step, command: Take, me: Member) -> Ruling:
         return refused
     gen = step.new_generation()
     moved = step.record("moved", actor.user_id, str(gen))
-    step.put(actor.user_id, step.with_leg(replace(me, seq=0, base=0, gen=gen, changed=moved), actor))
+    step.put(actor.user_id, step.with_leg(replace(me, seq=0, base=0, gen=gen, changed=moved, change="moved"), actor))
     return Ruling(Verdict.DONE, moved, me.session)
 
 

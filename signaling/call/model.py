@@ -69,7 +69,9 @@ class Member(Struct, frozen=True, omit_defaults=True):
     reason: str = ""
     """Why they left or declined."""
     changed: int = 0
-    """Version of the last change of what follows from ``gen`` on."""
+    """Version of the last change of what follows from ``gen`` on, or of the call's type by them."""
+    change: str = ""
+    """Its kind."""
     untold: bool = False
     """Whether others may not have heard yet that they left or declined. Only in a group: an end is told otherwise."""
     session: SessionId = NO_SESSION

@@ -122,7 +122,7 @@ def move(step: Step, command: Move) -> Ruling:
 def _changed(step: Step, command: Media | Hold | Upgrade | Restart, me: Member, kind: str, data: str) -> Ruling:
     user_id = command.actor.user_id
     changed = step.record(kind, user_id, data)
-    step.put(user_id, replace(me, changed=changed))
+    step.put(user_id, replace(me, changed=changed, change=kind))
     return Ruling(Verdict.DONE, changed)
 
 

@@ -47,7 +47,7 @@ CLIENT_EVENTS = {
     "call:upgrade": ("callId video", "version"),
     "call:restart": ("callId gen", "version gen iceServers"),
     "call:signal": ("callId seq gen legTo signal", "version"),
-    "call:engine": ("callId", "engine gen url token"),
+    "call:engine": ("callId", "engine gen"),
     "call:mute-member": ("callId userId kind muted", ""),
     "call:record": ("callId on", ""),
     "call:test": ("sdp", "sdp"),

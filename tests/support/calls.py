@@ -72,6 +72,10 @@ class ModelCallStore:
         if self.pairs.get(pair) == call.call_id:
             del self.pairs[pair]
 
+    async def has_deadline(self, call_id: str) -> bool:
+        self._reach()
+        return call_id in self.deadlines
+
     async def take_due(self) -> list[str]:
         self._reach()
         return [call_id for call_id, due in self.deadlines.items() if due <= self.clock.now_ms()]

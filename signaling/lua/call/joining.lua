@@ -124,7 +124,7 @@ function rules.take(me)
   local former = me.session
   me.gen = new_generation()
   me.seq, me.base = nil, nil
-  put(user, {changed = record('moved', user, whole(me.gen))})
+  put(user, {changed = record('moved', user, whole(me.gen)), change = 'moved'})
   put_leg(user)
   return 'done', me.changed, former
 end

@@ -42,15 +42,17 @@ local function lapse(id)
   if call.group then leave(id, reason, '') else finish(reason, '') end
 end
 
-local function expire(told)
+local function expire()
+  local told = {}
+  for i = FIRST_ARGUMENT, #ARGV do told[tonumber(ARGV[i])] = true end
   local ids = everybody()
   if call.state == 'ended' then
-    if not call.told and told >= call.version then change({told = true}) end
+    if not call.told and told[call.version] then change({told = true}) end
     return 'ended'
   end
   for _, id in ipairs(ids) do
     local one = members[id]
-    if one.untold and one.left <= told then
+    if one.untold and told[one.left] then
       one.untold = nil
       changed[id] = true
     elseif (one.state == 'ringing' or one.state == 'joined') and now >= one['until'] then

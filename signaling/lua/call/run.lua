@@ -40,7 +40,7 @@ end
 
 if command == 'expire' then
   local was_over = call.state == 'ended'
-  local verdict = expire(tonumber(argument(1)))
+  local verdict = expire()
   if call.state == 'ended' and not was_over then lapsed = 1 end
   return answer(verdict)
 end

@@ -46,7 +46,7 @@ function rules.signal(me)
 end
 
 local function changed_by_actor(me, kind, data)
-  put(user, {changed = record(kind, user, data)})
+  put(user, {changed = record(kind, user, data), change = kind})
   return 'done', me.changed
 end
 

@@ -16,6 +16,7 @@ from hub.kernel.ids import UserId, new_ulid, new_uuid
 from signaling.busy_redis import RedisBusyLines
 from signaling.history import MISSED, Answer, Before, CallHistory, PastCall, PastMember
 from signaling.history_postgres import PostgresCallHistory
+from signaling.redis_commands import ClientCommands
 from signaling.settings import CallSettings
 
 ADA, BOB, EVE, GHOST = [UserId(new_uuid()) for _ in range(4)]
@@ -74,7 +75,7 @@ async def test_a_database_that_is_not_there_is_unavailable(pool: asyncpg.Pool, h
 
 
 async def test_a_line_is_of_the_last_call_expires_and_is_freed_by_its_own_call(redis: Redis) -> None:
-    lines = RedisBusyLines(redis, CallSettings())
+    lines = RedisBusyLines(ClientCommands(redis), CallSettings())
     assert await lines.call_of(ADA) is None
     await lines.take([ADA, BOB], "one")
     await lines.take([ADA], "two")
@@ -85,7 +86,7 @@ async def test_a_line_is_of_the_last_call_expires_and_is_freed_by_its_own_call(r
 
 async def test_a_redis_that_is_not_there_makes_nobody_busy() -> None:
     async with Redis.from_url("redis://127.0.0.1:1") as gone:  # tcpmux: nothing listens there
-        lines = RedisBusyLines(gone, CallSettings())
+        lines = RedisBusyLines(ClientCommands(gone), CallSettings())
         await lines.take([ADA], "one")
         await lines.free([ADA], "one")
         assert await lines.call_of(ADA) is None

@@ -40,6 +40,7 @@ from signaling.call.outcome import Verdict
 from signaling.call.step import Times
 from signaling.call.talking import SENT_KEPT
 from signaling.call.transition import new_call
+from signaling.redis_commands import ClientCommands
 from signaling.settings import CallSettings
 from signaling.store_redis import INDEXES, RedisCallStore
 from tests.support.calls import ModelCallStore, done
@@ -92,7 +93,7 @@ commands = st.one_of(
     st.builds(Away, actors),
     st.builds(Tell, st.sampled_from(["alice", "bob", "carol"]), st.sampled_from(["answer", "other"]), st.just("{}")),
     st.builds(Move, st.sampled_from(["embedded", "mesh"]), st.sampled_from([0, 1, 5])),
-    st.builds(Expire, st.sampled_from([0, 0, 5, 9])),
+    st.builds(Expire, st.sampled_from([(), (), (5,), (4, 6, 8)])),
     st.builds(Create, actors, people, st.just("audio"), st.just(RINGS_UNTIL)),
 )
 Steps = list[tuple[int, Command]]
@@ -116,7 +117,7 @@ class Node:
 @pytest.fixture
 def node(redis: Redis) -> Node:
     clock = FrozenClock()
-    return Node(clock, RedisCallStore(redis, clock, SETTINGS))
+    return Node(clock, RedisCallStore(ClientCommands(redis), clock, SETTINGS))
 
 
 def ring(clock: FrozenClock, caller: Caller = ALICE, *callees: str) -> Create:
@@ -132,7 +133,7 @@ def test_lua_and_the_model_agree_on_every_sequence(
     async def play() -> None:
         async with Redis.from_url(servers_redis_url) as redis:
             clock, call_id = FrozenClock(), new_ulid()
-            lua, plain = RedisCallStore(redis, clock, SETTINGS), ModelCallStore(clock, LEASE_MS)
+            lua, plain = RedisCallStore(ClientCommands(redis), clock, SETTINGS), ModelCallStore(clock, LEASE_MS)
             create = Create(ALICE, to, "video", RINGS_UNTIL)
             assert await lua.create(call_id, create) == await plain.create(call_id, create)
             for seconds, command in sequence:
@@ -154,7 +155,7 @@ async def test_of_eight_devices_and_a_cancelling_caller_one_wins_at_most_and_the
 ) -> None:
     clock, dice = FrozenClock(), random.Random(7)
     clients = [Redis.from_url(redis_url) for _ in range(4)]
-    nodes = [RedisCallStore(client, clock, SETTINGS) for client in clients]
+    nodes = [RedisCallStore(ClientCommands(client), clock, SETTINGS) for client in clients]
     outcomes = set()
     for _ in range(100):
         call_id = new_ulid()
@@ -188,7 +189,7 @@ async def test_a_ring_deadline_counts_before_any_sweeper_saw_it(node: Node) -> N
 
 
 async def test_a_deadline_is_taken_by_one_node_and_comes_back_if_that_node_dies(node: Node, redis: Redis) -> None:
-    other, call_id = RedisCallStore(redis, node.clock, SETTINGS), new_ulid()
+    other, call_id = RedisCallStore(ClientCommands(redis), node.clock, SETTINGS), new_ulid()
     await node.store.create(call_id, ring(node.clock))
     assert await node.store.take_due() == []
     node.clock.advance(SETTINGS.leg_lease_s)
@@ -222,6 +223,7 @@ async def test_a_settled_call_comes_up_no_more_even_if_a_sweeper_was_just_lookin
     await node.store.create(call_id, ring(node.clock))
     call = done(await node.store.apply(call_id, End(ALICE)))
     await settle(node, call)
+    assert not await node.store.has_deadline(call_id)
     await node.store.reschedule(call_id, node.clock.now_ms() + 1000)
     await node.store.create(call_id, ring(node.clock))  # a repeat of long ago
     assert await deadlines(redis) == set()
@@ -274,7 +276,7 @@ async def test_a_repeat_gets_its_first_version_as_long_as_it_is_kept(node: Node)
 async def test_a_redis_that_is_not_there_is_unavailable_in_every_method(unused_tcp_port_url: str) -> None:
     clock = FrozenClock()
     async with Redis.from_url(unused_tcp_port_url) as gone:
-        store = RedisCallStore(gone, clock, SETTINGS)
+        store = RedisCallStore(ClientCommands(gone), clock, SETTINGS)
         call = new_call("01", ring(clock), Times(0, 1, 1)).call
         assert isinstance(call, Call)
         for attempt in (
@@ -284,6 +286,7 @@ async def test_a_redis_that_is_not_there_is_unavailable_in_every_method(unused_t
             store.claim_pair(call),
             store.between(ALICE.user_id, BOB.user_id),
             store.release(call),
+            store.has_deadline("01"),
             store.take_due(),
             store.reschedule("01", 1),
             store.forget("01"),

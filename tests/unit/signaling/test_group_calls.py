@@ -174,6 +174,14 @@ async def test_what_a_dead_node_did_not_tell_of_a_leaving_is_told_by_the_sweeper
     assert hub.told(f"call:{call_id}") == [("call:state", "left")]
 
 
+async def test_one_who_leaves_after_a_dead_node_took_another_out_confirms_only_the_own_leaving(hub: CallHub) -> None:
+    call_id = await conference(hub)
+    await hub.store.apply(call_id, End(PHONE))  # and then it died
+    await hub.send(LAPTOP, "hangup", callId=call_id)
+    told = [to_wire(event) for event in hub.rooms.events_to(RoomName(f"call:{call_id}"))]
+    assert [(one["kind"], one["from"]) for one in told] == [("left", CAROL), ("left", BOB)]
+
+
 async def test_what_could_not_be_confirmed_is_told_again_under_its_version(
     hub: CallHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,61 @@
+"""What Commands promise, over a link of one's own and by redis-py."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from redis.asyncio import Redis
+
+from hub.cluster.servers import link_to_any, servers_of
+from hub.kernel.errors import Unavailable
+from signaling.redis_commands import ClientCommands, Commands, LinkedCommands, Script
+
+ECHO = Script("return {KEYS[1], ARGV[1]}")
+
+
+@pytest.fixture(params=["link", "client"])
+async def commands(request: pytest.FixtureRequest, redis: Redis, redis_url: str) -> AsyncIterator[Commands]:
+    if request.param == "client":
+        yield ClientCommands(redis)
+        return
+    linked = LinkedCommands(link_to_any(servers_of(redis_url)))
+    yield linked
+    await linked.close()
+
+
+async def test_a_command_and_a_script_answer_alike(commands: Commands, redis: Redis) -> None:
+    await redis.script_flush()
+    assert await commands.run("GET", "nothing") is None
+    assert await commands.run("ZADD", "deadlines", "NX", 5, "one") == 1
+    for _ in range(2):  # the first time the server does not know it
+        assert await commands.call(ECHO, "key", "é") == [b"key", "é".encode()]
+
+
+async def test_an_error_of_redis_is_unavailable_and_the_next_command_is_served(commands: Commands) -> None:
+    await commands.run("SET", "text", "x")
+    with pytest.raises(Unavailable):
+        await commands.run("ZADD", "text", 1, "x")
+    with pytest.raises(Unavailable):
+        await commands.call(Script("return redis.call('ZADD', KEYS[1], 1, 'x')"), "text")
+    assert await commands.run("GET", "text") == b"x"
+
+
+async def test_a_link_that_broke_is_opened_anew(redis: Redis, redis_url: str) -> None:
+    linked = LinkedCommands(link_to_any(servers_of(redis_url)))
+    await linked.run("SET", "text", "x")
+    await redis.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")  # type: ignore[no-untyped-call]
+    for _ in range(2):  # the first may find it out
+        try:
+            assert await linked.run("GET", "text") == b"x"
+        except Unavailable:
+            continue
+    assert await linked.run("GET", "text") == b"x"
+    await linked.close()
+
+
+async def test_a_server_that_is_not_there_is_unavailable() -> None:
+    nowhere = "redis://127.0.0.1:1"  # tcpmux: nothing listens there
+    async with Redis.from_url(nowhere) as gone:
+        for commands in (ClientCommands(gone), LinkedCommands(link_to_any(servers_of(nowhere)))):
+            for attempt in (commands.run("GET", "x"), commands.call(ECHO, "x", "y")):
+                with pytest.raises(Unavailable):
+                    await attempt
