@@ -195,7 +195,7 @@ async def test_whoever_is_in_the_call_may_have_it_recorded_and_nobody_else(hub: 
         await hub.send(PHONE, "record", callId=call_id, on=on)
     assert hub.media.recorded == [(call_id, True), (call_id, False)]
     await refused(hub.send(TABLET, "record", callId=call_id), errors.AnsweredElsewhere)
-    await refused(hub.send(DAVES, "record", callId=call_id), errors.AnsweredElsewhere)
+    await refused(hub.send(DAVES, "record", callId=call_id), errors.CallNotAccepted)
     hub.media.records = False
     await refused(hub.send(PHONE, "record", callId=call_id), Forbidden)
     hub.media.up = False
