@@ -94,8 +94,9 @@ class EventRouter:
     connected: list[Callable[[Caller], Awaitable[None]]] = field(default_factory=list)
     """Run after the client has its CONNECT packet and before any event of it is handled."""
     lost: list[Callable[[Caller], None]] = field(default_factory=list)
-    """Run in the moment in which the connection is gone, for what counts from then on; :attr:`disconnected` is run too,
-    but when thousands go at once their hooks wait for each other for seconds. Must neither block nor raise."""
+    """Run in the moment in which the client's end of the connection is noticed, for what counts from then on, and not
+    where the hub ends it. :attr:`disconnected` is run in either case, but when thousands go at once their hooks wait
+    for each other for seconds. Must neither block nor raise."""
     disconnected: list[Callable[[Caller], Awaitable[None]]] = field(default_factory=list)
     """Run once after the connection is gone. Must be idempotent, and must not fail because Redis does.
 

@@ -33,10 +33,8 @@ def end(step: Step, command: End, me: Member) -> Ruling:
 
 def renew(step: Step, command: Renew, me: Member) -> Ruling:
     """Begin the lease anew."""
-    if step.call.is_over:
-        return Ruling(Verdict.ENDED)
-    if not me.held_by(command.actor):
-        return Ruling(Verdict.ELSEWHERE)
+    if (refused := step.refused(me, command.actor)) is not None:
+        return refused
     step.put(command.actor.user_id, step.with_leg(me, command.actor))
     return Ruling(Verdict.DONE)
 

@@ -47,6 +47,12 @@ CLIENT_EVENTS = {
     "call:upgrade": ("callId video", "version"),
     "call:restart": ("callId gen", "version gen iceServers"),
     "call:signal": ("callId seq gen legTo signal", "version"),
+    "call:engine": ("callId", "engine gen"),
+    "call:mute-member": ("callId userId kind muted", ""),
+    "call:record": ("callId on", ""),
+    "call:test": ("sdp", "sdp"),
+    "call:test-result": ("", "verdict loss roundTripMs kbitPerS"),
+    "call:test-end": ("", ""),
     "call:sync": ("callId sinceVersion", "callId state version events"),
     "companion:chat": ("companionId message conversationId clientId", "conversationId messageId"),
     "companion:cancel": ("messageId", ""),
@@ -80,6 +86,7 @@ SERVER_EVENTS = {
     "call:state": "callId version",
     "call:media": "callId version from audioMuted videoMuted screen streams",
     "call:move": "callId version engine gen",
+    "call:tracks": "callId streams recorded",
     "companion:typing": "companionId conversationId typing",
     "companion:delta": "messageId seq text",
     "companion:done": "messageId text responder memories emotion suggestedActions",
@@ -137,7 +144,7 @@ def test_what_costs_others_or_money_may_be_done_less_often_than_what_costs_nothi
     wire: dict[str, Any], documents: dict[str, str]
 ) -> None:
     events = {name: event["limit"]["perMinute"] for name, event in wire["clientEvents"].items()}
-    strict = {"call:initiate", "call:invite", "call:transfer", "companion:chat"}
+    strict = {"call:initiate", "call:invite", "call:transfer", "call:test", "companion:chat"}
     assert max(events[name] for name in strict) * 5 < min(events[name] for name in events.keys() - strict)
     assert events["collab:change"] >= 20 * 60
     assert events["collab:awareness"] >= 30 * 60

@@ -5,10 +5,13 @@ import os
 import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hub.storage.redis import connect
+from signaling.media.embedded.lease_redis import MediaServers
 from tests.support.hub_process import HubProcess, Node, running_hub_process
 from tests.support.media_caller import MediaCaller, only_loopback
 from tests.support.rest import Person, Rest
@@ -25,7 +28,7 @@ RESUMED_S = 15.0
 @pytest.fixture(scope="module")
 def processes(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
     folder = tmp_path_factory.mktemp("hub")
-    with running_hub_process(servers, folder, SPARKLE_MEDIA_SERVERS="1", SPARKLE_MEDIA_LISTEN="127.0.0.1") as running:
+    with running_hub_process(servers, folder, SPARKLE_MEDIA_SERVERS="2", SPARKLE_MEDIA_LISTEN="127.0.0.1") as running:
         yield running
     assert "Traceback" not in running.output, running.output
 
@@ -63,6 +66,22 @@ class InCall:
         return len(heard) == others
 
 
+async def media_server_of(call_id: str, hub: HubProcess, servers: Servers) -> int:
+    """The process that has the room of a call."""
+    redis = connect(servers.redis_url, size=2)
+    address = await MediaServers(redis).where(call_id)
+    await redis.aclose()
+    assert address is not None
+    port = address.url.rpartition(":")[2]
+    pids = [Node(name, "", hub.program.pid).pid for name in ("m1", "m2")]
+    return next(pid for pid in pids if port in words_of(pid))
+
+
+def words_of(pid: int) -> list[str]:
+    """The command line of a process."""
+    return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+
+
 @pytest.fixture
 async def open_clients(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[AsyncExitStack]:
     only_loopback(monkeypatch)
@@ -71,7 +90,7 @@ async def open_clients(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[AsyncEx
 
 
 async def test_three_hear_each_other_through_the_media_server_and_again_after_it_was_killed(
-    hub: HubProcess, rest: Rest, open_clients: AsyncExitStack
+    hub: HubProcess, servers: Servers, rest: Rest, open_clients: AsyncExitStack
 ) -> None:
     people = [await rest.sign_up(name) for name in ("ada", "bob", "eve")]
     members = [
@@ -82,7 +101,7 @@ async def test_three_hear_each_other_through_the_media_server_and_again_after_it
     placed = await ada.client.ok("call:initiate", {"to": [bob.person.id, eve.person.id], "type": "audio"})
     call = {"callId": placed["callId"]}
     await bob.client.ok("call:accept", call)
-    await until(lambda: "media server" in hub.output and "commands on" in hub.output, 30.0)
+    await until(lambda: hub.output.count("commands on") == 2, 30.0)
     await eve.client.ok("call:accept", call)
 
     async def connected(gen: int) -> None:
@@ -99,7 +118,7 @@ async def test_three_hear_each_other_through_the_media_server_and_again_after_it
         await until(lambda: all(one.hears(2) for one in members))
 
     await connected(1)
-    os.kill(Node("m1", "", hub.program.pid).pid, signal.SIGKILL)
+    os.kill(await media_server_of(call["callId"], hub, servers), signal.SIGKILL)
     began = asyncio.get_running_loop().time()
     await connected(2)
     assert asyncio.get_running_loop().time() - began < RESUMED_S * 2

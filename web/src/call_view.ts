@@ -74,7 +74,7 @@ export class CallView implements Watcher {
     if (!call) return this.client.place([user.id], "video");
     const inIt = call.others.filter(({ state }) => state === "joined" || state === "ringing");
     if (!call.joined || inIt.some(({ userId }) => userId === user.id)) throw new Error("You are in a call already.");
-    if (inIt.length + 1 >= MOST_PEOPLE) throw new Error(`No more than ${MOST_PEOPLE} people fit into a call.`);
+    if (!call.isRelayed && inIt.length + 1 >= MOST_PEOPLE) throw new Error(`No more than ${MOST_PEOPLE} people fit into a call.`);
     await call.invite([user.id]);
   }
 
@@ -150,7 +150,7 @@ export class CallView implements Watcher {
       ].filter(Boolean);
       return this.people().nameOf(userId) + (said.length ? ` (${said.join(", ")})` : "");
     });
-    return names.join(", ");
+    return names.join(", ") + (call.isRecorded ? ", recorded" : "");
   }
 
   /** The elements stay as long as their streams: a new one would begin with a black picture. */

@@ -12,6 +12,7 @@ class FakeHub {
   ready = true;
   taken = [];
   attempts = [];
+  numbers = [];
   fate = () => "answered";
 
   async ask(_event, { seq, signal, legTo, gen }) {
@@ -23,7 +24,7 @@ class FakeHub {
     if (seq > this.taken.length + 1) throw new HubError("signal_gap", "", true, { expectedSeq: this.taken.length + 1 });
     if (seq === this.taken.length + 1) this.taken.push({ signal, legTo, gen });
     if (fate === "unanswered") throw this.gone();
-    return { version: seq };
+    return { version: seq + 100 };
   }
 
   gone() {
@@ -35,6 +36,7 @@ class FakeHub {
 function outbox(hub, told = []) {
   return new Outbox(hub, "call", {
     generation: () => 3,
+    numbered: (version) => hub.numbers.push(version),
     undelivered: (userId, error) => told.push([userId, error.code]),
     refused: () => told.push("refused"),
   });
@@ -58,11 +60,12 @@ test("signals are numbered from 1 and arrive in order, whatever connections and 
   }
 });
 
-test("a signal says whom it is for and which generation it is of", async () => {
+test("a signal says whom it is for and which generation it is of, and its version is told", async () => {
   const hub = new FakeHub();
   outbox(hub).send("bob", "offer");
   await settled();
   assert.deepEqual(hub.taken, [{ signal: "offer", legTo: "bob", gen: 3 }]);
+  assert.deepEqual(hub.numbers, [101]);
 });
 
 test("what the hub takes while a resume is answered is not left out", async () => {

@@ -80,3 +80,15 @@ test("a group reads the call before the hub forgets what it may have missed", ()
   mock.timers.tick(10_000);
   assert.equal(seen.asked, 1);
 });
+
+test("a change that was taken for one's own and is another's is done when it comes, once", () => {
+  const { versions, done, told } = changes();
+  versions.mine(1);
+  versions.mine(2);
+  told(3);
+  assert.deepEqual(done, [3]);
+  for (let time = 0; time < 2; time++) told(2);
+  versions.fill([{ version: 1, act: () => done.push(1) }], 3);
+  versions.fill([{ version: 1, act: () => done.push(1) }], 3);
+  assert.deepEqual(done, [3, 2, 1]);
+});

@@ -45,6 +45,7 @@ async function follow(page, name) {
 }
 
 async function measure(caller, callee) {
+  await Promise.all([caller, callee].map((page) => page.evaluate(() => window.expectFrame())));
   await caller.locator("#people-list").getByRole("button", { name: "Call" }).click();
   await callee.locator("#call-accept").click();
   const [shown, other] = await Promise.all([callee, caller].map((page) => page.evaluate(() => window.firstFrame)));
@@ -57,16 +58,12 @@ async function measure(caller, callee) {
 /** In the page, before its scripts: when "Accept" is pressed, and when the first frame of a call is shown. Unix ms. */
 function watch() {
   const now = () => performance.timeOrigin + performance.now();
-  let seen;
-  const begin = () => (window.firstFrame = new Promise((resolve) => (seen = resolve)));
-  begin();
+  let shown = () => {};
+  window.expectFrame = () => void (window.firstFrame = new Promise((resolve) => (shown = resolve)));
   addEventListener("click", (event) => event.target.id === "call-accept" && (window.pressed = now()), true);
   const observed = new MutationObserver((changes) => {
     for (const video of changes.flatMap(({ addedNodes }) => [...addedNodes])) {
-      if (video.className !== "their-video") continue;
-      begin();
-      const done = seen;
-      video.requestVideoFrameCallback(() => done(now()));
+      if (video.className === "their-video") video.requestVideoFrameCallback(() => shown(now()));
     }
   });
   addEventListener("DOMContentLoaded", () => observed.observe(document.getElementById("call-videos"), { childList: true }));

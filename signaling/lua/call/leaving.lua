@@ -21,8 +21,8 @@ rules['end'] = function(me)
 end
 
 function rules.renew(me)
-  if call.state == 'ended' then return 'ended' end
-  if not held_by_actor(me) then return 'elsewhere' end
+  local no = refused(me)
+  if no then return no end
   put_leg(user)
   redis.call('PEXPIRE', SENT, LIVE_KEPT_MS)
   redis.call('PEXPIRE', LEG .. user, LIVE_KEPT_MS)

@@ -53,9 +53,10 @@ async function offersAtOnce({ ada, bob }) {
 
 /** Ada comes to another network. */
 async function restarted({ ada, bob }) {
-  const before = await ada.evaluate(peer);
+  const before = await Promise.all([ada, bob].map((page) => page.evaluate(peer)));
   await ada.evaluate(() => window.dispatchEvent(new Event("online")));
-  const isNew = ({ ufrags, signaling }) => signaling === "stable" && ufrags.every((one) => one && !before.ufrags.includes(one));
+  const old = before.flatMap(({ ufrags }) => ufrags);
+  const isNew = ({ ufrags, signaling }) => signaling === "stable" && ufrags.every((one) => one && !old.includes(one));
   const peers = await Promise.all([ada, bob].map((page) => until(page, peer, isNew)));
   return { peers, before, played: await Promise.all([ada, bob].map((page) => playing(page))) };
 }

@@ -125,6 +125,21 @@ async def test_features_hear_of_a_loss_at_once_and_their_hooks_run_after_the_las
     await until(lambda: order == ["came", "lost", "event", "went"])
 
 
+async def test_a_connection_that_the_hub_ends_counts_from_its_disconnect_hooks(node: RunningHub) -> None:
+    order: list[str] = []
+
+    async def went(_caller: Caller) -> None:
+        order.append("went")
+
+    router = node.hub.sockets._life._router
+    router.lost.append(lambda _caller: order.append("lost"))
+    router.disconnected.append(went)
+    async with signed_in_socket(node, (await node.sign_up("ada"))["accessToken"]):
+        await node.hub.sockets.cut_all()
+        await until(lambda: "went" in order)
+    assert order == ["went"]
+
+
 async def test_events_that_wait_for_their_turn_are_not_started_once_the_connection_is_gone(
     node: RunningHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -38,6 +38,8 @@ export class Call {
   /** Whether this device is in it. */
   joined = false;
   isOver = false;
+  /** Whether the media server writes what it gets to files. */
+  isRecorded = false;
   readonly outgoing = new Outgoing();
 
   private readonly parties: Parties;
@@ -65,6 +67,11 @@ export class Call {
   /** The others: called, in it, or not any more. */
   get others(): readonly Party[] {
     return this.parties.all();
+  }
+
+  /** Whether a media server carries it, so that each sends once, to however many. */
+  get isRelayed(): boolean {
+    return this.engine !== MESH;
   }
 
   get isIncoming(): boolean {
@@ -247,10 +254,12 @@ export class Call {
     if (!(this.accepting && reason === "answered_elsewhere")) this.over(reason); // else the answer to that says it
   }
 
-  /** The media server has these streams now. */
-  streams(all: readonly Track[]): void {
+  /** The media server has these streams now, and records them or not. */
+  streams(all: readonly Track[], recorded: boolean): void {
+    this.isRecorded = recorded;
     this.tracks = all.filter(({ userId }) => userId !== this.around.me);
     this.mesh?.link(MEDIA)?.want(this.tracks);
+    this.changed();
   }
 
   /** Read what this device may have missed. */

@@ -38,7 +38,9 @@ export class CallClient {
       call.heard({ version, from, kind: "media", media }),
     );
     this.hear<Change>("call:move", (call, told) => call.heard({ ...told, from: "", kind: "move" }));
-    this.hear<{ streams: Track[] }>("call:tracks", (call, { streams }) => call.streams(streams));
+    this.hear<{ streams: Track[]; recorded: boolean }>("call:tracks", (call, { streams, recorded }) =>
+      call.streams(streams, recorded),
+    );
     this.hear<{ reason: string }>("call:cancelled", (call, { reason }) => call.cancelled(reason));
     this.hear<{ reason: string }>("call:ended", (call, { reason }) => call.over(reason));
     line.onReady(() => this.resume());

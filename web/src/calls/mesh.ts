@@ -47,6 +47,7 @@ export class Mesh {
   ) {
     this.outbox = new Outbox(line, callId, {
       generation: (userId) => this.generation(userId),
+      numbered: (version) => meshed.numbered(version),
       undelivered: (userId, error) => this.undelivered(userId, error),
       refused: () => meshed.refused(),
     });

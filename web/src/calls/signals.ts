@@ -15,6 +15,8 @@ export interface Post {
   generation(userId: string): number;
   /** The hub will not pass on what was for somebody: they are not in the call, or it cannot be sent. */
   undelivered(userId: string, error: HubError): void;
+  /** A signal got this version of the call. */
+  numbered(version: number): void;
   /** My part in the call is not on this connection, or the call is over. */
   refused(): void;
 }
@@ -70,8 +72,11 @@ export class Outbox {
   private async deliver(letter: Letter): Promise<boolean> {
     const numbered = { seq: this.taken + 1, legTo: letter.to, gen: this.post.generation(letter.to) };
     try {
-      await this.line.ask("call:signal", { callId: this.callId, ...numbered, signal: letter.signal });
+      const payload = { callId: this.callId, ...numbered, signal: letter.signal };
+      const { version } = await this.line.ask<{ version: number }>("call:signal", payload);
+      if (this.closed) return false;
       this.took(letter);
+      this.post.numbered(version);
       return true;
     } catch (error) {
       if (!(error instanceof HubError)) throw error;

@@ -12,6 +12,8 @@ export class Versions {
   private base = 0;
   private begun = false;
   private sparse = false;
+  /** Changes that were taken for one's own. */
+  private readonly own = new Set<number>();
   private timer: ReturnType<typeof setTimeout> | undefined;
   /** Beyond the base: what waits for the ones before it, and null for what was done. */
   private readonly beyond = new Map<number, Act | null>();
@@ -35,21 +37,30 @@ export class Versions {
 
   /** Do somebody's change when its turn comes. One that was had already is dropped. */
   take(version: number, act: Act): void {
+    if (this.own.delete(version)) return act(); // it is not mine after all
     if (version <= this.base || this.beyond.has(version)) return;
     this.beyond.set(version, act);
     if (this.begun && this.sparse) this.doAll();
     this.advance();
   }
 
-  /** Number a change of one's own. */
+  /**
+   * Number a change of one's own, as the hub acknowledged it. It may be somebody else's: the hub gives the call's version
+   * for a repeat of long ago, and for a signal of an older generation, which changes nothing.
+   */
   mine(version: number): void {
-    this.take(version, () => {});
+    if (version <= this.base || this.beyond.has(version)) return;
+    this.own.add(version);
+    this.beyond.set(version, null);
+    this.advance();
+    for (const old of this.own) if (old <= version - MOST_KEPT) this.own.delete(old);
   }
 
   /** Do what was missing: changes as the hub lists them, of a call that stands at `version`. */
   fill(changes: readonly { version: number; act: Act }[], version: number): void {
     for (const change of changes) {
-      if (change.version <= this.base || this.beyond.get(change.version) === null) continue;
+      const isMine = this.own.delete(change.version); // or was taken for it
+      if (!isMine && (change.version <= this.base || this.beyond.get(change.version) === null)) continue;
       this.beyond.set(change.version, null);
       change.act();
     }
