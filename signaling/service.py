@@ -114,7 +114,8 @@ class CallService:
             raise errors.SignalGap(expectedSeq=outcome.call.members[actor.user_id].seq + 1)
         call = ruled(outcome)
         # A repeat has the version of its first time, 0 if it went nowhere.
-        if outcome.verdict is not Verdict.STALE and self._legs.first_time(actor, call_id, outcome.version):
+        is_told = outcome.version and outcome.verdict is not Verdict.STALE
+        if is_told and self._legs.first_time(actor, call_id, outcome.version):
             await self._telling.signal(actor, call, outcome.version, relayed, leg_to)
         return outcome.version or call.version
 
