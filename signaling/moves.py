@@ -19,7 +19,7 @@ from hub.kernel.errors import Forbidden, HubError, InvalidPayload, PayloadTooLar
 from hub.kernel.events import Caller
 from signaling import errors
 from signaling.busy import BusyLines
-from signaling.call.commands import Command, Expire
+from signaling.call.commands import Command, Expire, Renew
 from signaling.call.model import MOST_MEMBERS, Call
 from signaling.call.outcome import Outcome, Verdict
 from signaling.call.talking import MOST_SIGNALS
@@ -53,6 +53,16 @@ class Moves:
         if outcome.lapsed and outcome.call is not None:
             await self.conclude(outcome.call)
         return outcome
+
+    async def still_on(self, actor: Caller, call_id: str) -> None:
+        """Return if the call goes on, for a leg that has just begun to hear of it.
+
+        An end before that was told to a room in which it was not yet. Raises CallEnded.
+        """
+        call = (await self.apply(call_id, Renew(actor))).call
+        if call is None or call.is_over:
+            await self._telling.hear_no_more(actor, call_id)
+            raise errors.CallEnded(reason=call.reason if call else "")
 
     async def conclude(self, call: Call, *, by: Caller | None = None) -> None:
         """Tell of an end and clear up; all members are in ``call``. ``by`` is the connection that knows already."""

@@ -117,13 +117,14 @@ class Placing:
         raise Unavailable("The call could not be placed. Try again.", retry_after=1)
 
     async def joined(self, actor: Caller, outcome: Outcome) -> Call:
-        """The actor has accepted: they hear of the call from now on, and the others of them."""
+        """The actor has accepted: they hear of the call from now on, and the others of them. Raises CallEnded."""
         call = ruled(outcome)
         await self._telling.hear(actor, call.call_id)
         # Also the initiator, who was not busy before: nobody who rings somebody shall be busy for that.
         await self._busy.take({actor.user_id, call.initiator} if not call.group else {actor.user_id}, call.call_id)
         if self._legs.first_time(actor, call.call_id, outcome.version):
             await self._telling.accepted(actor, call, outcome.version)
+        await self._moves.still_on(actor, call.call_id)
         # Who was replaced by the actor is to be told, and who is alone has a deadline of their own.
         if call.alone_until or any(member.untold for member in call.members.values()):
             await self._moves.look_after(call.call_id)

@@ -99,6 +99,7 @@ class CallService:
         await self._telling.hear(actor, call_id)
         if outcome.verdict is Verdict.DONE and self._legs.first_time(actor, call_id, outcome.version):
             await self._telling.taken(actor, session_room(outcome.former), call, outcome.version)
+        await self._moves.still_on(actor, call_id)
         return call
 
     async def signal(self, actor: Caller, call_id: str, seq: int, kind: str, relayed: Relayed, leg_to: str = "") -> int:
@@ -112,10 +113,11 @@ class CallService:
         if outcome.verdict is Verdict.GAP and outcome.call is not None:
             raise errors.SignalGap(expectedSeq=outcome.call.members[actor.user_id].seq + 1)
         call = ruled(outcome)
-        # A repeat has the version of its first time; a stale one never goes anywhere.
-        if outcome.verdict is not Verdict.STALE and self._legs.first_time(actor, call_id, outcome.version):
+        # A repeat has the version of its first time, 0 if it went nowhere.
+        is_told = outcome.version and outcome.verdict is not Verdict.STALE
+        if is_told and self._legs.first_time(actor, call_id, outcome.version):
             await self._telling.signal(actor, call, outcome.version, relayed, leg_to)
-        return outcome.version
+        return outcome.version or call.version
 
     async def media(self, actor: Caller, call_id: str, media: schema.MediaState) -> int:
         """Say what the actor's leg sends. Returns the version."""
@@ -156,6 +158,7 @@ class CallService:
             await self._telling.hear(actor, call_id)
             if outcome.verdict is Verdict.DONE:
                 await self._telling.state(actor, call, outcome.version, "resumed")
+                await self._moves.still_on(actor, call_id)
         if not call.held_by(actor):
             return call, [], True
         missed, complete = await self._store.log(call_id, actor.user_id, since_version)

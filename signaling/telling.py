@@ -142,7 +142,8 @@ class Telling:
         await self._rooms.emit(
             room, server_events.CallEnded(call_id=call.call_id, version=call.version, reason=reason), skip=skip
         )
-        ringing = [user_room(user_id) for user_id in rung(call)]
+        # Also who declined last, and so ended it: their other devices ring on, or a node died before it told them.
+        ringing = [user_room(one) for one, member in call.members.items() if _may_ring(member)]
         if ringing:
             cancelled = server_events.CallCancelled(call_id=call.call_id, version=call.version, reason=reason)
             await self._rooms.emit(ringing, cancelled, skip=skip)
@@ -155,6 +156,10 @@ def rung(call: Call) -> list[UserId]:
     """Those at whose devices it rings."""
     ringing = call.members.items()
     return [user_id for user_id, member in ringing if member.state is Part.RINGING and not member.absent]
+
+
+def _may_ring(member: Member) -> bool:
+    return not member.absent and (member.state is Part.RINGING or member.untold)
 
 
 def call_room(call_id: str) -> RoomName:

@@ -47,7 +47,7 @@ class Transition:
 def transition(call: Call | None, command: Command, times: Times, sent: Callable[[str, int], int]) -> Transition:
     """Apply one command. ``call`` is None where there is none under the id; Create needs ``new_call`` for it.
 
-    ``sent`` tells the version that a signal of somebody got the first time, 0 if that is too long ago.
+    ``sent`` tells the version that a signal of somebody got the first time, 0 if it went nowhere.
     """
     if call is None:
         return Transition(Outcome(Verdict.UNKNOWN, None), None)

@@ -47,7 +47,8 @@ class ModelCallStore:
 
         moved = transition(self.calls.get(call_id), command, self._times, sent)
         if isinstance(command, Signal) and moved.outcome.verdict in NUMBERED:
-            self.sent[call_id, command.actor.user_id, command.seq % SENT_KEPT] = moved.outcome.version
+            slot = call_id, command.actor.user_id, command.seq % SENT_KEPT
+            self.sent[slot] = moved.outcome.version if moved.outcome.verdict is Verdict.DONE else 0
         return self._keep(call_id, moved)
 
     async def log(self, call_id: str, user_id: UserId, since_version: int) -> tuple[list[Change], bool]:

@@ -68,11 +68,12 @@ def _versions(seen: Sequence[Seen]) -> list[str]:
     for one in seen:
         if one.what.startswith("call:"):
             kinds[one.device, one.call_id, one.version].add(one.what)
-    # An acceptance and the end of the ringing elsewhere are one change, and so is an end.
+    # An acceptance and the end of the ringing elsewhere are one change; so are an end, and an invitation.
     return [
         f"two events of one version: {key} {sorted(what)}"
         for key, what in kinds.items()
-        if len(what) > 1 and not what <= {"call:accepted", "call:cancelled", "call:ended", "call:state"}
+        if len(what) > 1
+        and not what <= {"call:accepted", "call:cancelled", "call:ended", "call:state", "call:incoming"}
     ]
 
 

@@ -23,6 +23,8 @@ class Phone:
         self.user_id = user_id
         self._connection = Connection(http, tasks, self)
         self._token = token
+        self.refusals: dict[str, str] = {}
+        """The last refusal of each call."""
         self._heard: defaultdict[tuple[str, str], list[tuple[float, dict[str, Any]]]] = defaultdict(list)
         self._news = asyncio.Event()
 
@@ -49,7 +51,8 @@ class Phone:
         """The same; ``None`` if it is refused."""
         try:
             data: dict[str, Any] = await self._connection.call(event, payload)
-        except CannotConnect:
+        except CannotConnect as error:
+            self.refusals[payload["callId"]] = str(error)
             return None
         return data
 
@@ -70,6 +73,7 @@ class Phone:
 
     def forget(self, call_id: str) -> None:
         """Forget what came of a call."""
+        self.refusals.pop(call_id, None)
         for key in [key for key in self._heard if key[1] == call_id]:
             del self._heard[key]
 

@@ -27,6 +27,7 @@ function rules.signal(me)
   if to == '' then to = user == call.callee and call.initiator or call.callee end
   local where, last = destination(me, to, gen), me.seq or 0
   -- The versions of the last signals of each leg, in a ring: a repeat gets the version that it got the first time.
+  -- 0 is of one that went nowhere.
   local slot = user .. ':' .. whole(seq % SENT_KEPT)
   if seq > last + 1 then return 'gap' end
   if seq <= last then
@@ -40,7 +41,7 @@ function rules.signal(me)
     answered(kind)
     record('signal', user, data, whole(seq), to)
   end
-  redis.call('HSET', SENT, slot, whole(call.version))
+  redis.call('HSET', SENT, slot, where == 'done' and whole(call.version) or '0')
   redis.call('PEXPIRE', SENT, LIVE_KEPT_MS)
   return where
 end

@@ -4,7 +4,7 @@ import pytest
 
 from hub.kernel.clock import from_ms
 from hub.kernel.errors import Forbidden, InvalidPayload, NotFound, Unavailable
-from hub.kernel.ids import RoomName, UserId, new_ulid, new_uuid, user_room
+from hub.kernel.ids import ConnectionId, RoomName, UserId, new_ulid, new_uuid, user_room
 from hub.kernel.wire import to_wire
 from signaling import errors
 from signaling.call.commands import End
@@ -402,3 +402,20 @@ async def test_who_comes_back_to_a_call_has_its_leg_again(hub: CallHub) -> None:
     await hub.deadlines.restore(again, {call_id: b""})
     assert hub.rooms.is_member(again.connection_id, RoomName(f"call:{call_id}"))
     assert (await hub.send(again, "signal", callId=call_id, seq=1, signal=OFFER))["version"]
+
+
+async def test_one_who_accepts_as_the_caller_hangs_up_is_told_by_the_answer(
+    hub: CallHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call_id, join = await hub.ring(DESK, BOB), hub.rooms.join
+
+    async def join_too_late(connection_id: ConnectionId, room: RoomName) -> int:
+        if connection_id == PHONE.connection_id:
+            await hub.send(DESK, "hangup", callId=call_id)
+        return await join(connection_id, room)
+
+    monkeypatch.setattr(hub.rooms, "join", join_too_late)
+    error = await refused(hub.send(PHONE, "accept", callId=call_id), errors.CallEnded)
+    assert error.details == {"reason": "user_hangup"}
+    assert hub.told(f"user:{BOB}")[1:] == [("call:cancelled", "answered_elsewhere")], "the other devices ring no more"
+    assert not hub.rooms.is_member(PHONE.connection_id, RoomName(f"call:{call_id}"))

@@ -85,6 +85,24 @@ async def test_one_who_declines_is_told_to_the_others_and_ends_nothing(hub: Call
     assert hub.told(f"call:{call_id}")[1:] == [("call:ended", "rejected")]
 
 
+async def test_the_last_to_decline_ends_it_and_their_other_devices_ring_no_more(hub: CallHub) -> None:
+    call_id = str((await hub.send(DESK, "initiate", to=[BOB, CAROL], type="audio"))["callId"])
+    await hub.send(LAPTOP, "reject", callId=call_id)
+    await hub.send(PHONE, "reject", callId=call_id)
+    assert hub.told(f"user:{BOB}") == [("call:incoming", ""), ("call:cancelled", "rejected")]
+
+
+async def test_a_signal_that_went_nowhere_goes_nowhere_when_it_is_repeated(hub: CallHub) -> None:
+    call_id = await conference(hub)
+    await hub.send(PHONE, "hangup", callId=call_id)
+    signal = {"callId": call_id, "seq": 1, "legTo": BOB, "signal": OFFER}
+    await refused(hub.send(DESK, "signal", **signal), errors.LegGone)
+    await hub.send(TABLET, "accept", callId=call_id)
+    hub.rooms.emitted.clear()
+    await hub.send(DESK, "signal", **signal)
+    assert hub.rooms.emitted == []
+
+
 async def test_a_caller_who_gives_up_before_anybody_answered_stops_all_ringing(hub: CallHub) -> None:
     call_id = str((await hub.send(DESK, "initiate", to=[BOB, CAROL], type="audio"))["callId"])
     await hub.send(DESK, "hangup", callId=call_id)
