@@ -69,6 +69,7 @@ class RedisHints:
         self.reconnected: Callable[[], None] = _ignore
         self._open_link = open_link
         self._opening = asyncio.Lock()
+        self._is_over = False
         self._speaking: RedisLink | None = None
         self._listening: RedisLink | None = None
         self._wanted: dict[str, asyncio.Event] = {}
@@ -91,9 +92,11 @@ class RedisHints:
             await asyncio.sleep(PAUSE_S)
 
     async def close(self) -> None:
-        """Speak no more. The link that listens is closed with :meth:`run`."""
-        if self._speaking is not None:
-            self._speaking.close()
+        """Speak no more, and open no other link to it. The link that listens is closed with :meth:`run`."""
+        self._is_over = True
+        async with self._opening:
+            if self._speaking is not None:
+                self._speaking.close()
 
     async def _listen(self) -> None:
         """Until the link is gone. Raises OSError if there is none."""
@@ -159,6 +162,8 @@ class RedisHints:
     async def _speaker(self) -> RedisLink:
         async with self._opening:
             if self._speaking is None or self._speaking.is_closed:
+                if self._is_over:
+                    raise ConnectionError("closed")
                 self._speaking = await self._open_link()
             return self._speaking
 

@@ -64,6 +64,7 @@ class LinkedCommands:
         self._open_link = open_link
         self._opening = asyncio.Lock()
         self._link: RedisLink | None = None
+        self._is_over = False
 
     async def run(self, *command: Word) -> Any:
         """See Commands."""
@@ -94,13 +95,17 @@ class LinkedCommands:
     async def _open(self) -> RedisLink:
         async with self._opening:
             if self._link is None or self._link.is_closed:
+                if self._is_over:
+                    raise ConnectionError("closed")
                 self._link = await self._open_link()
             return self._link
 
     async def close(self) -> None:
-        """Speak no more."""
-        if self._link is not None:
-            self._link.close()
+        """Speak no more: sweepers that are still at it find Redis unavailable, and open no other link."""
+        self._is_over = True
+        async with self._opening:
+            if self._link is not None:
+                self._link.close()
 
 
 class ClientCommands:

@@ -6,6 +6,7 @@ from redis.asyncio import Redis
 
 from collab.hints_redis import RedisHints
 from collab.log import Row
+from hub.cluster.link import Link
 from hub.cluster.servers import link_to_any, servers_of
 from hub.kernel.tasks import Tasks
 from tests.support.wait import until
@@ -59,3 +60,18 @@ async def test_after_its_links_were_cut_it_hears_and_is_heard_again(redis: Redis
         await tasks.close()
         await hints.close()
     await hints.unsubscribe("document")
+
+
+async def test_once_closed_it_opens_no_other_link(redis_url: str) -> None:
+    opened: list[Link] = []
+    open_link = link_to_any(servers_of(redis_url))
+
+    async def counted() -> Link:
+        opened.append(link := await open_link())
+        return link
+
+    hints = RedisHints(counted)
+    await hints.whisper([("document", b"x")])
+    await hints.close()
+    await hints.whisper([("document", b"x")])
+    assert [link.is_closed for link in opened] == [True]

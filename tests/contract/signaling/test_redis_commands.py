@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from redis.asyncio import Redis
 
+from hub.cluster.link import Link
 from hub.cluster.servers import link_to_any, servers_of
 from hub.kernel.errors import Unavailable
 from signaling.redis_commands import ClientCommands, Commands, LinkedCommands, Script
@@ -59,3 +60,19 @@ async def test_a_server_that_is_not_there_is_unavailable() -> None:
             for attempt in (commands.run("GET", "x"), commands.call(ECHO, "x", "y")):
                 with pytest.raises(Unavailable):
                     await attempt
+
+
+async def test_once_closed_it_opens_no_other_link(redis_url: str) -> None:
+    opened: list[Link] = []
+    open_link = link_to_any(servers_of(redis_url))
+
+    async def counted() -> Link:
+        opened.append(link := await open_link())
+        return link
+
+    linked = LinkedCommands(counted)
+    await linked.run("PING")
+    await linked.close()
+    with pytest.raises(Unavailable):
+        await linked.run("PING")
+    assert [link.is_closed for link in opened] == [True]
