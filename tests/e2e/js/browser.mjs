@@ -142,7 +142,8 @@ export function documentOf(page, length) {
 async function follow(page, name) {
   await page.getByLabel("Follow by username").fill(name);
   await page.locator("#people-add").getByRole("button", { name: "Follow" }).click();
-  await page.locator("#people-list li").first().waitFor();
+  // Until it is done, and the form empty, the page takes no other name.
+  await until(page, () => document.querySelector("#people-add input").value, (text) => text === "");
 }
 
 async function open(browser, complaints, url, { prepare = null, ...options } = {}) {

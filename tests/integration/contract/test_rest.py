@@ -288,4 +288,4 @@ async def test_presence_and_ice_servers_are_read_by_rest_too(rest: Rest, ada: Pe
     users = (await rest.get("/presence", ada, params={"ids": f"{ada.id},{bob.id}"})).expect(200)["users"]
     assert [one["userId"] for one in users] == [ada.id, bob.id]
     assert all(one.keys() == {"userId", "status", "lastSeen", "devices", "version"} for one in users)
-    assert (await rest.get("/realtime/ice-servers", ada)).expect(200).keys() == {"iceServers"}
+    assert (await rest.get("/realtime/ice-servers", ada)).expect(200).keys() == {"iceServers", "iceTransportPolicy"}

@@ -90,9 +90,11 @@ async def test_what_does_not_fit_is_refused_by_every_event_and_the_connection_st
     hub: HubProcess, ada: Person, event: str
 ) -> None:
     struct = WIRE["structs"][WIRE["clientEvents"][event]["payload"]["$ref"].rpartition("/")[2]]
-    required, first = struct["required"], next(iter(struct["properties"]))
+    required = struct["required"]
+    unfit: list[Any] = [7, [], "", {"strange/field": 1}]
+    for first in [*struct["properties"]][:1]:  # an event that takes nothing has none
+        unfit += [{}, None, dict.fromkeys(required), {first: b"\0"}]
     async with socket_client(hub.nodes[0].url, ada.token) as socket:
-        unfit: list[Any] = [7, [], "", {}, None, {"strange/field": 1}, dict.fromkeys(required), {first: b"\0"}]
         for payload in unfit:
             error = await socket.refused(event, payload)
             assert error["code"] == "invalid_payload", (payload, error)
