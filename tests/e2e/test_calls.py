@@ -8,6 +8,9 @@ import pytest
 from tests.e2e.conftest import Script
 from tests.support.hub_process import HubProcess
 
+pytestmark = pytest.mark.timeout(300)
+"""As a limit: browsers that encode and decode pictures, on cores that others use too."""
+
 
 @pytest.fixture(scope="module")
 def seen(flow: Script) -> dict[str, Any]:

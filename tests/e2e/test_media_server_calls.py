@@ -9,6 +9,8 @@ from tests.e2e.test_calls import plays
 from tests.support.hub_process import HubProcess, running_hub_process
 from tests.support.servers import Servers
 
+pytestmark = pytest.mark.timeout(300)
+"""As a limit: browsers that encode and decode pictures, on cores that others use too."""
 PEOPLE = 3
 """One more than a mesh has. Each page decodes what all others send, on the cores that the test has."""
 

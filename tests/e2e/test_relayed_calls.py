@@ -9,6 +9,9 @@ from tests.support.coturn import SECRET, running_coturn
 from tests.support.hub_process import HubProcess, running_hub_process
 from tests.support.servers import Servers
 
+pytestmark = pytest.mark.timeout(300)
+"""As a limit: browsers that encode and decode pictures, on cores that others use too."""
+
 
 @pytest.fixture(scope="module")
 def hub(npm_clients: None, servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:

@@ -4,7 +4,7 @@ import { chromium } from "playwright-core";
 import { FLAGS } from "./browser_flags.mjs";
 import { input } from "./hub.mjs";
 
-const ANSWER_MS = 15_000;
+const ANSWER_MS = 30_000;
 const PASSWORD = "correct horse battery staple";
 
 /** Run a flow, with a browser of its own or in contexts of one that runs, and print what it returns as JSON, with the complaints of all its pages but `expected`. */

@@ -3,7 +3,7 @@
 import { io } from "socket.io-client";
 
 // Long: for the tests that end a node, its successor has to start.
-const ANSWER_MS = 15_000;
+const ANSWER_MS = 30_000;
 
 /** What pytest passed: `{nodes: [url, url], ada: {id, token}, …}`. */
 export const input = JSON.parse(process.argv[2]);
