@@ -64,7 +64,7 @@ async def _set_up_all(pairs: Sequence[tuple[Phone, Phone]], count: int, at_once:
 async def _set_up(caller: Phone, callee: Phone, call_id: str) -> float:
     """Invite, ring, accept, offer, answer. The time in ms until it rang."""
     ref, sent = {"callId": call_id}, time.perf_counter()
-    placing = asyncio.ensure_future(caller.ask("call:initiate", {"to": callee.user_id, "type": "audio", **ref}))  # noqa: TID251
+    placing = asyncio.ensure_future(caller.ask("call:initiate", {"to": callee.user_id, "type": "audio", **ref}))  # noqa: TID251 awaited below
     incoming = await callee.hears("call:incoming", call_id)
     await placing
     await callee.ask("call:accept", ref)

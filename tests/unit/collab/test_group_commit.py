@@ -82,7 +82,7 @@ async def test_what_comes_after_a_pause_is_committed_at_once_and_a_stream_shares
     stream = []
     for number in range(30):  # in many turns of the loop, all within the spacing
         stream.append(world.add(b"%d" % number, document))
-        await asyncio.sleep(0.001)
+        await asyncio.sleep(0)
     await stream[-1].stored()
     assert world.committed[1] == [b"%d" % number for number in range(30)]
     assert len(world.committed) == 2
