@@ -15,6 +15,9 @@ class MediaSettings(msgspec.Struct, frozen=True):
     without one, calls are a mesh."""
     mesh_most: int = 2
     """People up to whom everybody sends to everybody: one more, and each would send twice."""
+    embedded_most: int = 0
+    """People up to whom the hub's own media server carries a call where ``engine`` is another; with one more it goes
+    on there. 0: none."""
     video_kbit: int = 1500
     """Of each picture that is sent to an engine."""
     servers: int = 1
@@ -40,6 +43,6 @@ class MediaSettings(msgspec.Struct, frozen=True):
     janus_url: str = ""
     """``http://…/janus``, for nodes. Its video room needs ``string_ids = true``."""
     janus_client_url: str = ""
-    """``https://…/janus`` or ``wss://…``, for clients."""
+    """``wss://…``, its WebSocket, for clients. The page may connect there."""
     janus_token_secret: str = ""
     """The ``token_auth_secret`` of Janus."""
