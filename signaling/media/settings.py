@@ -18,6 +18,9 @@ class MediaSettings(msgspec.Struct, frozen=True):
     embedded_most: int = 0
     """People up to whom the hub's own media server carries a call where ``engine`` is another; with one more it goes
     on there. 0: none."""
+    mesh_limit: int = 4
+    """People in a call that no engine carries, at most: each sends to each, and three videos are what an upstream at
+    home takes. A call that has lost its engine goes on with those who are in it."""
     video_kbit: int = 1500
     """Of each picture that is sent to an engine."""
     servers: int = 1
