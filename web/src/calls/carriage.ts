@@ -209,12 +209,18 @@ export class Carriage {
     return gathering.gather(tracks, ({ userId, trackId }) => this.parties.of(userId).media?.streams[trackId] ?? "usermedia");
   }
 
-  /** What the media server sends here. While the way changes, of those only from whom all of it is there. */
+  /** What the media server sends here. While the way changes, of those only whose pictures are all there. */
   private brought(): Labelled[] {
     const all = this.relay?.labelled ?? [];
     if (!this.changesUntil) return [...all];
-    const coming = all.filter(({ receiver }) => !receiver.getSynchronizationSources().length);
+    const coming = all.filter(({ receiver }) => !this.isThere(receiver));
     return all.filter(({ userId }) => !coming.some((one) => one.userId === userId));
+  }
+
+  /** A picture needs a key frame first. Sound needs nothing, and until somebody plays it Chromium does not say that it comes. */
+  private isThere(receiver: RTCRtpReceiver): boolean {
+    if (receiver.track.kind === "audio") return this.relay?.state === "connected";
+    return receiver.getSynchronizationSources().length > 0;
   }
 
   /** The way changes: show who is there by now, and end it when everybody is. */
