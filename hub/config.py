@@ -235,6 +235,8 @@ def _check_media(media: MediaSettings) -> None:
         "livekit": ("livekit_url", "livekit_client_url", "livekit_api_key", "livekit_api_secret"),
         "janus": ("janus_url", "janus_client_url", "janus_token_secret"),
     }
+    if media.mesh_limit < 2:
+        raise ConfigError(f"SPARKLE_MEDIA_MESH_LIMIT: {media.mesh_limit} is no call; at least 2")
     for name in needed.get(media.engine, ()):
         if not getattr(media, name):
             raise ConfigError(f"SPARKLE_MEDIA_{name.upper()}: must be set for SPARKLE_MEDIA_ENGINE={media.engine}")

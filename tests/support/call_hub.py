@@ -56,7 +56,7 @@ class Lines:
     async def take(self, user_ids: Collection[UserId], call_id: str) -> None:
         self.calls.update(dict.fromkeys(user_ids, call_id))
 
-    async def call_of(self, user_id: UserId) -> str | None:
+    def call_of(self, user_id: UserId) -> str | None:
         return self.calls.get(user_id)
 
     async def free(self, user_ids: Collection[UserId], call_id: str) -> None:
@@ -87,10 +87,15 @@ class KeptCalls:
 class CallHub:
     """Two nodes could not be told from one: all state is in the store."""
 
-    def __init__(self, settings: CallSettings = CallSettings()) -> None:  # noqa: B008 - frozen
+    def __init__(
+        self,
+        settings: CallSettings = CallSettings(),  # noqa: B008 - frozen
+        media: MediaSettings = MediaSettings(record=True),  # noqa: B008 - frozen
+    ) -> None:
         self.clock, self.rooms, self.people = FrozenClock(), RecordedRooms(), Neighbours()
         self.store, self.legs = ModelCallStore(self.clock), LocalLegs()
         self.busy, self.history = Lines(), KeptCalls()
+        self.store.line_of = self.busy.call_of
         self.media, self.tasks = FakeEngine(there=False), Tasks()
         self.engines = Engines({"mesh": Mesh(), "embedded": self.media}, {"embedded": self.media.available}, self.tasks)
         telling = Telling(self.rooms, self.legs, self.engines)
@@ -99,7 +104,7 @@ class CallHub:
         self.service = CallService(self.store, self.busy, moves, placing, telling, self.legs)
         self.deadlines = Deadlines(self.store, self.busy, moves, self.service, telling, self.legs, self.rooms)
         ice = Ice(IceSettings(stun_urls=("stun:a",)), self.clock)
-        self.carriage = Carriage(moves, telling, self.engines, self.media, MediaSettings(record=True))
+        self.carriage = Carriage(moves, telling, self.engines, self.media, media)
         self.router: EventRouter = call_events(placing, self.service, self.deadlines, self.carriage, ice)
         self.sweeper = CallSweeper(self.deadlines, self.legs, settings)
 
