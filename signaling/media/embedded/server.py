@@ -182,7 +182,8 @@ class MediaServer:
     def _connect(self, room_id: str, room: Room, leg: str, user_id: str, offered: Offer) -> Connection:
         if len(room.peers) >= LEGS:
             raise Full("The room has no place for another.")
-        connection = Connection(leg, user_id, self._certificate, self._video_bits_per_s, self._connection_changed)
+        most, told = self._video_bits_per_s, self._connection_changed
+        connection = Connection(leg, user_id, self._certificate, most, told, self._sockets.route)
         connection.start(self._tasks, offered.fingerprints)
         self._connections[room_id, leg] = connection
         self._by_username[connection.credentials.username] = connection
