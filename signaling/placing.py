@@ -8,7 +8,7 @@ from hub.kernel.events import Caller
 from hub.kernel.ids import ConnectionId, SessionId, UserId, new_ulid
 from signaling import errors
 from signaling.busy import BusyLines
-from signaling.call.commands import Accept, Callee, Create, End, Invite, Renew
+from signaling.call.commands import Accept, Callee, Create, End, Expire, Invite, Renew
 from signaling.call.joining import FIRST
 from signaling.call.model import Call, State
 from signaling.call.outcome import Outcome, Verdict
@@ -16,11 +16,13 @@ from signaling.legs import LocalLegs
 from signaling.moves import REPLACED, Moves, ruled
 from signaling.ports import Callees
 from signaling.settings import CallSettings
-from signaling.store import CallStore
+from signaling.store import PARTED, PARTED_S, CallStore, Placement
 from signaling.telling import Telling, rung
 
 CLAIMS = 3
-"""Tries to get the pair: each further one means that a call of the two ended in the very moment."""
+"""Tries to get the pair: each further one means that a call of the two ended in the very moment, or was parted."""
+LOOK_HOLDS_MS = PARTED_S * 500
+"""So long after a look whatever has come between the two since is certainly still to be found (PARTED)."""
 NOBODY = "There is nobody there to call."
 
 
@@ -57,13 +59,19 @@ class Placing:
         CallInProgress if the two are in a call. Of several, whoever is not there does not answer.
         """
         _refuse_oneself(actor, to)
+        began = self._clock.now_ms()
         people = await self._callees_of(actor, to)
-        ring_until = self._clock.now_ms() + self._ring_ms
-        created = await self._store.create(call_id or new_ulid(), Create(actor, people, media, ring_until))
-        call = ruled(await self._moves.look_at(created))
+        call_id, command = call_id or new_ulid(), Create(actor, people, media, began + self._ring_ms)
+        if len(people) > 1:
+            placement = Placement(await self._store.create(call_id, command), "", None)
+        else:
+            placement = await self._store.place(call_id, command)
+        call = ruled(await self._moves.look_at(placement.outcome))
         if call.is_over and call.reason != REPLACED:
             return call
-        return await (self._ring(actor, call) if call.group else self._pair_up(actor, call))
+        if call.group:
+            return await self._ring(actor, call)
+        return await self._pair_up(actor, call, placement, began)
 
     async def invite(self, actor: Caller, call_id: str, to: Collection[UserId], *, transfer: bool = False) -> Call:
         """Ring more people, which makes it a group call; with ``transfer`` the actor leaves when one of them joins.
@@ -92,19 +100,24 @@ class Placing:
             raise NotFound(NOBODY)
         return tuple(Callee(user_id, absent=user_id not in there) for user_id in sorted(to))
 
-    async def _pair_up(self, actor: Caller, call: Call) -> Call:
-        """Make it the one call between its two people, and ring; or join the call that there is."""
+    async def _pair_up(self, actor: Caller, call: Call, placement: Placement, looked: int) -> Call:
+        """Make it the one call between its two people, and ring; or join the call that there is.
+
+        ``looked``: when it was begun to look whether they may call each other, in Unix ms.
+        """
         over = ""
         for _ in range(CLAIMS):
-            holder = await self._store.claim_pair(call, instead_of=over)
-            if holder == call.call_id:
-                # Once more: a block since the first look has found no call of the two to end.
-                if not await self._callees.reachable(actor.user_id, [call.callee]):
-                    await self._give_way(actor, call)
-                    raise NotFound(NOBODY)
-                if call.state is not State.RINGING or not await self._is_busy(call):
+            holder = await self._store.claim_pair(call, instead_of=over) if over else placement.holder
+            if holder in ("", call.call_id):
+                if self._clock.now_ms() - looked > LOOK_HOLDS_MS:
+                    await self._look_again(actor, call)
+                if call.state is not State.RINGING or not await self._is_busy(call, placement.line):
                     return await self._ring(actor, call)
                 return await (self._refuse(actor, call) if self._refuses_busy else self._ring(actor, call, busy=True))
+            if holder.startswith(PARTED):
+                looked, over = self._clock.now_ms(), holder
+                await self._look_again(actor, call)
+                continue
             other = await self._moves.apply(holder, Accept(actor, only_if_ringing=True))
             if other.call is None or other.call.is_over or other.call.group:
                 over = holder
@@ -115,6 +128,12 @@ class Placing:
             return await self.joined(actor, other)
         await self._give_way(actor, call)
         raise Unavailable("The call could not be placed. Try again.", retry_after=1)
+
+    async def _look_again(self, actor: Caller, call: Call) -> None:
+        """Look for a block since the last look: it found no call to end. Raises NotFound, and then this one is over."""
+        if not await self._callees.reachable(actor.user_id, [call.callee]):
+            await self._give_way(actor, call)
+            raise NotFound(NOBODY)
 
     async def joined(self, actor: Caller, outcome: Outcome) -> Call:
         """The actor has accepted: they hear of the call from now on, and the others of them. Raises CallEnded."""
@@ -130,9 +149,8 @@ class Placing:
             await self._moves.look_after(call.call_id)
         return call
 
-    async def _is_busy(self, call: Call) -> bool:
-        """Whether the callee is in another call."""
-        other = await self._busy.call_of(call.callee)
+    async def _is_busy(self, call: Call, other: str | None) -> bool:
+        """Whether the callee is in another call, which may be ``other``."""
         if other is None or other == call.call_id:
             return False
         # Renew is the command that only looks, for a connection that has no leg.
@@ -154,6 +172,12 @@ class Placing:
         await self._telling.hear(actor, call.call_id)
         if call.state is State.RINGING and self._legs.first_time(actor, call.call_id, FIRST):
             await self._telling.ring(call, rung(call), FIRST, busy=busy)
+        try:
+            await self._moves.still_on(actor, call.call_id)
+        except errors.CallEnded:
+            # Whoever ended it while this node was at it may have told them before it rang there.
+            await self._moves.look_after(call.call_id)
+            return (await self._store.apply(call.call_id, Expire())).call or call
         return call
 
     async def _give_way(self, actor: Caller, call: Call) -> None:

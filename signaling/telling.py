@@ -147,9 +147,8 @@ class Telling:
         if ringing:
             cancelled = server_events.CallCancelled(call_id=call.call_id, version=call.version, reason=reason)
             await self._rooms.emit(ringing, cancelled, skip=skip)
-        for user_id, member in call.members.items():
-            if member.joined:
-                await self._rooms.evict(room, of=user_room(user_id))
+        if any(member.joined for member in call.members.values()):
+            await self._rooms.evict(room, of=room)
 
 
 def rung(call: Call) -> list[UserId]:

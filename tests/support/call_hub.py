@@ -56,7 +56,7 @@ class Lines:
     async def take(self, user_ids: Collection[UserId], call_id: str) -> None:
         self.calls.update(dict.fromkeys(user_ids, call_id))
 
-    async def call_of(self, user_id: UserId) -> str | None:
+    def call_of(self, user_id: UserId) -> str | None:
         return self.calls.get(user_id)
 
     async def free(self, user_ids: Collection[UserId], call_id: str) -> None:
@@ -95,6 +95,7 @@ class CallHub:
         self.clock, self.rooms, self.people = FrozenClock(), RecordedRooms(), Neighbours()
         self.store, self.legs = ModelCallStore(self.clock), LocalLegs()
         self.busy, self.history = Lines(), KeptCalls()
+        self.store.line_of = self.busy.call_of
         self.media, self.tasks = FakeEngine(there=False), Tasks()
         self.engines = Engines({"mesh": Mesh(), "embedded": self.media}, {"embedded": self.media.available}, self.tasks)
         telling = Telling(self.rooms, self.legs, self.engines)
