@@ -8,6 +8,7 @@ from pathlib import Path
 from hub.kernel.tasks import Tasks
 from signaling.media.embedded import answer, ice_lite, offer
 from signaling.media.embedded.adaptation import EVERY_MS
+from signaling.media.embedded.allowance import Allowance
 from signaling.media.embedded.connection import Connection, monotonic_ms
 from signaling.media.embedded.offer import BadOffer, Offer
 from signaling.media.embedded.quality import Quality
@@ -58,6 +59,7 @@ class MediaServer:
         self._sockets = Sockets(self._received)
         self._candidates: list[str] = []
         self._recordings = Recordings(recordings, monotonic_ms, self._recording_failed)
+        self._offers = Allowance()
         self._rooms: dict[str, Room] = {}
         self._connections: dict[tuple[str, str], Connection] = {}
         """By room and leg."""
@@ -104,6 +106,9 @@ class MediaServer:
         NoSuchRoom, BadOffer, Full.
         """
         room = self._room(room_id)
+        if not self._offers.takes((room_id, leg), monotonic_ms()):
+            self._forget_empty(room_id)
+            raise Full("The leg has made too many offers.")
         try:
             offered = offer.read(text)
         except BadOffer:

@@ -15,10 +15,11 @@ from aioice import stun
 from aiortc import rtcrtpreceiver, rtcrtpsender
 
 from signaling.media.embedded import connection, peer, rtp
+from signaling.media.embedded.allowance import AT_ONCE
 from signaling.media.embedded.offer import BadOffer
 from signaling.media.embedded.recordings import Recordings
 from signaling.media.embedded.room import Stream
-from signaling.media.embedded.server import ADDRESSES, CannotRecord, MediaServer, NoSuchRoom
+from signaling.media.embedded.server import ADDRESSES, CannotRecord, Full, MediaServer, NoSuchRoom
 from signaling.media.embedded.sockets import Way
 from tests.support.media_caller import MediaCaller, only_loopback
 from tests.support.wait import until
@@ -303,6 +304,19 @@ async def test_addresses_of_a_connection_are_bounded_and_the_one_in_use_is_kept(
 async def test_what_is_not_there_is_told(meeting: Meeting, ask: Callable[[MediaServer], Awaitable[object]]) -> None:
     with pytest.raises(NoSuchRoom):
         await ask(meeting.server)
+
+
+async def test_who_offers_without_end_is_told_to_wait(meeting: Meeting) -> None:
+    for _ in range(AT_ONCE):
+        meeting.server.ensure_room("r")  # one that is empty again is forgotten, and what its legs did is not
+        with pytest.raises(BadOffer):
+            await meeting.server.answer("r", "a", "user-a", "nonsense")
+    meeting.server.ensure_room("r")
+    with pytest.raises(Full):
+        await meeting.server.answer("r", "a", "user-a", "nonsense")
+    assert meeting.server.rooms() == []
+    meeting.server.ensure_room("r")
+    await meeting.caller("b", sends="a")
 
 
 async def test_a_bad_offer_leaves_the_connection_as_it_was(meeting: Meeting) -> None:
