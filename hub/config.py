@@ -17,7 +17,7 @@ from hub.cluster.settings import ClusterSettings
 from hub.gate.limit_settings import LimitSettings
 from hub.gate.settings import GateSettings
 from hub.kernel import redis_url
-from hub.transport.admin_ui import AdminUiSettings
+from hub.transport.admin_ui_settings import AdminUiSettings
 from hub.transport.engineio.settings import EngineSettings
 from presence.settings import PresenceSettings
 from signaling.media.settings import MediaSettings
