@@ -199,10 +199,7 @@ export class Carriage {
     if (engine === EMBEDDED) return this.mesh.relay(gen);
     if (engine !== JANUS) return null;
     const { line, me, callId, ice } = this.part;
-    return new JanusRoom(line, callId, me, ice, {
-      hopeless: (reason) => this.carried.hopeless(MEDIA, reason),
-      changed: () => this.carried.changed(),
-    });
+    return new JanusRoom(line, callId, me, ice, () => this.carried.changed());
   }
 
   private gather(gathering: Gathering, tracks: readonly Labelled[] = []): Received[] {
