@@ -1,5 +1,7 @@
-"""Calls in Redis: one Lua function per call under ``{c:ID}``, deadlines and pairs under tags of their own."""
+"""Calls in Redis: one Lua function for a call, in a part with deadlines and debts; pairs under tags of their own."""
 
+import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -26,26 +28,30 @@ from signaling.call.commands import (
     Upgrade,
 )
 from signaling.call.model import Call, Change
-from signaling.call.outcome import Outcome, Verdict
+from signaling.call.outcome import Outcome, Owing, Verdict
 from signaling.redis_commands import Commands, Script
 from signaling.settings import CallSettings
+from signaling.store import Overdue
 
 LUA = Path(__file__).with_name("lua")
-PARTS = ("step", "joining", "leaving", "talking", "run")
+FILES = ("step", "joining", "leaving", "talking", "run")
 """Of the one function that moves a call, in the order in which they need each other."""
-INDEXES = 4
-"""Parts of the index of deadlines, each in a slot of its own. A part per server of a usual cluster is enough."""
+PARTS = 8
+"""Into which calls are divided, each in a slot of its own: a call beside its deadline and what is owed of it. Every
+node looks into all of them twice a second; a cluster of more servers than parts has some without calls."""
 TAKEN_MS = 2_000
 """How long a due call is left to the node that took it. Handling one takes milliseconds."""
 TAKEN_AT_MOST = 100
+OVERDUE_AT_ONCE = 100
+"""Of one part. After the death of a node that left thousands untold, nodes tell as many at a time."""
 PAIR_KEPT_MS = 24 * 3_600_000
 """Only cleans up behind a crash: a pair is given back at the end. Longer than nearly all calls."""
 CHANGES_KEPT = 256
 """As the Lua function keeps them."""
 
-CALL = Script("".join((LUA / "call" / f"{part}.lua").read_text() for part in PARTS))
-CLAIM, RELEASE, TAKE_DUE, LOG = [
-    Script((LUA / f"{name}.lua").read_text()) for name in ("pair_claim", "release", "take_due", "log")
+CALL = Script("".join((LUA / "call" / f"{file}.lua").read_text() for file in FILES))
+CLAIM, RELEASE, TAKE_DUE, OVERDUE, LOG = [
+    Script((LUA / f"{name}.lua").read_text()) for name in ("pair_claim", "release", "take_due", "overdue", "log")
 ]
 
 _READ = msgspec.json.Decoder(Call)
@@ -67,7 +73,7 @@ class RedisCallStore:
         """See CallStore."""
         first_due = min(self._clock.now_ms() + self._lease_ms, command.ring_until)
         # NX: a repeat finds the deadline there, perhaps already taken by a sweeper.
-        added = await self._commands.run("ZADD", _index(call_id), "NX", first_due, call_id)
+        added = await self._commands.run("ZADD", _due(part_of(call_id)), "NX", first_due, call_id)
         outcome = await self.apply(call_id, command)
         if added and outcome.call is not None and outcome.call.is_over:
             await self.forget(call_id)  # the repeat of a call long settled: nobody is told of its end again
@@ -79,17 +85,36 @@ class RedisCallStore:
         who = (actor.user_id, actor.session_id, actor.connection_id) if actor else ("", "", "")
         name = type(command).__name__.lower()
         arguments = [name, self._clock.now_ms(), *who, *self._limits, *_DETAILS.get(type(command), _nothing)(command)]
-        key = f"{{c:{call_id}}}"
-        verdict, version, lapsed, former, text = await self._commands.call(CALL, key, *arguments)
+        asked_s = time.monotonic()
+        verdict, version, lapsed, former, text, flat = await self._commands.call(CALL, key_of(call_id), *arguments)
         call = _READ.decode(text) if text else None
-        return Outcome(Verdict(verdict.decode()), call, version, bool(lapsed), SessionId(former.decode()))
+        owed = tuple(Owing(call_id, one, entry.decode()) for one, entry in zip(flat[::2], flat[1::2], strict=True))
+        session_id = SessionId(former.decode())
+        return Outcome(Verdict(verdict.decode()), call, version, bool(lapsed), session_id, owed, asked_s)
 
     async def log(self, call_id: str, user_id: UserId, since_version: int) -> tuple[list[Change], bool]:
         """See CallStore."""
-        for_all, for_leg = await self._commands.call(LOG, f"{{c:{call_id}}}", since_version, user_id)
+        for_all, for_leg = await self._commands.call(LOG, key_of(call_id), since_version, user_id)
         changes = [_change(entry) for entry in for_all] + [_change(entry, to=user_id) for entry in for_leg]
         complete = len(for_all) < CHANGES_KEPT and len(for_leg) < CHANGES_KEPT
         return sorted(changes, key=lambda change: change.version), complete
+
+    async def overdue(self, older_than_s: float) -> list[Overdue]:
+        """See CallStore."""
+        found: list[Overdue] = []
+        for part in range(PARTS):
+            entries = await self._commands.call(OVERDUE, _owed(part), OVERDUE_AT_ONCE)
+            ages = [_aged(entry, self._clock.now_ms()) for entry in entries]
+            found.extend(one for one in ages if one.age_s >= older_than_s)
+        return found
+
+    async def told(self, owed: Iterable[Owing]) -> None:
+        """See CallStore."""
+        by_part: defaultdict[int, list[str]] = defaultdict(list)
+        for owing in owed:
+            by_part[part_of(owing.call_id)].append(owing.entry)
+        for part, entries in by_part.items():
+            await self._commands.run("XDEL", _owed(part), *entries)
 
     async def claim_pair(self, call: Call, instead_of: str = "") -> str:
         """See CallStore."""
@@ -107,35 +132,41 @@ class RedisCallStore:
         if call.callee:
             await self._commands.call(RELEASE, _pair(call.initiator, call.callee), call.call_id)
 
-    async def has_deadline(self, call_id: str) -> bool:
-        """See CallStore."""
-        return await self._commands.run("ZSCORE", _index(call_id), call_id) is not None
-
     async def take_due(self) -> list[str]:
         """See CallStore."""
         now = self._clock.now_ms()
         due: list[str] = []
-        for part in range(INDEXES):
-            taken = await self._commands.call(TAKE_DUE, _part(part), now, now + TAKEN_MS, TAKEN_AT_MOST)
+        for part in range(PARTS):
+            taken = await self._commands.call(TAKE_DUE, _due(part), now, now + TAKEN_MS, TAKEN_AT_MOST)
             due.extend(call_id.decode() for call_id in taken)
         return due
 
     async def reschedule(self, call_id: str, due_ms: int) -> None:
         """See CallStore."""
         # XX: a call that ended meanwhile has lost its deadline, and must not come up again.
-        await self._commands.run("ZADD", _index(call_id), "XX", due_ms, call_id)
+        await self._commands.run("ZADD", _due(part_of(call_id)), "XX", due_ms, call_id)
 
     async def forget(self, call_id: str) -> None:
         """See CallStore."""
-        await self._commands.run("ZREM", _index(call_id), call_id)
+        await self._commands.run("ZREM", _due(part_of(call_id)), call_id)
 
 
-def _part(number: int) -> str:
-    return f"{{callidx:{number}}}"
+def part_of(call_id: str) -> int:
+    """The part that a call is in."""
+    return crc32(call_id.encode()) % PARTS
 
 
-def _index(call_id: str) -> str:
-    return _part(crc32(call_id.encode()) % INDEXES)
+def key_of(call_id: str) -> str:
+    """The key of a call itself; the others begin with it."""
+    return f"{{calls:{part_of(call_id)}}}:{call_id}"
+
+
+def _due(part: int) -> str:
+    return f"{{calls:{part}}}:due"
+
+
+def _owed(part: int) -> str:
+    return f"{{calls:{part}}}:owed"
 
 
 def _pair(*people: UserId) -> str:
@@ -155,7 +186,7 @@ _DETAILS: dict[type, Callable[[Any], Iterable[str | int]]] = {
     Restart: lambda command: [command.gen],
     Tell: lambda command: [command.to, command.kind, command.data],
     Move: lambda command: [command.engine, command.gen],
-    Expire: lambda command: command.told,
+    Expire: lambda command: [int(command.unkept)],
 }
 """What each command has beside its actor, in the order in which the Lua function takes it."""
 
@@ -170,9 +201,19 @@ def _people(to: Iterable[Callee]) -> Iterator[str | int]:
         yield int(callee.absent)
 
 
+def _fields(flat: list[bytes]) -> dict[bytes, bytes]:
+    return dict(zip(flat[::2], flat[1::2], strict=True))
+
+
+def _aged(entry: tuple[bytes, list[bytes]], now_ms: int) -> Overdue:
+    fields = _fields(entry[1])
+    owing = Owing(fields[b"call"].decode(), int(fields[b"version"]), entry[0].decode())
+    return Overdue(owing, (now_ms - int(fields[b"at"])) / 1000)
+
+
 def _change(entry: tuple[bytes, list[bytes]], *, to: str = "") -> Change:
     entry_id, flat = entry
-    fields = dict(zip(flat[::2], flat[1::2], strict=True))
+    fields = _fields(flat)
     version, _, _ = entry_id.decode().partition("-")
     return Change(
         version=int(version),

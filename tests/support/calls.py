@@ -1,5 +1,6 @@
 """A call store that is the model itself: for unit tests of what stands on it, without Redis."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from hub.kernel.clock import Clock
@@ -7,10 +8,11 @@ from hub.kernel.errors import Unavailable
 from hub.kernel.ids import UserId
 from signaling.call.commands import Command, Create, Signal
 from signaling.call.model import Call, Change
-from signaling.call.outcome import Outcome, Verdict
+from signaling.call.outcome import Outcome, Owing, Verdict
 from signaling.call.step import Times
 from signaling.call.talking import SENT_KEPT
 from signaling.call.transition import Transition, new_call, transition
+from signaling.store import Overdue
 
 NUMBERED = {Verdict.DONE, Verdict.GONE, Verdict.STALE}
 """Verdicts on a signal whose number is taken."""
@@ -28,6 +30,8 @@ class ModelCallStore:
     sent: dict[tuple[str, str, int], int] = field(default_factory=dict)
     pairs: dict[frozenset[str], str] = field(default_factory=dict)
     deadlines: dict[str, int] = field(default_factory=dict)
+    owed: dict[Owing, int] = field(default_factory=dict)
+    """Since when, in Unix ms."""
     down: bool = False
 
     async def create(self, call_id: str, command: Create) -> Outcome:
@@ -56,6 +60,16 @@ class ModelCallStore:
         missed = [one for one in self.changes[call_id] if one.version > since_version and one.to in ("", user_id)]
         return missed, True
 
+    async def overdue(self, older_than_s: float) -> list[Overdue]:
+        self._reach()
+        ages = {owing: (self.clock.now_ms() - since) / 1000 for owing, since in self.owed.items()}
+        return [Overdue(owing, age_s) for owing, age_s in ages.items() if age_s >= older_than_s]
+
+    async def told(self, owed: Iterable[Owing]) -> None:
+        self._reach()
+        for owing in owed:
+            self.owed.pop(owing, None)
+
     async def claim_pair(self, call: Call, instead_of: str = "") -> str:
         self._reach()
         pair = frozenset((call.initiator, call.callee))
@@ -72,10 +86,6 @@ class ModelCallStore:
         pair = frozenset((call.initiator, call.callee))
         if self.pairs.get(pair) == call.call_id:
             del self.pairs[pair]
-
-    async def has_deadline(self, call_id: str) -> bool:
-        self._reach()
-        return call_id in self.deadlines
 
     async def take_due(self) -> list[str]:
         self._reach()
@@ -98,6 +108,7 @@ class ModelCallStore:
         if moved.call is not None:
             self.calls[call_id] = moved.call
             self.changes.setdefault(call_id, []).extend(moved.changes)
+            self.owed.update(dict.fromkeys(moved.outcome.owed, self.clock.now_ms()))
         return moved.outcome
 
     def _reach(self) -> None:
