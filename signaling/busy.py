@@ -1,4 +1,7 @@
-"""Who is in a call, so that the next caller hears that the line is busy. Advisory: the call itself decides."""
+"""Who is in a call, so that the next caller hears that the line is busy. Advisory: the call itself decides.
+
+Whoever places a call is told of the line by the store, see CallStore.place.
+"""
 
 from collections.abc import Collection
 from typing import Protocol
@@ -13,7 +16,7 @@ class BusyLines(Protocol):
     """
 
     async def take(self, user_ids: Collection[UserId], call_id: str) -> None:
-        """These people are in the call, for the length of a lease from now on."""
+        """These people are in the call, for the length of a lease from now on. Nobody waits until that is written."""
         ...
 
     async def call_of(self, user_id: UserId) -> str | None:

@@ -5,9 +5,9 @@ from contextlib import suppress
 
 from hub.kernel.errors import Unavailable
 from hub.kernel.ids import UserId
-from signaling.redis_commands import Commands
+from signaling.redis_commands import Asked, Commands
 from signaling.settings import CallSettings
-from signaling.store_redis import RELEASE
+from signaling.store_redis import RELEASE, line_of
 
 
 class RedisBusyLines:
@@ -20,13 +20,13 @@ class RedisBusyLines:
     async def take(self, user_ids: Collection[UserId], call_id: str) -> None:
         """See BusyLines."""
         with suppress(Unavailable):
-            for user_id in user_ids:
-                await self._commands.run("SET", _line(user_id), call_id, "PX", self._lease_ms)
+            lines = map(line_of, user_ids)
+            await self._commands.post(*(("SET", one, call_id, "PX", self._lease_ms) for one in lines))
 
     async def call_of(self, user_id: UserId) -> str | None:
         """See BusyLines."""
         try:
-            call_id: bytes | None = await self._commands.run("GET", _line(user_id))
+            call_id: bytes | None = await self._commands.run("GET", line_of(user_id))
         except Unavailable:
             return None
         return None if call_id is None else call_id.decode()
@@ -34,9 +34,4 @@ class RedisBusyLines:
     async def free(self, user_ids: Collection[UserId], call_id: str) -> None:
         """See BusyLines."""
         with suppress(Unavailable):
-            for user_id in user_ids:
-                await self._commands.call(RELEASE, _line(user_id), call_id)
-
-
-def _line(user_id: UserId) -> str:
-    return f"{{busy:{user_id}}}"
+            await self._commands.many(*(Asked((line_of(user_id), call_id), RELEASE) for user_id in user_ids))

@@ -8,7 +8,7 @@ from hub.kernel.events import Caller
 from hub.kernel.ids import ConnectionId, SessionId, UserId, new_ulid
 from signaling import errors
 from signaling.busy import BusyLines
-from signaling.call.commands import Accept, Callee, Create, End, Invite, Renew
+from signaling.call.commands import Accept, Callee, Create, End, Expire, Invite, Renew
 from signaling.call.joining import FIRST
 from signaling.call.model import Call, State
 from signaling.call.outcome import Outcome, Verdict
@@ -16,14 +16,16 @@ from signaling.legs import LocalLegs
 from signaling.moves import REPLACED, Moves, ruled
 from signaling.ports import Callees
 from signaling.settings import CallSettings
-from signaling.store import CallStore
+from signaling.store import PARTED, PARTED_S, CallStore, Placement
 from signaling.telling import Telling, rung
 
 LATE_S = 1.0
 """After which nobody is rung by the node that placed the call: it was stopped, or PostgreSQL was slow. The call may be
 over, and relays (relay.py) look at that before they ring."""
 CLAIMS = 3
-"""Tries to get the pair: each further one means that a call of the two ended in the very moment."""
+"""Tries to get the pair: each further one means that a call of the two ended in the very moment, or was parted."""
+LOOK_HOLDS_MS = PARTED_S * 500
+"""So long after a look whatever has come between the two since is certainly still to be found (PARTED)."""
 NOBODY = "There is nobody there to call."
 
 
@@ -60,16 +62,23 @@ class Placing:
         CallInProgress if the two are in a call. Of several, whoever is not there does not answer.
         """
         _refuse_oneself(actor, to)
+        began = self._clock.now_ms()
         people = await self._callees_of(actor, to)
-        ring_until = self._clock.now_ms() + self._ring_ms
-        created = await self._store.create(call_id or new_ulid(), Create(actor, people, media, ring_until))
+        call_id, command = call_id or new_ulid(), Create(actor, people, media, began + self._ring_ms)
+        if len(people) > 1:
+            placement = Placement(await self._store.create(call_id, command), "", None)
+        else:
+            placement = await self._store.place(call_id, command)
+        created = placement.outcome
         call = ruled(await self._moves.look_at(created))
         if created.verdict is Verdict.REPEAT and created.owed and not call.is_over:
             await self._telling.state(actor, call, created.version, "resumed")
             self._moves.told(created)
         if call.is_over and call.reason != REPLACED:
             return call
-        return await (self._ring(actor, call, created) if call.group else self._pair_up(actor, call, created))
+        if call.group:
+            return await self._ring(actor, call, created)
+        return await self._pair_up(actor, call, placement, began)
 
     async def ring_for_another(self, call: Call, age_s: float) -> None:
         """Ring for a call that was placed ``age_s`` ago by a node that died before it rang anybody.
@@ -85,7 +94,7 @@ class Placing:
                 return
             if not await self._callees.reachable(call.initiator, [call.callee]):
                 return
-            busy = await self._is_busy(call)
+            busy = await self._is_busy(call, await self._busy.call_of(call.callee))
         if not (busy and self._refuses_busy):
             await self._telling.ring(call, rung(call), FIRST, busy=busy, age_s=age_s)
 
@@ -118,21 +127,26 @@ class Placing:
             raise NotFound(NOBODY)
         return tuple(Callee(user_id, absent=user_id not in there) for user_id in sorted(to))
 
-    async def _pair_up(self, actor: Caller, call: Call, created: Outcome) -> Call:
-        """Make it the one call between its two people, and ring; or join the call that there is."""
-        over = ""
+    async def _pair_up(self, actor: Caller, call: Call, placement: Placement, looked: int) -> Call:
+        """Make it the one call between its two people, and ring; or join the call that there is.
+
+        ``looked``: when it was begun to look whether they may call each other, in Unix ms.
+        """
+        over, created = "", placement.outcome
         for _ in range(CLAIMS):
-            holder = await self._store.claim_pair(call, instead_of=over)
-            if holder == call.call_id:
-                # Once more: a block since the first look has found no call of the two to end.
-                if not await self._callees.reachable(actor.user_id, [call.callee]):
-                    await self._give_way(actor, call)
-                    raise NotFound(NOBODY)
-                if call.state is not State.RINGING or not await self._is_busy(call):
+            holder = await self._store.claim_pair(call, instead_of=over) if over else placement.holder
+            if holder in ("", call.call_id):
+                if self._clock.now_ms() - looked > LOOK_HOLDS_MS:
+                    await self._look_again(actor, call)
+                if call.state is not State.RINGING or not await self._is_busy(call, placement.line):
                     return await self._ring(actor, call, created)
                 if self._refuses_busy:
                     return await self._refuse(actor, call)
                 return await self._ring(actor, call, created, busy=True)
+            if holder.startswith(PARTED):
+                looked, over = self._clock.now_ms(), holder
+                await self._look_again(actor, call)
+                continue
             other = await self._moves.apply(holder, Accept(actor, only_if_ringing=True))
             if other.call is None or other.call.is_over or other.call.group:
                 over = holder
@@ -143,6 +157,12 @@ class Placing:
             return await self.joined(actor, other)
         await self._give_way(actor, call)
         raise Unavailable("The call could not be placed. Try again.", retry_after=1)
+
+    async def _look_again(self, actor: Caller, call: Call) -> None:
+        """Look for a block since the last look: it found no call to end. Raises NotFound, and then this one is over."""
+        if not await self._callees.reachable(actor.user_id, [call.callee]):
+            await self._give_way(actor, call)
+            raise NotFound(NOBODY)
 
     async def joined(self, actor: Caller, outcome: Outcome) -> Call:
         """The actor has accepted: they hear of the call from now on, and the others of them. Raises CallEnded."""
@@ -158,9 +178,8 @@ class Placing:
             await self._moves.look_after(call.call_id)
         return call
 
-    async def _is_busy(self, call: Call) -> bool:
-        """Whether the callee is in another call."""
-        other = await self._busy.call_of(call.callee)
+    async def _is_busy(self, call: Call, other: str | None) -> bool:
+        """Whether the callee is in another call, which may be ``other``."""
         if other is None or other == call.call_id:
             return False
         # Renew is the command that only looks, for a connection that has no leg.
@@ -186,6 +205,12 @@ class Placing:
         if call.state is State.RINGING and not is_late and self._legs.first_time(actor, call.call_id, FIRST):
             await self._telling.ring(call, rung(call), FIRST, busy=busy, age_s=created.told_since_s)
             self._moves.told(created)
+        try:
+            await self._moves.still_on(actor, call.call_id)
+        except errors.CallEnded:
+            # Whoever ended it while this node was at it may have told them before it rang there.
+            call = (await self._store.apply(call.call_id, Expire())).call or call
+            await self._telling.ended(call)
         return call
 
     async def _give_way(self, actor: Caller, call: Call) -> None:

@@ -31,7 +31,8 @@ from signaling.telling import Telling
 from signaling.views import Relayed
 
 LOOKS = 5
-"""Tries to end a call for somebody: each further one means that their leg moved in the very moment."""
+"""Looks for a call between two people: one finds it, one that it is over, and each further one means that it moved in
+the very moment."""
 
 
 class CallService:
@@ -168,20 +169,22 @@ class CallService:
     async def separate(self, one: UserId, other: UserId) -> None:
         """Have the first of two people end the call between them, if there is one. For who keeps blocks.
 
-        To the other it looks like any end: a block is seen by nobody. A group goes on. Raises Unavailable.
+        To the other it looks like any end: a block is seen by nobody. A group goes on. Whoever is placing a call at
+        this moment, and has looked before whether they may, looks once more. Raises Unavailable.
         """
-        call_id = await self._store.between(one, other)
-        if call_id is None:
-            return
+        over = ""
         for _ in range(LOOKS):
+            call_id = await self._store.part(one, other, instead_of=over)
+            if call_id is None:
+                return
             call = (await self._store.apply(call_id, Expire())).call
             if call is None or call.is_over or call.group:
-                return
+                over = call_id
+                continue
             member = call.members[one]  # without a leg while it rings: then every device of theirs may refuse
             outcome = await self._store.apply(call_id, End(Caller(one, member.session, member.connection)))
             if outcome.verdict is Verdict.DONE and outcome.call is not None:
                 await self._moves.conclude(outcome)
-                return
         raise Unavailable("The call between the two could not be ended. Try again.")
 
     async def _tell_once(self, actor: Caller, outcome: Outcome, kind: server_events.Kind, **more: object) -> None:

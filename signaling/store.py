@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from hub.kernel.ids import UserId
 from signaling.call.commands import Command, Create
@@ -16,6 +16,24 @@ class Overdue:
 
     owing: Owing
     age_s: float
+
+
+PARTED = "parted"
+"""What begins with this has the pair of two people between whom something has come, such as a block: each time other
+text."""
+PARTED_S = 60
+"""How long it has."""
+
+
+class Placement(NamedTuple):
+    """What came of placing a call between two."""
+
+    outcome: Outcome
+    holder: str
+    """The call that has the pair of the two, or what came between them (PARTED); empty if this one is over, or a group,
+    and can have none."""
+    line: str | None
+    """The call that the callee has answered last, and may be in (see BusyLines); ``None`` if none is known."""
 
 
 class CallStore(Protocol):
@@ -36,6 +54,10 @@ class CallStore(Protocol):
 
     async def create(self, call_id: str, command: Create) -> Outcome:
         """Note the first deadline, then create the call (or repeat it, as commands.Create says)."""
+        ...
+
+    async def place(self, call_id: str, command: Create) -> Placement:
+        """Create a call to one person, claim the pair for it, and look whether they are in a call."""
         ...
 
     async def apply(self, call_id: str, command: Command) -> Outcome:
@@ -60,12 +82,16 @@ class CallStore(Protocol):
     async def claim_pair(self, call: Call, instead_of: str = "") -> str:
         """Make ``call`` the one call between its two people, unless another has the pair. Returns the id that has it.
 
-        ``instead_of`` names a call that may be replaced, as it is over.
+        ``instead_of`` names a call that may be replaced, as it is over, or what came between the two (PARTED).
         """
         ...
 
-    async def between(self, one: UserId, other: UserId) -> str | None:
-        """The call that has the pair of two people, over or not; ``None`` if none has it."""
+    async def part(self, one: UserId, other: UserId, instead_of: str = "") -> str | None:
+        """The call that has the pair of two people, over or not. If none has it, or ``instead_of``, the pair is PARTED.
+
+        So whoever is just placing a call between the two has either claimed the pair, and the call is found here, or
+        finds it parted, and looks once more whether they may.
+        """
         ...
 
     async def release(self, call: Call) -> None:

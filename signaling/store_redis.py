@@ -10,7 +10,7 @@ from zlib import crc32
 import msgspec
 
 from hub.kernel.clock import Clock
-from hub.kernel.ids import SessionId, UserId
+from hub.kernel.ids import SessionId, UserId, new_ulid
 from signaling.call.commands import (
     Accept,
     Callee,
@@ -29,9 +29,9 @@ from signaling.call.commands import (
 )
 from signaling.call.model import Call, Change
 from signaling.call.outcome import Outcome, Owing, Verdict
-from signaling.redis_commands import Commands, Script
+from signaling.redis_commands import Asked, Commands, Script
 from signaling.settings import CallSettings
-from signaling.store import Overdue
+from signaling.store import PARTED, PARTED_S, Overdue, Placement
 
 LUA = Path(__file__).with_name("lua")
 FILES = ("step", "joining", "leaving", "talking", "run")
@@ -50,8 +50,9 @@ CHANGES_KEPT = 256
 """As the Lua function keeps them."""
 
 CALL = Script("".join((LUA / "call" / f"{file}.lua").read_text() for file in FILES))
-CLAIM, RELEASE, TAKE_DUE, OVERDUE, LOG = [
-    Script((LUA / f"{name}.lua").read_text()) for name in ("pair_claim", "release", "take_due", "overdue", "log")
+CLAIM, PART, RELEASE, TAKE_DUE, OVERDUE, LOG = [
+    Script((LUA / f"{name}.lua").read_text())
+    for name in ("pair_claim", "pair_part", "release", "take_due", "overdue", "log")
 ]
 
 _READ = msgspec.json.Decoder(Call)
@@ -71,26 +72,49 @@ class RedisCallStore:
 
     async def create(self, call_id: str, command: Create) -> Outcome:
         """See CallStore."""
+        added, outcome, _ = await self._create(call_id, command)
+        await self._drop_deadline_of_settled(call_id, outcome, added)
+        return outcome
+
+    async def place(self, call_id: str, command: Create) -> Placement:
+        """See CallStore."""
+        [callee] = command.to
+        pair = pair_of(command.actor.user_id, callee.user_id)
+        claim, look = Asked((pair, call_id, "", PAIR_KEPT_MS), CLAIM), Asked(("GET", line_of(callee.user_id)))
+        added, outcome, (holder, its_line) = await self._create(call_id, command, claim, look)
+        if holder == call_id.encode() and not _has(outcome.call, pair):  # the repeat of one that is over, or a group
+            await self._commands.call(RELEASE, pair, call_id)
+            holder = b""
+        await self._drop_deadline_of_settled(call_id, outcome, added)
+        return Placement(outcome, holder.decode(), None if its_line is None else its_line.decode())
+
+    async def _create(self, call_id: str, command: Create, *more: Asked) -> tuple[bool, Outcome, list[Any]]:
+        """Whether it has a deadline since now, what came of it, and the replies to what was asked behind it."""
         first_due = min(self._clock.now_ms() + self._lease_ms, command.ring_until)
         # NX: a repeat finds the deadline there, perhaps already taken by a sweeper.
-        added = await self._commands.run("ZADD", _due(part_of(call_id)), "NX", first_due, call_id)
-        outcome = await self.apply(call_id, command)
+        note = Asked(("ZADD", _due(part_of(call_id)), "NX", first_due, call_id))
+        create = Asked((key_of(call_id), *self._words(command)), CALL)
+        asked_s = time.monotonic()
+        added, reply, *replies = await self._commands.many(note, create, *more)
+        return bool(added), _outcome(call_id, asked_s, *reply), replies
+
+    async def _drop_deadline_of_settled(self, call_id: str, outcome: Outcome, added: bool) -> None:
+        """Of the repeat of a call long settled: nobody is told of its end again."""
         if added and outcome.call is not None and outcome.call.is_over:
-            await self.forget(call_id)  # the repeat of a call long settled: nobody is told of its end again
-        return outcome
+            await self.forget(call_id)
 
     async def apply(self, call_id: str, command: Command) -> Outcome:
         """See CallStore."""
+        asked_s = time.monotonic()
+        reply = await self._commands.call(CALL, key_of(call_id), *self._words(command))
+        return _outcome(call_id, asked_s, *reply)
+
+    def _words(self, command: Command) -> tuple[str | int, ...]:
+        """What the one function takes for a command."""
         actor = None if isinstance(command, Tell | Move | Expire) else command.actor
         who = (actor.user_id, actor.session_id, actor.connection_id) if actor else ("", "", "")
-        name = type(command).__name__.lower()
-        arguments = [name, self._clock.now_ms(), *who, *self._limits, *_DETAILS.get(type(command), _nothing)(command)]
-        asked_s = time.monotonic()
-        verdict, version, lapsed, former, text, flat = await self._commands.call(CALL, key_of(call_id), *arguments)
-        call = _READ.decode(text) if text else None
-        owed = tuple(Owing(call_id, one, entry.decode()) for one, entry in zip(flat[::2], flat[1::2], strict=True))
-        session_id = SessionId(former.decode())
-        return Outcome(Verdict(verdict.decode()), call, version, bool(lapsed), session_id, owed, asked_s)
+        name, details = type(command).__name__.lower(), _DETAILS.get(type(command), _nothing)(command)
+        return name, self._clock.now_ms(), *who, *self._limits, *details
 
     async def log(self, call_id: str, user_id: UserId, since_version: int) -> tuple[list[Change], bool]:
         """See CallStore."""
@@ -118,19 +142,20 @@ class RedisCallStore:
 
     async def claim_pair(self, call: Call, instead_of: str = "") -> str:
         """See CallStore."""
-        pair = _pair(call.initiator, call.callee)
+        pair = pair_of(call.initiator, call.callee)
         holder: bytes = await self._commands.call(CLAIM, pair, call.call_id, instead_of, PAIR_KEPT_MS)
         return holder.decode()
 
-    async def between(self, one: UserId, other: UserId) -> str | None:
+    async def part(self, one: UserId, other: UserId, instead_of: str = "") -> str | None:
         """See CallStore."""
-        holder: bytes | None = await self._commands.run("GET", _pair(one, other))
+        mark = f"{PARTED} {new_ulid()}"
+        holder: bytes | None = await self._commands.call(PART, pair_of(one, other), mark, PARTED_S * 1000, instead_of)
         return None if holder is None else holder.decode()
 
     async def release(self, call: Call) -> None:
         """See CallStore."""
         if call.callee:
-            await self._commands.call(RELEASE, _pair(call.initiator, call.callee), call.call_id)
+            await self._commands.call(RELEASE, pair_of(call.initiator, call.callee), call.call_id)
 
     async def take_due(self) -> list[str]:
         """See CallStore."""
@@ -169,7 +194,20 @@ def _owed(part: int) -> str:
     return f"{{calls:{part}}}:owed"
 
 
-def _pair(*people: UserId) -> str:
+def line_of(user_id: UserId) -> str:
+    """The key of somebody's busy line."""
+    return f"{{busy:{user_id}}}"
+
+
+def _has(call: Call | None, pair: str) -> bool:
+    """Whether a call goes on that is the one of a pair."""
+    if call is None or call.is_over or call.group:
+        return False
+    return pair_of(call.initiator, call.callee) == pair
+
+
+def pair_of(*people: UserId) -> str:
+    """The key of the pair of two people: it names the call between them."""
     one, other = sorted(people)
     return f"{{pair:{one}:{other}}}"
 
@@ -199,6 +237,20 @@ def _people(to: Iterable[Callee]) -> Iterator[str | int]:
     for callee in to:
         yield callee.user_id
         yield int(callee.absent)
+
+
+def _outcome(
+    call_id: str, asked_s: float, verdict: bytes, version: int, lapsed: int, former: bytes, text: bytes, flat: list[Any]
+) -> Outcome:
+    return Outcome(
+        Verdict(verdict.decode()),
+        _READ.decode(text) if text else None,
+        version,
+        bool(lapsed),
+        SessionId(former.decode()),
+        tuple(Owing(call_id, one, entry.decode()) for one, entry in zip(flat[::2], flat[1::2], strict=True)),
+        asked_s,
+    )
 
 
 def _fields(flat: list[bytes]) -> dict[bytes, bytes]:

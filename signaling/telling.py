@@ -180,9 +180,8 @@ class Telling:
         ringing = [user_room(one) for one, member in people if member.state is Part.RINGING or member.left in went]
         if ringing:
             await self._cancelled(ringing, call, call.version, call.reason, skip, age_s)
-        for user_id, member in call.members.items():
-            if member.joined:
-                await self._rooms.evict(room, of=user_room(user_id))
+        if any(member.joined for member in call.members.values()):
+            await self._rooms.evict(room, of=room)
 
     async def _cancelled(
         self,

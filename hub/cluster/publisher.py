@@ -106,14 +106,18 @@ class Publisher:
 
     async def run(self) -> None:
         """Publish for ever."""
+        loop = asyncio.get_running_loop()
+        next_at = loop.time()
         try:
             while True:
                 await self._wake.wait()
                 self._wake.clear()
                 while self._waiting or self._broken:
+                    if (early_s := next_at - loop.time()) > 0:
+                        await asyncio.sleep(early_s)
                     await self._next()
                     self._wake_waiters()
-                    await asyncio.sleep(SPACING_S)
+                    next_at = loop.time() + SPACING_S
         finally:
             self._commands.close()
 

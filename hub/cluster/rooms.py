@@ -129,7 +129,10 @@ class ClusterRooms:
         rooms = list(rooms)
         self._entered.update(rooms)
         try:
-            await asyncio.gather(*(self._bus.follow(room) for room in rooms))
+            if len(rooms) == 1:  # mostly, and a task for it would cost as much as the rest
+                await self._bus.follow(rooms[0])
+            else:
+                await asyncio.gather(*(self._bus.follow(room) for room in rooms))
             if at_least and not await self._bus.catch_up(at_least):
                 raise ValueError("a position that was never given")
             # Not before: what goes to several rooms is sent to a member of two of them as it comes to the first.

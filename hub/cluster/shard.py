@@ -377,6 +377,7 @@ class Shard:
         if room not in self._rooms:
             self._rooms[room] = NOWHERE
             self._subscriptions.add(room)
+            self._anchor_soon(room)
         if self._rooms[room] != NOWHERE:
             return
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -409,7 +410,12 @@ class Shard:
                 waiter.set_result(None)
 
     def _anchor_soon(self, *rooms: str) -> None:
-        """Have a marker say where rooms stand, one for all whose subscriptions are confirmed by then."""
+        """Have a marker say where rooms stand, one for all that wait for it by then.
+
+        It is asked for as soon as the subscription is, and not only when that is confirmed, which would cost one more
+        round trip. Nearly always it comes behind the confirmation. If not, it says nothing of that room, and the
+        confirmation asks for another.
+        """
         self._to_anchor.update(rooms)
         if self._to_anchor and self._anchoring is None:
             self._anchoring = asyncio.get_running_loop().create_task(self._anchor(), name="anchor")
@@ -419,7 +425,7 @@ class Shard:
             while self._to_anchor and self._up.is_set():  # a new link anchors everything by itself
                 next_ones = list(itertools.islice(self._to_anchor, AUDITED))
                 self._to_anchor.difference_update(next_ones)
-                names = [name for name in next_ones if self._is_heard(name) and self._rooms[name] == NOWHERE]
+                names = [name for name in next_ones if self._rooms.get(name) == NOWHERE]
                 try:
                     if names:
                         await self.mark(names)

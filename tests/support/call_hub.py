@@ -93,6 +93,7 @@ class CallHub:
         self.clock, self.rooms, self.people = FrozenClock(), RecordedRooms(), Neighbours()
         self.store, self.legs = ModelCallStore(self.clock), LocalLegs()
         self.busy, self.history = Lines(), KeptCalls()
+        self.store.line_of = self.busy.calls.get
         self.media, self.tasks = FakeEngine(there=False), Tasks()
         self.engines = Engines({"mesh": Mesh(), "embedded": self.media}, {"embedded": self.media.available}, self.tasks)
         telling = Telling(self.rooms, self.legs, self.engines)

@@ -1,18 +1,18 @@
 """A call store that is the model itself: for unit tests of what stands on it, without Redis."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from hub.kernel.clock import Clock
 from hub.kernel.errors import Unavailable
-from hub.kernel.ids import UserId
+from hub.kernel.ids import UserId, new_ulid
 from signaling.call.commands import Command, Create, Signal
 from signaling.call.model import Call, Change
 from signaling.call.outcome import Outcome, Owing, Verdict
 from signaling.call.step import Times
 from signaling.call.talking import SENT_KEPT
 from signaling.call.transition import Transition, new_call, transition
-from signaling.store import Overdue
+from signaling.store import PARTED, Overdue, Placement
 
 NUMBERED = {Verdict.DONE, Verdict.GONE, Verdict.STALE}
 """Verdicts on a signal whose number is taken."""
@@ -32,6 +32,8 @@ class ModelCallStore:
     deadlines: dict[str, int] = field(default_factory=dict)
     owed: dict[Owing, int] = field(default_factory=dict)
     """Since when, in Unix ms."""
+    line_of: Callable[[UserId], str | None] = lambda _: None
+    """The call that somebody has answered last, as BusyLines know it."""
     down: bool = False
 
     async def create(self, call_id: str, command: Create) -> Outcome:
@@ -42,6 +44,16 @@ class ModelCallStore:
         assert moved.call is not None
         self.deadlines[call_id] = moved.call.due
         return self._keep(call_id, moved)
+
+    async def place(self, call_id: str, command: Create) -> Placement:
+        outcome = await self.create(call_id, command)
+        call, (callee,) = outcome.call, command.to
+        holder = self.pairs.get(frozenset((command.actor.user_id, callee.user_id)), "")
+        if call is not None and call.initiator == command.actor.user_id and not call.is_over and not call.group:
+            holder = await self.claim_pair(call)
+        elif holder == call_id:
+            holder = ""
+        return Placement(outcome, holder, self.line_of(callee.user_id))
 
     async def apply(self, call_id: str, command: Command) -> Outcome:
         self._reach()
@@ -77,9 +89,14 @@ class ModelCallStore:
             self.pairs[pair] = call.call_id
         return self.pairs[pair]
 
-    async def between(self, one: UserId, other: UserId) -> str | None:
+    async def part(self, one: UserId, other: UserId, instead_of: str = "") -> str | None:
         self._reach()
-        return self.pairs.get(frozenset((one, other)))
+        pair = frozenset((one, other))
+        holder = self.pairs.get(pair, PARTED)
+        if holder != instead_of and not holder.startswith(PARTED):
+            return holder
+        self.pairs[pair] = f"{PARTED} {new_ulid()}"
+        return None
 
     async def release(self, call: Call) -> None:
         self._reach()

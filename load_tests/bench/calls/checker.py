@@ -90,6 +90,11 @@ def _versions(seen: Sequence[Seen]) -> list[str]:
     """A version of a call is one change, and a device is told of it once."""
     events: defaultdict[tuple[str, str, int], Counter[str]] = defaultdict(Counter)
     for one in seen:
+        if one.what == "call:incoming":
+            # Whoever ends a call that is only being placed may have told so before it rang. It is told again then.
+            for (device, call_id, _), what in events.items():
+                if (device, call_id) == (one.device, one.call_id):
+                    what.pop("call:cancelled", None)
         if one.what.startswith("call:"):
             events[one.device, one.call_id, one.version][one.what] += 1
     found = []

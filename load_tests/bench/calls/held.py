@@ -31,9 +31,7 @@ async def bytes_of_a_call(redis_url: str, count: int) -> float:
 async def _hold(store: RedisCallStore) -> None:
     call_id, (caller, callee) = new_ulid(), [_somebody() for _ in range(2)]
     ring_until = SystemClock().now_ms() + 90_000
-    created = await store.create(call_id, Create(caller, (Callee(callee.user_id),), "audio", ring_until))
-    assert created.call is not None
-    await store.claim_pair(created.call)
+    await store.place(call_id, Create(caller, (Callee(callee.user_id),), "audio", ring_until))
     await store.apply(call_id, Accept(callee))
     await store.apply(call_id, Signal(caller, 1, "other", SDP))
     await store.apply(call_id, Signal(callee, 1, "answer", SDP))

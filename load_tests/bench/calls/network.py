@@ -30,7 +30,7 @@ from signaling.media.mesh import Mesh
 from signaling.media.settings import MediaSettings
 from signaling.moves import Moves
 from signaling.placing import Placing
-from signaling.redis_commands import ClientCommands
+from signaling.redis_commands import ClientCommands, Script, Word
 from signaling.relay import Relay
 from signaling.service import CallService
 from signaling.settings import CallSettings, IceSettings
@@ -136,8 +136,8 @@ class Node:
         self.is_dead = False
         self.legs = LocalLegs()
         self._draw = draw
-        store = _Mortal(self, RedisCallStore(ClientCommands(redis), clock, SETTINGS))
-        busy = _Mortal(self, RedisBusyLines(ClientCommands(redis), SETTINGS))
+        commands = _MortalCommands(self, redis)
+        store, busy = RedisCallStore(commands, clock, SETTINGS), RedisBusyLines(commands, SETTINGS)
         rooms = _Mortal(self, _Rooms(network))
         telling = Telling(rooms, self.legs)
         told = Told(store, rooms)
@@ -174,6 +174,26 @@ class Node:
         answer = await self.router.dispatch(event, caller, payload)
         self.step()  # the answer is on its way, or lost
         return answer
+
+
+class _MortalCommands(ClientCommands):
+    """A step before and a step after each command, also of those that a node sends at once."""
+
+    def __init__(self, node: Node, redis: Redis) -> None:
+        super().__init__(redis)
+        self._node = node
+
+    async def run(self, *command: Word) -> Any:
+        self._node.step()
+        reply = await super().run(*command)
+        self._node.step()
+        return reply
+
+    async def call(self, script: Script, key: str, *arguments: Word) -> Any:
+        self._node.step()
+        reply = await super().call(script, key, *arguments)
+        self._node.step()
+        return reply
 
 
 class _Mortal:

@@ -16,7 +16,7 @@ from signaling.call.commands import Expire
 from signaling.call.model import Call
 from signaling.redis_commands import ClientCommands
 from signaling.relay import OVERDUE_S
-from signaling.store_redis import PARTS, RedisCallStore
+from signaling.store_redis import PARTS, RedisCallStore, pair_of
 
 NODES = 3
 STEPS = 40
@@ -191,8 +191,8 @@ class Schedule:
         left_over += [f"debt {one.version} of {one.call_id}" for one in owed if one.call_id in self._placed]
         for one in self._people:
             for other in self._people:
-                holder = await store.between(one, other) if one < other else None
-                left_over += [f"pair {holder}"] if holder in self._placed else []
+                holder = cast("bytes | None", await self._redis.get(pair_of(one, other)))
+                left_over += [f"pair {holder!r}"] if holder and one < other and holder.decode() in self._placed else []
         kept = {call_id: len(entries) for call_id, entries in self._history.past.items()}
         found = faults(self._seen, calls, logs, kept, left_over)
         return self._late + found, list(calls.values())

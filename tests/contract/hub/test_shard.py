@@ -89,6 +89,27 @@ async def test_a_room_is_not_followed_before_redis_has_confirmed_it_whatever_is_
     assert two.shard.counts["holes"] + two.shard.counts["silent holes"] == 0
 
 
+async def test_where_a_room_stands_is_asked_before_redis_has_confirmed_that_it_is_followed(
+    pair: list[ShardNode], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, two = pair
+    await two.shard.ready()
+    mark, asked = two.commands.mark, list[str]()
+
+    async def see(node_id: str, token: str, rooms: Sequence[str] = (), within_s: float = 5.0) -> int:
+        asked.extend(rooms)
+        return await mark(node_id, token, rooms, within_s)
+
+    monkeypatch.setattr(two.commands, "mark", see)
+    two.link.hold()
+    async with asyncio.TaskGroup() as group:
+        following = group.create_task(two.follow("lobby"))
+        await until(lambda: "lobby" in asked)
+        assert not following.done()
+        two.link.release()
+    assert two.shard._rooms["lobby"] != NOWHERE
+
+
 @pytest.mark.parametrize("room", ["a:b", "{s1}:c:x", "a b", "two\nlines", "überall 🎈", ""])
 async def test_a_room_may_have_any_name(pair: list[ShardNode], room: str) -> None:
     one, two = pair

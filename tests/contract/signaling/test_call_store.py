@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import random
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import cast
 
@@ -11,9 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 
+from hub.cluster.servers import link_to_any, servers_of
 from hub.kernel.errors import Unavailable
 from hub.kernel.events import Caller
 from hub.kernel.ids import ConnectionId, SessionId, UserId, new_ulid
+from signaling.busy_redis import RedisBusyLines
 from signaling.call.commands import (
     Accept,
     Alert,
@@ -40,9 +43,10 @@ from signaling.call.outcome import Owing, Verdict
 from signaling.call.step import Times
 from signaling.call.talking import SENT_KEPT
 from signaling.call.transition import new_call
-from signaling.redis_commands import ClientCommands
+from signaling.redis_commands import ClientCommands, Commands, LinkedCommands
 from signaling.settings import CallSettings
-from signaling.store_redis import PARTS, RedisCallStore, key_of
+from signaling.store import PARTED, PARTED_S
+from signaling.store_redis import PARTS, RedisCallStore, key_of, pair_of
 from tests.support.calls import ModelCallStore, done
 from tests.support.clock import FrozenClock
 from tests.support.servers import Servers
@@ -112,12 +116,16 @@ rings = st.sampled_from([(PEOPLE[0],), (PEOPLE[0],), tuple(PEOPLE[:2]), (PEOPLE[
 class Node:
     clock: FrozenClock
     store: RedisCallStore
+    commands: Commands
 
 
-@pytest.fixture
-def node(redis: Redis) -> Node:
+@pytest.fixture(params=["client", "link"])
+async def node(request: pytest.FixtureRequest, redis: Redis, redis_url: str) -> AsyncIterator[Node]:
     clock = FrozenClock()
-    return Node(clock, RedisCallStore(ClientCommands(redis), clock, SETTINGS))
+    linked = LinkedCommands(link_to_any(servers_of(redis_url)))
+    commands = linked if request.param == "link" else ClientCommands(redis)
+    yield Node(clock, RedisCallStore(commands, clock, SETTINGS), commands)
+    await linked.close()
 
 
 def ring(clock: FrozenClock, caller: Caller = ALICE, *callees: str) -> Create:
@@ -229,7 +237,8 @@ async def test_a_settled_call_comes_up_no_more_even_if_a_sweeper_was_just_lookin
     assert await deadlines(redis) == set()
 
 
-async def test_one_call_has_a_pair_until_it_is_given_back(node: Node) -> None:
+async def test_one_call_has_a_pair_until_it_is_given_back(node: Node, redis: Redis) -> None:
+    pair = pair_of(ALICE.user_id, BOB.user_id)
     first = done(await node.store.create(new_ulid(), ring(node.clock)))
     second = done(await node.store.create(new_ulid(), ring(node.clock, BOB, "alice")))
     assert await node.store.claim_pair(first) == first.call_id
@@ -239,10 +248,61 @@ async def test_one_call_has_a_pair_until_it_is_given_back(node: Node) -> None:
     assert await node.store.claim_pair(second) == first.call_id
     assert await node.store.claim_pair(second, instead_of=first.call_id) == second.call_id
     await settle(node, second)
-    assert await node.store.between(ALICE.user_id, BOB.user_id) is None
+    assert await redis.get(pair) is None
     assert await node.store.claim_pair(first) == first.call_id
-    assert await node.store.between(BOB.user_id, ALICE.user_id) == first.call_id
-    assert await node.store.between(BOB.user_id, MALLORY.user_id) is None
+    assert await redis.get(pair) == first.call_id.encode()
+
+
+async def test_who_parts_two_people_finds_their_call_and_whoever_places_one_later_finds_that(node: Node) -> None:
+    store, two = node.store, (BOB.user_id, ALICE.user_id)
+    first, second = new_ulid(), new_ulid()
+    assert (await store.place(first, ring(node.clock))).holder == first
+    assert await store.part(*two) == await store.part(*two) == first
+    assert await store.part(*two, instead_of=first) is None
+    placed = await store.place(second, ring(node.clock))
+    assert placed.holder.startswith(PARTED)
+    assert await store.part(*two) is None
+    call = done(placed.outcome)
+    parted_anew = await store.claim_pair(call, instead_of=placed.holder)
+    assert parted_anew.startswith(PARTED), "what came between them since the last look is seen too"
+    assert await store.claim_pair(call, instead_of=parted_anew) == second
+    assert await store.part(*two) == second
+
+
+async def test_two_are_parted_for_a_minute(node: Node, redis: Redis) -> None:
+    assert await node.store.part(ALICE.user_id, BOB.user_id) is None
+    kept_ms = await redis.pttl(pair_of(BOB.user_id, ALICE.user_id))
+    assert PARTED_S * 1000 - 5000 < kept_ms <= PARTED_S * 1000
+
+
+async def test_a_call_is_placed_with_its_pair_and_says_whether_the_callee_is_in_another(node: Node) -> None:
+    lines = RedisBusyLines(node.commands, SETTINGS)
+    first, second = new_ulid(), new_ulid()
+    placed = await node.store.place(first, ring(node.clock))
+    assert (done(placed.outcome).call_id, placed.holder, placed.line) == (first, first, None)
+    await lines.take([ALICE.user_id], "another")
+    glare = await node.store.place(second, ring(node.clock, BOB, "alice"))
+    assert (done(glare.outcome).call_id, glare.holder, glare.line) == (second, first, "another")
+
+
+async def test_a_repeat_claims_the_pair_again_only_for_a_call_that_goes_on_between_the_two(
+    node: Node, redis: Redis
+) -> None:
+    store, call_id, pair = node.store, new_ulid(), pair_of(ALICE.user_id, BOB.user_id)
+    call = done((await store.place(call_id, ring(node.clock))).outcome)
+    await store.release(call)  # as if the node had died before it claimed
+    assert (await store.place(call_id, ring(node.clock))).holder == call_id
+    assert (await store.place(call_id, ring(node.clock, BOB, "alice"))).holder == call_id, "its own pair stays"
+    assert (await store.place(call_id, ring(node.clock, MALLORY))).outcome.verdict is Verdict.UNKNOWN
+    assert await redis.get(pair_of(MALLORY.user_id, BOB.user_id)) is None
+    done(await store.apply(call_id, Invite(ALICE, (PEOPLE[1],), RINGS_UNTIL)))
+    await store.release(call)
+    assert (await store.place(call_id, ring(node.clock))).holder == ""
+    for leg in (ALICE, BOB, CAROL):
+        await store.apply(call_id, End(leg))
+    repeated = await store.place(call_id, ring(node.clock))
+    assert (repeated.outcome.verdict, repeated.holder) == (Verdict.REPEAT, "")
+    assert await redis.get(pair) is None
 
 
 async def test_every_key_of_a_call_expires(node: Node, redis: Redis) -> None:
@@ -284,7 +344,8 @@ async def test_a_redis_that_is_not_there_is_unavailable_in_every_method(unused_t
             store.apply("01", Accept(BOB)),
             store.log("01", ALICE.user_id, 0),
             store.claim_pair(call),
-            store.between(ALICE.user_id, BOB.user_id),
+            store.part(ALICE.user_id, BOB.user_id),
+            store.place("01", ring(clock)),
             store.release(call),
             store.overdue(0.0),
             store.told([Owing("01", 1, "1-0")]),

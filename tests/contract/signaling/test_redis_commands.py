@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 from hub.cluster.link import Link
 from hub.cluster.servers import link_to_any, servers_of
 from hub.kernel.errors import Unavailable
-from signaling.redis_commands import ClientCommands, Commands, LinkedCommands, Script
+from signaling.redis_commands import Asked, ClientCommands, Commands, LinkedCommands, Script
 
 ECHO = Script("return {KEYS[1], ARGV[1]}")
 
@@ -29,6 +29,37 @@ async def test_a_command_and_a_script_answer_alike(commands: Commands, redis: Re
     assert await commands.run("ZADD", "deadlines", "NX", 5, "one") == 1
     for _ in range(2):  # the first time the server does not know it
         assert await commands.call(ECHO, "key", "é") == [b"key", "é".encode()]
+
+
+async def test_several_commands_run_in_their_order_and_answer_in_it(commands: Commands, redis: Redis) -> None:
+    append, read = Script("return redis.call('APPEND', KEYS[1], ARGV[1])"), Asked(("GET", "text"))
+    for _ in range(2):  # the first time the server knows no script
+        await redis.script_flush()
+        await redis.delete("text")
+        await commands.call(ECHO, "key", "known")
+        replies = await commands.many(Asked(("APPEND", "text", "a")), Asked(("text", "b"), append), read)
+        assert replies == [1, 2, b"ab"]
+        replies = await commands.many(Asked(("key", 1), ECHO), read, Asked(("text", "c"), append), read)
+        assert replies == [[b"key", b"1"], b"ab", 3, b"abc"]
+
+
+async def test_what_has_overtaken_a_script_that_is_not_known_runs_behind_it_once_more(
+    commands: Commands, redis: Redis
+) -> None:
+    await redis.script_flush()
+    count = Script("return redis.call('INCR', KEYS[1])")
+    assert (await commands.many(Asked(("count",), count), Asked(("GET", "count"))))[1] == b"1"
+
+
+async def test_one_error_among_several_is_unavailable(commands: Commands, redis: Redis) -> None:
+    await redis.set("text", "x")
+    with pytest.raises(Unavailable):
+        await commands.many(Asked(("GET", "text")), Asked(("ZADD", "text", 1, "x")))
+
+
+async def test_what_is_posted_has_run_when_the_next_command_does(commands: Commands) -> None:
+    await commands.post(("SET", "one", "1"), ("SET", "two", "2"))
+    assert await commands.run("MGET", "one", "two") == [b"1", b"2"]
 
 
 async def test_an_error_of_redis_is_unavailable_and_the_next_command_is_served(commands: Commands) -> None:
@@ -57,7 +88,12 @@ async def test_a_server_that_is_not_there_is_unavailable() -> None:
     nowhere = "redis://127.0.0.1:1"  # tcpmux: nothing listens there
     async with Redis.from_url(nowhere) as gone:
         for commands in (ClientCommands(gone), LinkedCommands(link_to_any(servers_of(nowhere)))):
-            for attempt in (commands.run("GET", "x"), commands.call(ECHO, "x", "y")):
+            for attempt in (
+                commands.run("GET", "x"),
+                commands.call(ECHO, "x", "y"),
+                commands.many(Asked(("x", "y"), ECHO)),
+                commands.post(("GET", "x")),
+            ):
                 with pytest.raises(Unavailable):
                     await attempt
 

@@ -144,4 +144,4 @@ async def test_while_the_history_is_away_an_end_is_told_once_and_kept_when_it_is
     await hub.sweeper.sweep()
     assert list(hub.history.past) == [call_id]
     assert hub.store.deadlines == {}
-    assert hub.rooms.is_member(PHONE.connection_id, RoomName(f"call:{call_id}"))  # whose transport puts it out
+    assert not hub.rooms.is_member(PHONE.connection_id, RoomName(f"call:{call_id}"))

@@ -1,5 +1,7 @@
 """Calls as clients see them: every event through the router, over the model as a store."""
 
+from collections.abc import Collection
+
 import pytest
 
 from hub.kernel.clock import from_ms
@@ -10,6 +12,7 @@ from signaling import errors
 from signaling.call.commands import End
 from signaling.call.model import Call
 from signaling.settings import CallSettings
+from signaling.store import PARTED_S
 from tests.support.call_hub import (
     ALICE,
     ANSWER,
@@ -361,19 +364,62 @@ async def test_a_block_ends_no_call_with_others_and_none_that_is_over(hub: CallH
     assert (len(hub.rooms.emitted), hub.store.calls[call_id].reason) == (told, "user_hangup")
 
 
+@pytest.mark.parametrize("before", [True, False], ids=["before it has the pair", "as it has the pair"])
 async def test_a_call_that_is_placed_beside_a_block_does_not_ring(
-    hub: CallHub, monkeypatch: pytest.MonkeyPatch
+    hub: CallHub, monkeypatch: pytest.MonkeyPatch, before: bool
 ) -> None:
     claim = hub.store.claim_pair
 
     async def claim_and_block(call: Call, instead_of: str = "") -> str:
+        holder = "" if before else await claim(call, instead_of)
         hub.people.blocks.add(frozenset((ALICE, BOB)))
-        return await claim(call, instead_of)
+        await hub.service.separate(BOB, ALICE)
+        return holder or await claim(call, instead_of)
 
     monkeypatch.setattr(hub.store, "claim_pair", claim_and_block)
+    placing = hub.send(DESK, "initiate", to=BOB, type="audio")
+    if before:
+        await refused(placing, NotFound)
+    else:
+        assert (await placing)["state"] == "ended"
+    assert hub.told(f"user:{BOB}")[-1:] != [("call:incoming", "")]
+    assert [call.is_over for call in hub.store.calls.values()] == [True]
+    assert await hub.store.part(ALICE, BOB) is None, "no call has the pair"
+
+
+async def test_a_block_that_is_taken_back_and_set_anew_while_a_call_is_placed_is_seen(
+    hub: CallHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await hub.service.separate(BOB, ALICE)  # a block of a moment ago, which was taken back
+    looks = iter([None, None, frozenset((ALICE, BOB))])
+    reachable = hub.people.reachable
+
+    async def look_as_they_change_their_minds(caller: UserId, callees: Collection[UserId]) -> frozenset[UserId]:
+        if (block := next(looks)) is not None:
+            hub.people.blocks.add(block)
+        seen = await reachable(caller, callees)
+        await hub.service.separate(BOB, ALICE)
+        return seen
+
+    monkeypatch.setattr(hub.people, "reachable", look_as_they_change_their_minds)
     await refused(hub.send(DESK, "initiate", to=BOB, type="audio"), NotFound)
     assert hub.rooms.emitted == []
-    assert hub.store.pairs == {}
+
+
+async def test_after_a_pause_whoever_places_a_call_looks_once_more(
+    hub: CallHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reachable = hub.people.reachable
+
+    async def look_and_pause(caller: UserId, callees: Collection[UserId]) -> frozenset[UserId]:
+        seen = await reachable(caller, callees)
+        hub.people.blocks.add(frozenset((ALICE, BOB)))  # and all that said so has expired when the node goes on
+        hub.clock.advance(PARTED_S)
+        return seen
+
+    monkeypatch.setattr(hub.people, "reachable", look_and_pause)
+    await refused(hub.send(DESK, "initiate", to=BOB, type="audio"), NotFound)
+    assert hub.rooms.emitted == []
 
 
 async def test_a_block_while_calls_cannot_be_reached_is_told_so_that_it_is_tried_again(hub: CallHub) -> None:
