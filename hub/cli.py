@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import gc
 import re
 import sys
 from collections.abc import Coroutine, Sequence
@@ -14,14 +13,12 @@ from msgspec import structs
 from core_api.accounts.model import StaffRole
 from hub import config
 from hub.config import ConfigError, Settings
+from hub.kernel.imports import importing
 from hub.kernel.stack import deepen_stack
 from hub.kernel.wire import UUID_PATTERN
 from hub.version import __version__
 
 DEFAULT_NODES = 2
-COLLECT_AFTER = (50_000, 20, 100)
-"""Thresholds of the collector. With the usual ones it takes 40 % of a server's time: 15 000 connections are a quarter
-of a million objects to look through, again and again, and what the hub drops is freed without it."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -138,28 +135,20 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _serve(arguments: argparse.Namespace) -> int:
-    # Hundreds of modules make a million objects that live for ever: collecting in between finds nothing, and takes a
-    # tenth of the start. Frozen, they are not looked at again later either.
-    gc.disable()
-    from hub.node import serve  # noqa: PLC0415
-    from hub.transport.eager import HubLoop  # noqa: PLC0415
+    with importing():
+        from hub.node import serve  # noqa: PLC0415
+        from hub.transport.eager import HubLoop  # noqa: PLC0415
 
-    gc.freeze()
-    gc.set_threshold(*COLLECT_AFTER)
-    gc.enable()
     deepen_stack()
     with asyncio.Runner(loop_factory=HubLoop) as runner:
         return runner.run(serve(_settings(arguments)))
 
 
 def _media(arguments: argparse.Namespace) -> int:
-    gc.disable()
-    from hub.media import serve  # noqa: PLC0415
-    from hub.transport.eager import HubLoop  # noqa: PLC0415
+    with importing():
+        from hub.media import serve  # noqa: PLC0415
+        from hub.transport.eager import HubLoop  # noqa: PLC0415
 
-    gc.freeze()
-    gc.set_threshold(*COLLECT_AFTER)
-    gc.enable()
     settings = _settings(arguments)
     if arguments.http_port is not None:
         settings = structs.replace(settings, media=structs.replace(settings.media, http_port=arguments.http_port))

@@ -17,7 +17,7 @@ from hub.cluster.settings import ClusterSettings
 from hub.gate.limit_settings import LimitSettings
 from hub.gate.settings import GateSettings
 from hub.kernel import redis_url
-from hub.transport.admin_ui import AdminUiSettings
+from hub.transport.admin_ui_settings import AdminUiSettings
 from hub.transport.engineio.settings import EngineSettings
 from presence.settings import PresenceSettings
 from signaling.media.settings import MediaSettings
@@ -235,6 +235,8 @@ def _check_media(media: MediaSettings) -> None:
         "livekit": ("livekit_url", "livekit_client_url", "livekit_api_key", "livekit_api_secret"),
         "janus": ("janus_url", "janus_client_url", "janus_token_secret"),
     }
+    if media.mesh_limit < 2:
+        raise ConfigError(f"SPARKLE_MEDIA_MESH_LIMIT: {media.mesh_limit} is no call; at least 2")
     for name in needed.get(media.engine, ()):
         if not getattr(media, name):
             raise ConfigError(f"SPARKLE_MEDIA_{name.upper()}: must be set for SPARKLE_MEDIA_ENGINE={media.engine}")

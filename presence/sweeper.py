@@ -1,13 +1,11 @@
-"""The clockwork of presence: holds run out, what dead nodes left untold is told, typing ends."""
+"""The clockwork of presence: the store is kept in step with this node, what others left untold is told, typing ends."""
 
 import logging
 from contextlib import suppress
 
-from hub.kernel.clock import Clock
 from hub.kernel.errors import Unavailable
 from hub.kernel.tasks import Running, Tasks
 from presence.connections_here import ConnectionsHere
-from presence.diffs import Diffs
 from presence.idleness import Idleness
 from presence.memory import Memory
 from presence.metrics import METRICS
@@ -23,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 class Sweeper:
-    """Sweeps on every node. Whichever comes first makes a transition, and tells of it; the store sees to that."""
+    """Sweeps on every node. Holds and dead nodes have looks of their own, see presence.holds and presence.burials."""
 
     def __init__(
         self,
@@ -32,10 +30,8 @@ class Sweeper:
         service: PresenceService,
         idleness: Idleness,
         typing: TypingIndicator,
-        diffs: Diffs,
         relay: Relay,
         memory: Memory,
-        clock: Clock,
         settings: PresenceSettings,
     ) -> None:
         self._store = store
@@ -43,11 +39,9 @@ class Sweeper:
         self._service = service
         self._idleness = idleness
         self._typing = typing
-        self._diffs = diffs
         self._relay = relay
         self._memory = memory
         self._standstill = Standstill()
-        self._clock = clock
         self._sweep_s = settings.sweep_s
         self._next_part = 0
 
@@ -66,7 +60,6 @@ class Sweeper:
         await self._typing.expire()
         await self._service.hold_missed()
         await self._tell_again(stood_still=stood_still)
-        await self._expire()
         await self._relay.relay()
         if stood_still:
             return
@@ -96,7 +89,3 @@ class Sweeper:
         METRICS.connections, METRICS.users = len(self._here), self._here.users()
         totals = await self._store.totals()
         METRICS.online, METRICS.held = totals.online, totals.held
-
-    async def _expire(self) -> None:
-        async for change in self._store.expire(self._clock.now_ms()):
-            await self._diffs.announce(change)

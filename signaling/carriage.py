@@ -8,12 +8,12 @@ import msgspec
 from hub.kernel.errors import Forbidden, InvalidPayload, Unavailable
 from hub.kernel.events import Caller
 from hub.kernel.ids import UserId
-from signaling import schema
+from signaling import errors, schema
 from signaling.call.commands import Expire, Move, Renew, Tell
 from signaling.call.model import MESH, Call, Part
 from signaling.call.outcome import Verdict
 from signaling.media.choice import engine_for
-from signaling.media.engine import BadSignal, EngineDown, Kind, Leg
+from signaling.media.engine import BadSignal, EngineBusy, EngineDown, Kind, Leg
 from signaling.media.engines import Engines
 from signaling.media.settings import Engine, MediaSettings
 from signaling.moves import Moves, ruled
@@ -46,6 +46,15 @@ class Carriage:
         self._recorder = recorder
         self._settings = settings
 
+    @property
+    def mesh_limit(self) -> int:
+        """People in a call that no engine carries, at most."""
+        return self._settings.mesh_limit
+
+    async def has_engine(self) -> bool:
+        """Whether there is an engine for a call that outgrows the mesh."""
+        return self._settings.engine != MESH and self._settings.engine in await self._engines.available()
+
     async def follow(self, call: Call) -> None:
         """Somebody joined a call: if it has outgrown its engine, it is moved to another.
 
@@ -73,7 +82,8 @@ class Carriage:
         """Pass a leg's offer to the engine; the leg gets the answer as a signal from ``media``.
 
         One of an older generation goes nowhere, as between legs. When the engine has died, the call is moved, and the
-        leg offers again. Raises InvalidPayload for an offer that the engine cannot use.
+        leg offers again. Raises InvalidPayload for an offer that the engine cannot use, Unavailable if it is there and
+        does not take the leg: for that nobody else in the call is moved.
         """
         outcome = await self._moves.apply(call_id, Renew(actor))
         call = ruled(outcome)
@@ -85,12 +95,21 @@ class Carriage:
         except BadSignal as error:
             detail = str(error)
             raise InvalidPayload(detail, errors=[{"pointer": "/signal/sdp", "detail": detail}]) from error
+        except EngineBusy as error:
+            raise Unavailable(str(error), retry_after=1) from error
         except EngineDown:
             await self.rescue(call_id)
             return
         if answer is not None:
             relayed = Relayed(schema.Answer(sdp=answer), gen=now)
-            await self.tell(call_id, actor.user_id, "answer", relayed)
+            try:
+                await self.tell(call_id, actor.user_id, "answer", relayed)
+            except errors.CallEnded:  # while the engine answered: it has made the room once more
+                self._engines.over(call_id, call.engine)
+                raise
+            except errors.LegGone:  # who was put out at that moment is in the room again
+                self._engines.gone(call_id, call.engine, actor.user_id)
+                raise
 
     async def way(self, actor: Caller, call_id: str) -> schema.MediaWay:
         """How the actor's leg reaches the engine of the call. Raises Unavailable if the engine does not answer."""

@@ -49,6 +49,14 @@ class AnsweredElsewhere(HubError):
     default_message = "Another of your devices has this call."
 
 
+class CallFull(HubError):
+    """``mostPeople`` are in it, and there is no media server for more. Try again when somebody has left."""
+
+    code = "call_full"
+    http_status = 409
+    default_message = "No more people fit into this call."
+
+
 class CallInProgress(HubError):
     """The two are in a call already, ``callId``. Go back to it, or hang it up first."""
 

@@ -7,7 +7,7 @@ from hub.kernel.events import Caller, EventRouter
 from hub.kernel.ids import UserId
 from hub.kernel.limits import Limit
 from hub.kernel.wire import Nothing
-from signaling import schema, views
+from signaling import errors, schema, views
 from signaling.call.model import MEDIA
 from signaling.carriage import Carriage
 from signaling.deadlines import Deadlines
@@ -80,7 +80,12 @@ def _ringing(router: EventRouter, placing: Placing, service: CallService, carria
         return views.standing(await service.ringing(caller, payload.call_id), caller.user_id)
 
     async def accept(caller: Caller, payload: schema.CallRef) -> schema.Standing:
-        call = await service.accept(caller, payload.call_id)
+        try:
+            call = await service.accept(caller, payload.call_id, carriage.mesh_limit)
+        except errors.CallFull:
+            if not await carriage.has_engine():
+                raise
+            call = await service.accept(caller, payload.call_id)
         await carriage.follow(call)
         return views.standing(call, caller.user_id, ice.paths(caller.user_id))
 

@@ -57,12 +57,15 @@ class CallService:
             self._moves.told(outcome)
         return call
 
-    async def accept(self, actor: Caller, call_id: str) -> Call:
+    async def accept(self, actor: Caller, call_id: str, mesh_limit: int = 0) -> Call:
         """Join with the actor's connection. Raises AnsweredElsewhere for all but the first of a member.
 
-        Whoever left a group, or did not answer, can join it as long as it goes on.
+        Whoever left a group, or did not answer, can join it as long as it goes on. Raises CallFull if no engine carries
+        it and as many as ``mesh_limit`` are in it.
         """
-        outcome = await self._moves.apply(call_id, Accept(actor))
+        outcome = await self._moves.apply(call_id, Accept(actor, mesh_limit=mesh_limit))
+        if outcome.verdict is Verdict.FULL:
+            raise errors.CallFull(mostPeople=mesh_limit)
         return await self._placing.joined(actor, outcome)
 
     async def ignore(self, actor: Caller, call_id: str) -> Call:

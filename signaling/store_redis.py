@@ -215,7 +215,7 @@ def pair_of(*people: UserId) -> str:
 _DETAILS: dict[type, Callable[[Any], Iterable[str | int]]] = {
     Create: lambda command: [command.type, command.ring_until, *_people(command.to)],
     Invite: lambda command: [command.ring_until, int(command.transfer), *_people(command.to)],
-    Accept: lambda command: [int(command.only_if_ringing)],
+    Accept: lambda command: [int(command.only_if_ringing), command.mesh_limit],
     End: lambda command: [command.reason],
     Signal: lambda command: [command.seq, command.kind, command.data, command.to, command.gen],
     Media: lambda command: [command.media],

@@ -1,13 +1,13 @@
 """Markdown as ProseMirror's JSON, in the names of one editor or the other."""
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-Editor = Literal["prosemirror", "tiptap"]
-"""Whose names the nodes have: an editor throws out what has a name that it does not know."""
+from collab.content.jobs import Editor
+
 Json = dict[str, Any]
 
 PROSEMIRROR = {

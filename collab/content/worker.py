@@ -6,21 +6,11 @@ What a document does to it, hang, run out of memory or overflow the stack, it do
 import msgspec
 
 from collab.beside.serving import confine, serve
-from collab.content.jobs import Compare, Export, Gather, Import, Restore, run
+from collab.content.jobs import LONGEST_S, Answer, Compare, Export, Gather, Import, Restore
+from collab.content.work import run
 
-LONGEST_S = 30
-"""For one job. Then the kernel ends the process, whatever it hangs in. A rich document of 1 MB takes 1 s to read."""
 NICENESS = 5
 Request = Gather | Export | Compare | Restore | Import
-
-
-class Answer(msgspec.Struct, frozen=True, array_like=True):
-    """One for each job, in order."""
-
-    result: bytes | None = None
-    refused: str | None = None
-    """Why it cannot be done with this content."""
-    failed: str | None = None
 
 
 def main() -> None:

@@ -5,8 +5,7 @@ import asyncio
 import msgspec
 
 from collab.beside.process import ProcessBeside
-from collab.content.jobs import Job
-from collab.content.worker import LONGEST_S, Answer
+from collab.content.jobs import LONGEST_S, Answer, Job
 from collab.errors import UnsuitableContent
 from hub.kernel.errors import Overloaded, Unavailable
 

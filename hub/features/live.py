@@ -34,6 +34,7 @@ from presence.connections_here import ConnectionsHere
 from presence.diffs import Diffs
 from presence.feeds import PresenceFeeds
 from presence.handlers import presence_events
+from presence.holds import Holds
 from presence.idleness import Idleness
 from presence.memory import Reading
 from presence.memory_redis import RedisMemory
@@ -96,12 +97,14 @@ def presence(core: Core) -> Presence:
     core.reviews.add(feeds)
     typing = TypingIndicator(core.rooms, core.clock, settings, core.sight)
     core.reviews.add(typing)
-    sweeper = Sweeper(store, here, service, idleness, typing, diffs, relay, memory, core.clock, settings)
+    sweeper = Sweeper(store, here, service, idleness, typing, relay, memory, settings)
+    holds = Holds(store, diffs, core.clock)
     burials = Burials(store, diffs, core.nodes, core.clock)
 
     async def start() -> None:
         await sweeper.begin()
         sweeper.start(core.tasks)
+        holds.start(core.tasks)
         burials.start(core.tasks)
 
     return Presence(

@@ -5,13 +5,12 @@ from __future__ import annotations
 import ipaddress
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
-
-import msgspec
+from typing import TYPE_CHECKING, Final
 
 from hub.kernel.ids import ConnectionId, NodeId, RoomName
 from hub.kernel.operations import Peers
 from hub.kernel.ports import Rooms
+from hub.transport.admin_ui_settings import AdminUiSettings
 from hub.transport.deliveries import NAMESPACE
 
 if TYPE_CHECKING:
@@ -27,18 +26,6 @@ MIN_PASSWORD: Final = 16
 
 class PasswordFileError(Exception):
     """The password file cannot be used; the message says why."""
-
-
-class AdminUiSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What an operator can set of the Admin UI. It is served in the namespace ``/admin``, by any node for all."""
-
-    user: str = "admin"
-    password_file: Path | None = None
-    """A file with the password, of 16 characters or more, that only its owner may read. Unset: there is no Admin UI."""
-    mode: Literal["production", "development"] = "production"
-    """``development`` shows every connection, its rooms, and what people send each other."""
-    read_only: bool = True
-    """Whether it only shows. Otherwise it may also emit, move connections between rooms and disconnect them."""
 
 
 class RoomsOfTheHub:

@@ -40,10 +40,12 @@ class Accept:
     """Join the call. The first connection of a member wins.
 
     Who has left a group, or has not answered, may join as long as it goes on. ``only_if_ringing``: not so.
+    ``mesh_limit``: a call that nothing but a mesh carries takes no more people than that; 0: any number.
     """
 
     actor: Caller
     only_if_ringing: bool = False
+    mesh_limit: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from msgspec.structs import replace
 
 from hub.kernel.ids import UserId
 from signaling.call.commands import Accept, Alert, Create, Invite, Sync, Take
-from signaling.call.model import MOST_MEMBERS, Call, Member, Part, State
+from signaling.call.model import MESH, MOST_MEMBERS, Call, Member, Part, State
 from signaling.call.outcome import Verdict
 from signaling.call.step import Ruling, Step, Times
 
@@ -80,6 +80,10 @@ def accept(step: Step, command: Accept, me: Member) -> Ruling:
         return Ruling(Verdict.REPEAT, me.accepted)
     if me.joined or (command.only_if_ringing and me.state is not Part.RINGING):
         return Ruling(Verdict.ELSEWHERE)
+    replaced = step.member(me.replaces) if me.replaces else None
+    takes_a_place = replaced is None or not replaced.joined
+    if takes_a_place and call.engine == MESH and 0 < command.mesh_limit <= call.joined:
+        return Ruling(Verdict.FULL)
     # One who comes again begins anew, also for the others: their peer connections to the old leg are dead.
     gen = step.new_generation() if me.accepted else me.gen
     step.change(
@@ -92,8 +96,7 @@ def accept(step: Step, command: Accept, me: Member) -> Ruling:
     accepted = step.record("accepted", actor.user_id)
     joined = replace(me, state=Part.JOINED, accepted=accepted, reason="", replaces=UserId(""))
     step.put(actor.user_id, step.with_leg(replace(joined, seq=0, base=0, gen=gen), actor))
-    replaced = step.member(me.replaces) if me.replaces else None
-    if replaced is not None and replaced.joined:
+    if not takes_a_place:
         step.leave(me.replaces, "moved", me.replaces)
     else:
         step.look_around("", actor.user_id)

@@ -10,6 +10,10 @@ class EngineDown(Exception):
     """The engine does not answer, or has no place; the call may be moved to another."""
 
 
+class EngineBusy(EngineDown):
+    """The engine is there, and refuses what was asked: it is full, or has failed over it. Its rooms go on."""
+
+
 class BadSignal(ValueError):
     """The engine cannot use what a client sent; the message says why, to the client."""
 

@@ -15,6 +15,9 @@ class MediaSettings(msgspec.Struct, frozen=True):
     without one, calls are a mesh."""
     mesh_most: int = 2
     """People up to whom everybody sends to everybody: one more, and each would send twice."""
+    mesh_limit: int = 4
+    """People in a call that no engine carries, at most: each sends to each, and three videos are what an upstream at
+    home takes. A call that has lost its engine goes on with those who are in it."""
     video_kbit: int = 1500
     """Of each picture that is sent to an engine."""
     servers: int = 1

@@ -65,6 +65,24 @@ def test_node_starts_with_the_environment_of_its_container(compose: dict[str, An
     assert len(settings.ice.turn_urls) == 2
 
 
+def test_media_server_starts_with_the_environment_of_its_container(compose: dict[str, Any]) -> None:
+    media = compose["services"]["media"]
+    given = {name: VARIABLE.sub(FILLED_IN, value) for name, value in media["environment"].items()}
+    image = {name: value for name, value in dockerfile.environment(DOCKERFILE).items() if OURS.fullmatch(name)}
+    assert given.keys() <= {name for name, _ in config.describe()}
+
+    settings = config.load(image | given)
+
+    assert settings.redis_url is not None
+    assert media["command"] == ["media"]
+    assert media["ports"] == [f"{settings.media.port}:{settings.media.port}/udp"]  # else callers are told a wrong port
+    assert settings.media.announce == (FILLED_IN,)
+    assert settings.media.http_host == "media"  # nodes find it by its name
+    (probe,) = [word for word in media["healthcheck"]["test"] if "urlopen" in word]
+    assert f"http://media:{settings.media.http_port}/health/ready" in probe
+    assert set(media["networks"]) & set(compose["services"]["hub-a"]["networks"])
+
+
 def test_nodes_share_the_volume_of_the_signing_key(compose: dict[str, Any]) -> None:
     folder = dockerfile.environment(DOCKERFILE)["SPARKLE_DATA"]
     mounts = [compose["services"][hub]["volumes"] for hub in HUBS]

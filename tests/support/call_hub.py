@@ -89,7 +89,11 @@ class KeptCalls:
 class CallHub:
     """Two nodes could not be told from one: all state is in the store."""
 
-    def __init__(self, settings: CallSettings = CallSettings()) -> None:  # noqa: B008 - frozen
+    def __init__(
+        self,
+        settings: CallSettings = CallSettings(),  # noqa: B008 - frozen
+        media: MediaSettings = MediaSettings(record=True),  # noqa: B008 - frozen
+    ) -> None:
         self.clock, self.rooms, self.people = FrozenClock(), RecordedRooms(), Neighbours()
         self.store, self.legs = ModelCallStore(self.clock), LocalLegs()
         self.busy, self.history = Lines(), KeptCalls()
@@ -103,7 +107,7 @@ class CallHub:
         self.service = CallService(self.store, self.busy, moves, placing, telling, self.legs)
         self.deadlines = Deadlines(self.store, self.busy, moves, self.service, telling, self.legs, self.rooms)
         ice = Ice(IceSettings(stun_urls=("stun:a",)), self.clock)
-        self.carriage = Carriage(moves, telling, self.engines, self.media, MediaSettings(record=True))
+        self.carriage = Carriage(moves, telling, self.engines, self.media, media)
         self.router: EventRouter = call_events(placing, self.service, self.deadlines, self.carriage, ice)
         self.sweeper = CallSweeper(self.deadlines, self.legs, settings)
         self.relay = Relay(self.store, moves, placing, telling, self.told_to_all)

@@ -1,8 +1,8 @@
 """A media engine that only notes what it is asked."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
-from signaling.media.engine import BadSignal, EngineDown, Kind, Leg, Stream, Way
+from signaling.media.engine import BadSignal, EngineBusy, EngineDown, Kind, Leg, Stream, Way
 
 
 class FakeEngine:
@@ -16,6 +16,8 @@ class FakeEngine:
         self.rooms: list[str] = []
         self.offers: list[tuple[str, str, str]] = []
         """Room, leg and SDP."""
+        self.meanwhile: Callable[[], Awaitable[None]] | None = None
+        """What happens before an offer is answered."""
         self.removed: list[tuple[str, str]] = []
         self.closed: list[str] = []
         self.muted: list[tuple[str, str, str, bool]] = []
@@ -37,6 +39,10 @@ class FakeEngine:
         self._answer()
         if sdp == "bad":
             raise BadSignal("It is no good.")
+        if sdp == "too much":
+            raise EngineBusy("It has no place.")
+        if self.meanwhile is not None:
+            await self.meanwhile()
         self.offers.append((room, leg.id, sdp))
         return f"answer to {sdp}"
 

@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from signaling.media.embedded import rtp
+from signaling.media.embedded import extensions, rtp
 from signaling.media.embedded.codecs import Codec
+from signaling.media.embedded.extensions import Numbers
 from signaling.media.embedded.inbound import Encoding, Inbound, Publisher
 from signaling.media.embedded.offer import Section
 from signaling.media.embedded.outbound import Outbound
@@ -33,6 +34,8 @@ class Published:
     """A stream, and what its publisher was asked for."""
 
     kind: str = "video"
+    loudness: int | None = None
+    """Number of the extension that tells it."""
     key_frames: int = 0
     asked: list[int] = field(default_factory=list)
 
@@ -43,7 +46,7 @@ class Published:
         self.stream = Inbound(
             "a/0",
             Publisher("a", "alice", "cname"),
-            Encoding(self.kind, CODECS[self.kind], ssrc=1),
+            Encoding(self.kind, CODECS[self.kind], ssrc=1, loudness=self.loudness),
             ask_key_frame=key_frame,
             ask_again=self.asked.extend,
         )
@@ -81,8 +84,15 @@ class NotedPeer:
         self.peer.packet(header + payload, now_ms)
 
 
-def section(mid: str, kind: str, *, sends: int | None = None, receives: bool = False) -> Section:
+def section(
+    mid: str,
+    kind: str,
+    *,
+    sends: int | None = None,
+    receives: bool = False,
+    numbers: Numbers = extensions.NONE,
+) -> Section:
     """A media section; ``sends`` is the SSRC of what it sends, the next one that of its retransmissions."""
     codec = CODECS[kind]
     ssrcs = () if sends is None else (sends, sends + 1) if codec.rtx else (sends,)
-    return Section(mid, kind, sends is not None, receives, (codec,), None, ssrcs, f"track-{mid}")
+    return Section(mid, kind, sends is not None, receives, (codec,), numbers, ssrcs, f"track-{mid}")

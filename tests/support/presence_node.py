@@ -11,6 +11,7 @@ from presence.burials import Burials
 from presence.connections_here import ConnectionsHere
 from presence.diffs import Diffs
 from presence.handlers import presence_events
+from presence.holds import Holds
 from presence.idleness import Idleness
 from presence.memory import Reading
 from presence.memory_redis import RedisMemory
@@ -55,7 +56,8 @@ class PresenceNode:
         watchers = Watchers(reading, self.rooms, self.sight, clock)
         self.watching = Watching(self.service, reading, watchers, self.sight, clock)
         typing = TypingIndicator(self.rooms, clock, settings, self.sight)
-        self.sweeper = Sweeper(store, here, self.service, idleness, typing, diffs, relay, memory, clock, settings)
+        self.sweeper = Sweeper(store, here, self.service, idleness, typing, relay, memory, settings)
+        self.holds = Holds(store, diffs, clock)
         self.burials = Burials(store, diffs, self.nodes, clock)
         self.events = presence_events(self.service, idleness, self.watching, typing)
 
@@ -71,6 +73,11 @@ class PresenceNode:
 
     async def ask(self, name: str, who: Caller, data: object) -> Any:
         return await self.events.dispatch(name, who, data)
+
+    async def sweep(self) -> None:
+        """What its clockwork does by and by, but for burials."""
+        await self.sweeper.sweep()
+        await self.holds.end()
 
     async def reconcile(self) -> None:
         for part in range(PARTS):
@@ -103,4 +110,4 @@ async def make_whole(redis: Redis) -> None:
 
 async def sweep_all_parts(node: PresenceNode) -> None:
     for _ in range(PARTS):
-        await node.sweeper.sweep()
+        await node.sweep()

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import itertools
 from collections.abc import Coroutine, Iterator
 from typing import Any, TypeVar
 
@@ -10,12 +9,10 @@ import asyncpg
 
 from hub.embedded.data_folder import DataFolder
 from hub.embedded.stack import Stack
-from hub.storage.migrate import migrate
+from tests.support.databases import Databases
 from tests.support.folders import data_folder
 
 T = TypeVar("T")
-
-_TEMPLATE = "template_migrated"
 
 
 class Servers:
@@ -29,38 +26,39 @@ class Servers:
         self.database_url = database_url
         self.redis_url = redis_url
         self._loop = loop
-        self._numbers = itertools.count(1)
-        self._has_template = False
         self._admin: asyncpg.Connection | None = None  # kept: connecting costs 10 ms
+        self._databases: Databases | None = None
 
     @contextlib.contextmanager
     def fresh_database(self, *, migrated: bool = True) -> Iterator[str]:
-        """The URL of a new database, migrated or empty, which is dropped afterwards whoever still uses it."""
-        if migrated and not self._has_template:
-            self._sql(f"CREATE DATABASE {_TEMPLATE}")
-            self._run(migrate(self._url(_TEMPLATE)))
-            self._has_template = True
-        name = f"test_{next(self._numbers)}"
-        source = _TEMPLATE if migrated else "template0"
-        # Without fsync and in memory, FILE_COPY takes 20 ms and the default WAL_LOG 35; on a disk 260 and 170.
-        self._sql(f"CREATE DATABASE {name} TEMPLATE {source} STRATEGY file_copy")
-        try:
-            yield self._url(name)
-        finally:
-            self._sql(f"DROP DATABASE {name} WITH (FORCE)")
+        """The URL of a database with all tables and no row, or without any table, for nobody else.
+
+        What is still connected to it afterwards is cut off.
+        """
+        databases = self._databases = self._databases or self._connect()
+        if migrated:
+            database = self._run(databases.migrated())
+            try:
+                yield database.url
+            finally:
+                self._run(databases.give_back(database))
+        else:
+            name, url = self._run(databases.bare())
+            try:
+                yield url
+            finally:
+                self._run(databases.drop(name))
 
     def close(self) -> None:
-        """Close the maintenance connection."""
+        """Close the connections that are kept."""
+        if self._databases is not None:
+            self._run(self._databases.close())
         if self._admin is not None:
             self._run(self._admin.close())
 
-    def _sql(self, statement: str) -> None:
-        if self._admin is None:
-            self._admin = self._run(asyncpg.connect(self.database_url))
-        self._run(self._admin.execute(statement))
-
-    def _url(self, database: str) -> str:
-        return self.database_url.replace("/postgres?", f"/{database}?")
+    def _connect(self) -> Databases:
+        self._admin = self._run(asyncpg.connect(self.database_url))
+        return Databases(self._admin, self.database_url)
 
     def _run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return self._loop.run_until_complete(coroutine)

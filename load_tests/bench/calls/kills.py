@@ -62,7 +62,8 @@ class Kills:
 async def run_kills(backends: Backends, nodes: Nodes, count: int, seed: int) -> Kills:
     """Play so many schedules, some for each kill, on nodes that are running. Raises CannotMeasure."""
     draw, result, tasks = random.Random(seed), Kills(), Tasks()
-    async with aiohttp.ClientSession() as http, Redis.from_url(backends.redis_url) as redis:
+    connector = aiohttp.TCPConnector(limit=0)  # else 100, and the others wait for ever
+    async with aiohttp.ClientSession(connector=connector) as http, Redis.from_url(backends.redis_url) as redis:
         run = _Run(backends, nodes, Scene(http, tasks, nodes, draw, result.resumed_s), redis, result)
         try:
             await run.open()

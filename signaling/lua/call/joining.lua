@@ -53,24 +53,26 @@ function rules.alert(me)
 end
 
 function rules.accept(me)
-  local only_if_ringing = argument(1) == '1'
+  local only_if_ringing, mesh_limit = argument(1) == '1', tonumber(argument(2))
   if not me.by and not call.group then return 'forbidden' end
   if call.state == 'ended' then return 'ended' end
   if held_by_actor(me) then return 'repeat', me.accepted end
   if me.state == 'joined' or (only_if_ringing and me.state ~= 'ringing') then return 'elsewhere' end
+  local replaces = me.replaces
+  local replaced = replaces and member(replaces)
+  local takes_a_place = not (replaced and replaced.state == 'joined')
+  if takes_a_place and not call.engine and 0 < mesh_limit and mesh_limit <= call.joined then return 'full' end
   -- One who comes again begins anew, also for the others: their peer connections to the old leg are dead.
   if me.accepted then me.gen = new_generation() end
   if me.state == 'ringing' then change({ringing = call.ringing - 1}) end
   if call.state == 'ringing' then change({state = 'connecting'}) end
   call.alone_until = nil
   change({joined = call.joined + 1, answered = call.answered or now})
-  local replaces = me.replaces
   me.reason, me.replaces, me.seq, me.base = nil, nil, nil, nil
   put(user, {state = 'joined', accepted = record('accepted', user)})
   put_leg(user)
   local accepted = me.accepted
-  local replaced = replaces and member(replaces)
-  if replaced and replaced.state == 'joined' then
+  if not takes_a_place then
     leave(replaces, 'moved', replaces)
   else
     look_around('', user)

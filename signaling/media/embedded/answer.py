@@ -1,11 +1,12 @@
 """The answer to a client's offer, as SDP. Without I/O."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from signaling.media.embedded import extensions
 from signaling.media.embedded.codecs import Codec
 from signaling.media.embedded.ice_lite import Credentials
-from signaling.media.embedded.offer import MID, Section
+from signaling.media.embedded.offer import Section
 
 FEEDBACK = ("nack", "nack pli", "ccm fir", "goog-remb")
 """What the server sends and understands of the feedback that a client offers."""
@@ -82,8 +83,7 @@ def _section(endpoint: Endpoint, accepted: Accepted, codec: Codec) -> list[str]:
         "a=rtcp-mux",
         "a=rtcp-rsize",
     ]
-    if section.mid_extension is not None and accepted.takes:
-        lines.append(f"a=extmap:{section.mid_extension} {MID}")
+    lines += [f"a=extmap:{number} {uri}" for uri, number in _extensions(accepted) if number is not None]
     lines += _codec(section, codec)
     if sent is not None:
         lines.append(f"a=msid:{sent.label}")
@@ -96,6 +96,17 @@ def _section(endpoint: Endpoint, accepted: Accepted, codec: Codec) -> list[str]:
     lines += [f"a={one}" for one in endpoint.candidates]
     lines.append("a=end-of-candidates")
     return lines
+
+
+def _extensions(accepted: Accepted) -> Iterator[tuple[str, int | None]]:
+    """What the server reads of the client's packets, and writes into its own."""
+    section = accepted.section
+    if accepted.takes:
+        yield extensions.MID, section.numbers.mid
+    if section.kind == "audio":
+        yield extensions.LOUDNESS, section.numbers.loudness
+    if section.receives:  # also where nothing is sent yet: what an answer lacks, the next offer may leave out
+        yield extensions.SENT_AT, section.numbers.sent_at
 
 
 def _codec(section: Section, codec: Codec) -> list[str]:

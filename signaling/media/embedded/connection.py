@@ -16,6 +16,11 @@ from signaling.media.embedded.sockets import Way
 SILENT_MS = 20_000
 """A client that checks the connection no more is gone. Browsers check every 2.5 s, aiortc every 5 s; RFC 7675 allows
 30 s of silence, but a room need not wait so long."""
+ANSWERED_MS = 6_000
+"""An address belongs to whoever was heard within this time: as long as between two checks."""
+SSRCS = 1000
+"""That a client may use in a connection: two for each track it ever had. libsrtp keeps half a kilobyte for each, and
+goes through the list of them for every packet."""
 CONNECTING_MS = 30_000
 """Until the keys are there: as long as ICE and a handshake with losses may take."""
 _DTLS = range(20, 64)
@@ -47,10 +52,15 @@ class Connection:
         self.fingerprints: tuple[tuple[str, str], ...] = ()
         self.peer = Peer(leg, user_id, self._send_media, self._send_control, video_bits_per_s)
         self.answers = 0
-        self._way: Way | None = None
+        self.way: Way | None = None
+        """Where it is sent to."""
         self._handshake = Handshake(certificate, self._send_datagram, self._handshake_changed)
         self._changed = changed
         self._outgoing: Cipher | None = None
+        self._ssrcs: set[bytes] = set()
+        """Of packets that were decrypted."""
+        self.ways: dict[Way, None] = {}
+        """On which it was heard, the first at first."""
         self._heard_ms = monotonic_ms()
         self._deadline_ms = CONNECTING_MS
 
@@ -58,6 +68,11 @@ class Connection:
     def ready(self) -> bool:
         """Whether media can flow."""
         return self._outgoing is not None
+
+    @property
+    def answering(self) -> bool:
+        """Whether its client was heard just now."""
+        return monotonic_ms() - self._heard_ms < ANSWERED_MS
 
     @property
     def lost(self) -> bool:
@@ -87,8 +102,8 @@ class Connection:
         self._heard_ms = monotonic_ms()
         sockets.send(way, answer.data)
         # The handshake may begin on the first address that is proven; the client nominates the best one later.
-        if answer.nominated or self._way is None:
-            self._way = way
+        if answer.nominated or self.way is None:
+            self.way = way
         return True
 
     def datagram(self, data: bytes, now_ms: float) -> None:
@@ -98,14 +113,14 @@ class Connection:
             incoming = self._handshake.incoming
             if incoming is None or len(data) < 2:
                 return
-            if data[1] in _RTCP:
-                plain = incoming.unprotect_control(data)
-                if plain is not None:
-                    self.peer.control(plain, now_ms)
-            else:
-                plain = incoming.unprotect(data)
-                if plain is not None:
-                    self.peer.packet(plain, now_ms)
+            is_control = data[1] in _RTCP
+            ssrc = data[4:8] if is_control else data[8:12]
+            if ssrc not in self._ssrcs and len(self._ssrcs) >= SSRCS:
+                return
+            plain = incoming.unprotect_control(data) if is_control else incoming.unprotect(data)
+            if plain is not None:
+                self._ssrcs.add(ssrc)
+                (self.peer.control if is_control else self.peer.packet)(plain, now_ms)
         elif kind in _DTLS:
             self._handshake.datagram(data)
 
@@ -117,19 +132,19 @@ class Connection:
         self._changed(self)
 
     def _send_media(self, header: bytes, payload: bytes) -> None:
-        outgoing, way = self._outgoing, self._way
+        outgoing, way = self._outgoing, self.way
         if outgoing is not None and way is not None:
             data = outgoing.protect(header, payload)
             if data is not None:
                 sockets.send(way, data)
 
     def _send_control(self, data: bytes) -> None:
-        outgoing, way = self._outgoing, self._way
+        outgoing, way = self._outgoing, self.way
         if outgoing is not None and way is not None:
             encrypted = outgoing.protect_control(data)
             if encrypted is not None:
                 sockets.send(way, encrypted)
 
     def _send_datagram(self, data: bytes) -> None:
-        if self._way is not None:
-            sockets.send(self._way, data)
+        if self.way is not None:
+            sockets.send(self.way, data)

@@ -10,10 +10,11 @@ import msgspec
 from hub.kernel.errors import Unavailable
 from signaling.media.embedded import wire
 from signaling.media.embedded.lease_redis import Address, MediaServers
-from signaling.media.engine import BadSignal, EngineDown, Kind, Leg, Stream, Way
+from signaling.media.engine import BadSignal, EngineBusy, EngineDown, Kind, Leg, Stream, Way
 
 ANSWER_S = 3.0
 """Longest wait for a server. It answers within milliseconds; after a lease it is dead anyway."""
+UNKNOWN_KEY = 401
 GONE = 404
 REFUSED = 422
 T = TypeVar("T")
@@ -127,8 +128,10 @@ class Embedded:
             return None
         if status == REFUSED:
             raise BadSignal(msgspec.json.decode(said, type=wire.Refused).reason)
+        if status == UNKNOWN_KEY:
+            raise EngineDown("The media server is another than it was.")
         if status >= 400:
-            raise EngineDown(f"The media server answers with {status}.")
+            raise EngineBusy(f"The media server answers with {status}.")
         return None if shape is None else msgspec.json.decode(said, type=shape)
 
 

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from signaling.media.embedded import rtp, sequence
+from signaling.media.embedded import extensions, rtp, sequence
 from signaling.media.embedded.codecs import Codec
+from signaling.media.embedded.extensions import Numbers
 from signaling.media.embedded.history import History, Kept
 from signaling.media.embedded.losses import Losses
 from signaling.media.embedded.outbound import Outbound
@@ -28,6 +29,8 @@ class Encoding:
     ssrc: int | None = None
     """As announced; None: it is learned from the packets."""
     rtx_ssrc: int | None = None
+    loudness: int | None = None
+    """Number of the header extension that tells it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,8 @@ class Inbound:
         self.stream_id = stream_id
         self.publisher = publisher
         self.encoding = encoding
+        self.target_bits_per_s = 0
+        """What its publisher is told to send at most, of a picture."""
         self._muted = False
         self.outputs: list[Outbound] = []
         self.packets = self.octets = 0
@@ -98,7 +103,7 @@ class Inbound:
             self.highest, self.timestamp = number, packet.timestamp
         # What is muted is not kept either: nobody gets it by asking for what they "lost".
         if not self._muted and self._history.add(Kept(number, packet.timestamp, packet.marker, packet.payload)):
-            self._forward(number, packet.marker, packet.timestamp, packet.payload)
+            self._forward(number, packet, now_ms)
 
     def find(self, number: int) -> Kept | None:
         """A packet that was passed on, for who asks for it again."""
@@ -180,20 +185,32 @@ class Inbound:
             self._key_frame_at, self._key_frame_wanted = now_ms, False
             self._ask_key_frame()
 
-    def _forward(self, number: int, marker: int, timestamp: int, payload: bytes) -> None:
-        # All that is done for each receiver and packet: 12 bytes, one encryption, one sendto.
+    def _forward(self, number: int, packet: rtp.Packet, now_ms: float) -> None:
+        marker, timestamp = packet.marker, packet.timestamp
         self.packets += 1
-        self.octets += len(payload)
-        head = rtp.header
+        self.octets += len(packet.payload)
+        head, numbers, bits, body = rtp.header, None, 0, b""
+        # All that is done for each receiver and packet: 12 bytes, one encryption, one sendto. What follows the header
+        # is the same for all who have the same numbers, as all browsers of one kind do.
         for out in self.outputs:
             if number >= out.since:
+                if out.numbers is not numbers:
+                    numbers = out.numbers
+                    bits, body = self._body(packet, numbers, now_ms)
                 out.send(
                     head(
-                        rtp.VERSION_BITS,
+                        bits,
                         marker | out.payload_type,
                         number + out.shift & 0xFFFF,
                         timestamp + out.timestamp_shift & 0xFFFFFFFF,
                         out.ssrc,
                     ),
-                    payload,
+                    body,
                 )
+
+    def _body(self, packet: rtp.Packet, numbers: Numbers, now_ms: float) -> tuple[int, bytes]:
+        """The first byte of a packet for receivers with these numbers, and all that follows the header."""
+        told = self.encoding.loudness
+        loudness = rtp.extension(packet, told) if told is not None and numbers.loudness is not None else None
+        block = extensions.block(numbers, loudness, now_ms)
+        return rtp.first_byte(block), block + packet.payload

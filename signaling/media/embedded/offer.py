@@ -3,17 +3,28 @@
 aiortc reads the text; this says what of it a forwarding server needs, and refuses what it cannot do.
 """
 
+import re
 from dataclasses import dataclass
 
 from aiortc import sdp
 
+from signaling.media.embedded import extensions
 from signaling.media.embedded.codecs import Codec
+from signaling.media.embedded.extensions import Numbers
 
-MID = "urn:ietf:params:rtp-hdrext:sdes:mid"
 SECTIONS = 128
 """Media sections of one connection, at most: sound, picture and screen of forty people."""
+SENDING = 8
+"""Sections of one connection that send, at most: two cameras, two screens, and sound for each. A picture is kept for
+repetitions with up to 2 MB."""
 SPARE_SSRCS = 4
 """SSRCs of a section that are looked at: its stream, its retransmissions, and some to spare."""
+_MID = re.compile(r"[!#$%&'*+.^_`{|}~0-9A-Za-z-]{1,16}")
+"""A token (RFC 8866) that fits into a header extension. It becomes a part of what others are told of a stream."""
+_PAYLOAD_TYPES = {*range(64), *range(96, 128)}
+"""With their marker, those between look like RTCP (RFC 5761, section 4)."""
+_CLOCK_RATES = range(1, 1_000_001)
+_SSRCS = range(1 << 32)
 
 
 class BadOffer(ValueError):
@@ -29,8 +40,8 @@ class Section:
     sends: bool
     receives: bool
     codecs: tuple[Codec, ...]
-    mid_extension: int | None
-    """Number of the header extension that names the section in its packets."""
+    numbers: Numbers
+    """Of the header extensions."""
     ssrcs: tuple[int, ...]
     """Announced, the stream's own first."""
     track: str
@@ -71,8 +82,10 @@ def _offer(described: sdp.SessionDescription) -> Offer:
     if first.ice is None or not first.ice.usernameFragment:
         raise BadOffer("The offer has no ice-ufrag.")
     sections = tuple(_section(media) for media in described.media)
-    if len({one.mid for one in sections}) != len(sections) or not all(one.mid for one in sections):
-        raise BadOffer("Each media section needs a mid of its own.")
+    if len({one.mid for one in sections}) != len(sections) or not all(_MID.fullmatch(one.mid) for one in sections):
+        raise BadOffer("Each media section needs a mid of its own, a token of at most 16 characters.")
+    if sum(one.sends for one in sections) > SENDING:
+        raise BadOffer(f"More than {SENDING} media sections send.")
     fingerprints = tuple((one.algorithm, one.value) for one in first.dtls.fingerprints)
     return Offer(sections, first.ice.usernameFragment, fingerprints)
 
@@ -88,7 +101,7 @@ def _section(media: sdp.MediaDescription) -> Section:
         sends=is_media and direction in ("sendonly", "sendrecv"),
         receives=is_media and direction in ("recvonly", "sendrecv"),
         codecs=codecs,
-        mid_extension=next((one.id for one in media.rtp.headerExtensions if one.uri == MID), None),
+        numbers=extensions.numbers((one.uri, one.id) for one in media.rtp.headerExtensions),
         ssrcs=_ssrcs(media),
         track=track or stream,
     )
@@ -96,6 +109,8 @@ def _section(media: sdp.MediaDescription) -> Section:
 
 def _codecs(media: sdp.MediaDescription) -> tuple[Codec, ...]:
     listed = media.rtp.codecs
+    if any(one.payloadType not in _PAYLOAD_TYPES or one.clockRate not in _CLOCK_RATES for one in listed):
+        raise BadOffer("A codec has a payload type or a clock rate that there is not.")
     rtx = {one.parameters.get("apt"): one.payloadType for one in listed if one.name.lower() == "rtx"}
     return tuple(
         Codec(
@@ -114,7 +129,8 @@ def _codecs(media: sdp.MediaDescription) -> tuple[Codec, ...]:
 
 def _ssrcs(media: sdp.MediaDescription) -> tuple[int, ...]:
     """The stream's SSRC, then that of its retransmissions."""
-    for group in media.ssrc_group:
-        if group.semantic == "FID" and len(group.items) == 2:
-            return tuple(int(one) for one in group.items)
-    return tuple(one.ssrc for one in media.ssrc[:SPARE_SSRCS])
+    pairs = (one.items for one in media.ssrc_group if one.semantic == "FID" and len(one.items) == 2)
+    listed = [int(one) for one in next(pairs, ())] or [one.ssrc for one in media.ssrc[:SPARE_SSRCS]]
+    if any(one not in _SSRCS for one in listed):
+        raise BadOffer("An SSRC has more than 32 bits.")
+    return tuple(listed)

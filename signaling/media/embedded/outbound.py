@@ -10,7 +10,8 @@ import secrets
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from signaling.media.embedded import rtp, sequence
+from signaling.media.embedded import extensions, rtp, sequence
+from signaling.media.embedded.extensions import Numbers
 
 if TYPE_CHECKING:
     from signaling.media.embedded.inbound import Inbound
@@ -24,7 +25,7 @@ NEVER = 1 << 62
 
 
 class Outbound:
-    """A slot. ``send`` takes a header and a payload; it must not raise."""
+    """A slot. ``send`` takes a header, and extensions with the payload; it must not raise."""
 
     def __init__(self, kind: str, clock_rate: int, send: Callable[[bytes, bytes], None]) -> None:
         self.kind = kind
@@ -33,12 +34,18 @@ class Outbound:
         self.rtx_ssrc = secrets.randbits(32)
         self.payload_type = 0
         self.rtx_payload_type: int | None = None
+        self.numbers = extensions.NONE
+        """Of the header extensions that it has."""
         self.shift = self.timestamp_shift = 0
         self.since = NEVER
         """The first number of the source that is passed on."""
         self.source: Inbound | None = None
+        self.suspended = False
+        """Whether the receiver's line is too slow for it: see ``suspend``."""
         self.fraction_lost = 0.0
         """Of 1, as the receiver last reported."""
+        self.loss_since = 0.0
+        """The worst that the receiver reported since somebody looked, who sets it back to 0."""
         self.round_trip_ms: float | None = None
         self._ticks_per_ms = clock_rate / 1000
         # In the lower half, as libwebrtc and aiortc begin: a wrap within the first packets breaks SRTP of some.
@@ -52,25 +59,41 @@ class Outbound:
         self._reported: tuple[int, float] | None = None
         """The middle of the NTP time in the last sender report, and when it went (ms)."""
 
-    def take(self, source: Inbound, payload_type: int, rtx_payload_type: int | None, now_ms: float) -> bool:
-        """Pass on ``source`` from now on. False if it was that one already."""
-        self.payload_type, self.rtx_payload_type = payload_type, rtx_payload_type
+    def take(
+        self,
+        source: Inbound,
+        payload_type: int,
+        rtx_payload_type: int | None,
+        now_ms: float,
+        numbers: Numbers = extensions.NONE,
+    ) -> bool:
+        """Pass on ``source`` from now on, with these header extensions. False if it was that one already."""
+        self.payload_type, self.rtx_payload_type, self.numbers = payload_type, rtx_payload_type, numbers
         if source is self.source:
             return False
         self.drop(now_ms)
         self.source = source
-        self._counted = self._counted[0] - source.packets, self._counted[1] - source.octets
-        source.attach(self, now_ms)
+        self._connect(source, now_ms)
         return True
 
     def drop(self, now_ms: float) -> None:
         """Pass on nothing. Idempotent."""
-        source = self.source
-        if source is not None:
-            source.detach(self)
-            self._counted = self._counted[0] + source.packets, self._counted[1] + source.octets
-            self.hold(now_ms)
-            self.source = None
+        if self.source is not None and not self.suspended:
+            self._disconnect(self.source, now_ms)
+        self.source, self.suspended = None, False
+
+    def suspend(self, now_ms: float) -> None:
+        """Pass on nothing until ``resume``, and keep the source. Idempotent."""
+        if self.source is not None and not self.suspended:
+            self._disconnect(self.source, now_ms)
+            self.suspended = True
+
+    def resume(self, now_ms: float) -> None:
+        """Go on, with a key frame. Idempotent."""
+        if self.source is not None and self.suspended:
+            self.suspended = False
+            self._connect(self.source, now_ms)
+            self.source.want_key_frame(now_ms)
 
     def align(self, number: int, timestamp: int, now_ms: float) -> None:
         """Have the source's ``number`` follow on what was sent last."""
@@ -94,7 +117,9 @@ class Outbound:
     def repeat(self, lost: Iterable[int], now_ms: float) -> int:
         """Send again what the receiver asks for, as far as it is still here; gives how many."""
         source = self.source
-        if source is None or self.since == NEVER:
+        # Under one number AES-GCM must never see two headers. So what is repeated under its own has no extensions.
+        same_number = self.rtx_payload_type is None
+        if source is None or self.since == NEVER or (same_number and self.numbers is not extensions.NONE):
             return 0
         self._repeats_left += (now_ms - self._repeats_at) * REPEATS_PER_S / 1000
         self._repeats_left = min(self._repeats_left, REPEATS_PER_S)
@@ -115,16 +140,17 @@ class Outbound:
                 self.send(rtp.header(rtp.VERSION_BITS, kind, number16, timestamp, self.ssrc), kept.payload)
             else:
                 kind = kept.marker | self.rtx_payload_type
-                head = rtp.header(rtp.VERSION_BITS, kind, self._rtx_next, timestamp, self.rtx_ssrc)
+                block = extensions.block(self.numbers, None, now_ms)
+                head = rtp.header(rtp.first_byte(block), kind, self._rtx_next, timestamp, self.rtx_ssrc)
                 self._rtx_next = self._rtx_next + 1 & 0xFFFF
-                self.send(head, rtp.retransmission(kept.payload, number16))
+                self.send(head, block + rtp.retransmission(kept.payload, number16))
         return repeated
 
     @property
     def sent(self) -> tuple[int, int]:
         """Packets and octets of payload passed on, in all."""
         packets, octets = self._counted
-        if self.source is None:
+        if self.source is None or self.suspended:
             return packets, octets
         return packets + self.source.packets, octets + self.source.octets
 
@@ -144,5 +170,15 @@ class Outbound:
     def receiver_report(self, block: Block, now_ms: float) -> None:
         """What the receiver reports of this slot."""
         self.fraction_lost = block.fraction_lost / 256
+        self.loss_since = max(self.loss_since, self.fraction_lost)
         if block.delay and self._reported is not None and self._reported[0] == block.last_report:
             self.round_trip_ms = max(now_ms - self._reported[1] - block.delay / 65.536, 0.0)
+
+    def _connect(self, source: Inbound, now_ms: float) -> None:
+        self._counted = self._counted[0] - source.packets, self._counted[1] - source.octets
+        source.attach(self, now_ms)
+
+    def _disconnect(self, source: Inbound, now_ms: float) -> None:
+        source.detach(self)
+        self._counted = self._counted[0] + source.packets, self._counted[1] + source.octets
+        self.hold(now_ms)

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator
 
 from signaling.media.embedded import rtcp, rtp
+from signaling.media.embedded.adaptation import Downlink
 from signaling.media.embedded.codecs import Codec, preferred
 from signaling.media.embedded.inbound import Encoding, Inbound, Publisher
 from signaling.media.embedded.offer import Section
@@ -22,7 +23,7 @@ LEARNED = 16
 class Peer:
     """The media of one leg. ``send`` takes a header and a payload, ``send_control`` RTCP; neither raises.
 
-    ``video_bits_per_s`` is what each picture of it may have, which its encoder is told (REMB).
+    ``video_bits_per_s`` is what each picture of it may have at most. Its encoder is told (REMB) what it shall have.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Peer:
         """Its streams, by the id of their media section."""
         self.slots: dict[str, Outbound] = {}
         """What it receives, by the id of the media section."""
+        self.downlink = Downlink(self.slots)
         self.reachable = False
         """Whether packets to it arrive yet."""
         self._send = send
@@ -46,6 +48,8 @@ class Peer:
         self._ssrc = secrets.randbits(32)
         self._by_ssrc: dict[int, tuple[Inbound, bool]] = {}
         """The stream of an SSRC, and whether that is the one of its retransmissions."""
+        self._slot_of: dict[int, Outbound] = {}
+        """The slots by their SSRC: one RTCP packet may name hundreds."""
         self._mid_extensions: set[int] = set()
         self._learned = 0
         self._next_report_ms = 0.0
@@ -57,8 +61,8 @@ class Peer:
         """Take the streams that these sections send, and no others. Gives the codec of each section that sends."""
         chosen: dict[str, Codec] = {}
         for section in sections:
-            if section.mid_extension is not None:
-                self._mid_extensions.add(section.mid_extension)
+            if section.numbers.mid is not None:
+                self._mid_extensions.add(section.numbers.mid)
             codec = preferred(section.codecs) if section.sends else None
             if codec is not None:
                 chosen[section.mid] = codec
@@ -70,14 +74,21 @@ class Peer:
     def slot(self, section: Section, clock_rate: int) -> Outbound:
         """The slot of a section, made at its first use."""
         if section.mid not in self.slots:
-            self.slots[section.mid] = Outbound(section.kind, clock_rate, self._send)
+            made = self.slots[section.mid] = Outbound(section.kind, clock_rate, self._send)
+            self._slot_of[made.ssrc] = made
         return self.slots[section.mid]
+
+    def close_slot(self, mid: str, now_ms: float) -> None:
+        """End a slot. Harmless for one that there is not."""
+        slot = self.slots.pop(mid, None)
+        if slot is not None:
+            slot.drop(now_ms)
+            del self._slot_of[slot.ssrc]
 
     def leave(self, now_ms: float) -> None:
         """End all its streams and slots. Whoever has one of the streams gets nothing more in that slot."""
-        for slot in self.slots.values():
-            slot.drop(now_ms)
-        self.slots.clear()
+        for mid in list(self.slots):
+            self.close_slot(mid, now_ms)
         for mid in list(self.inbound):
             self._unpublish(mid, now_ms)
 
@@ -104,13 +115,16 @@ class Peer:
         for said in rtcp.parse(data):
             match said:
                 case rtcp.Nack(ssrc, lost):
-                    if (slot := self._slot_of(ssrc)) is not None:
+                    if (slot := self._slot_of.get(ssrc)) is not None:
                         slot.repeat(lost, now_ms)
                 case rtcp.KeyFrameWanted(ssrc):
-                    if (slot := self._slot_of(ssrc)) is not None and slot.source is not None:
+                    slot = self._slot_of.get(ssrc)
+                    if slot is not None and slot.source is not None and not slot.suspended:
                         slot.source.want_key_frame(now_ms)
+                case rtcp.Remb(bits_per_s):
+                    self.downlink.line.told(bits_per_s)
                 case Block():
-                    if (slot := self._slot_of(said.ssrc)) is not None:
+                    if (slot := self._slot_of.get(said.ssrc)) is not None:
                         slot.receiver_report(said, now_ms)
                 case rtcp.SenderReport():
                     found = self._by_ssrc.get(said.ssrc)
@@ -118,6 +132,10 @@ class Peer:
                         found[0].sender_report(said.ntp, said.timestamp, now_ms)
                 case _:  # a goodbye is told by the next offer, or by the end of the connection
                     pass
+
+    def is_due(self, now_ms: float) -> bool:
+        """Whether ``tick`` has anything to do. Who only receives reports once in a second, and is many."""
+        return bool(self.inbound) or now_ms >= self._next_report_ms
 
     def tick(self, now_ms: float) -> None:
         """Ask for what is missing, and report once in a second. To be called some times in a second."""
@@ -151,6 +169,7 @@ class Peer:
             codec,
             ssrc=ssrcs[0] if ssrcs else None,
             rtx_ssrc=ssrcs[1] if len(ssrcs) > 1 and codec.rtx is not None else None,
+            loudness=section.numbers.loudness,
         )
         there = self.inbound.get(section.mid)
         if there is not None:
@@ -164,6 +183,7 @@ class Peer:
             ask_key_frame=lambda: self._ask_key_frame(stream),
             ask_again=lambda lost: self._ask_again(stream, lost),
         )
+        stream.target_bits_per_s = self._video_bits_per_s if section.kind == "video" else 0
         self.inbound[section.mid] = stream
         if encoding.ssrc is not None:
             self._by_ssrc[encoding.ssrc] = stream, False
@@ -199,9 +219,6 @@ class Peer:
                 return self.inbound.get(value.decode(errors="replace"))
         return None
 
-    def _slot_of(self, ssrc: int) -> Outbound | None:
-        return next((one for one in self.slots.values() if one.ssrc == ssrc), None)
-
     def _ssrcs_of(self, stream: Inbound) -> Iterator[int]:
         return (ssrc for ssrc, (found, is_repeat) in self._by_ssrc.items() if found is stream and not is_repeat)
 
@@ -221,7 +238,8 @@ class Peer:
             message = rtcp.receiver_report(self._ssrc, blocks)
             video = [ssrc for ssrc, stream in own if stream.encoding.kind == "video"]
             if video:
-                message += rtcp.remb(self._ssrc, self._video_bits_per_s * len(video), video)
+                bits_per_s = sum(one.target_bits_per_s for one in self.inbound.values())
+                message += rtcp.remb(self._ssrc, bits_per_s, video)
             self._send_control(message)
             octets = sum(stream.octets for stream in self.inbound.values())
             before, at_ms = self._taken

@@ -3,11 +3,16 @@
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from signaling.media.embedded import extensions
+from signaling.media.embedded.adaptation import adapt
 from signaling.media.embedded.answer import Accepted, Sent
 from signaling.media.embedded.codecs import Codec, preferred
 from signaling.media.embedded.inbound import Inbound
 from signaling.media.embedded.offer import Section
 from signaling.media.embedded.peer import Peer
+
+MUTED = 1000
+"""Users and kinds that are held back although nobody sends such a stream yet: more than a call has."""
 
 
 class Stream(NamedTuple):
@@ -53,16 +58,24 @@ class Room:
             stream.mute((peer.publisher.user_id, stream.encoding.kind) in self._muted, now_ms)
         receiving = {one.mid for one in offered if one.receives}
         for mid in peer.slots.keys() - receiving:
-            peer.slots.pop(mid).drop(now_ms)
+            peer.close_slot(mid, now_ms)
         return [self._accept(peer, section, chosen.get(section.mid), now_ms) for section in offered]
 
     def mute(self, user_id: str, kind: str, muted: bool, now_ms: float) -> None:
         """Hold back somebody's sound or picture from everybody, whatever they send."""
-        (self._muted.add if muted else self._muted.discard)((user_id, kind))
+        if muted and len(self._muted) < MUTED:
+            self._muted.add((user_id, kind))
+        elif not muted:
+            self._muted.discard((user_id, kind))
         for peer in self.peers.values():
             for stream in peer.inbound.values():
                 if (peer.publisher.user_id, stream.encoding.kind) == (user_id, kind):
                     stream.mute(muted, now_ms)
+
+    def adapt(self, video_bits_per_s: int, now_ms: float) -> None:
+        """Have publishers send what receivers can take, each picture so much at most. Once a second."""
+        pictures = [one for one in self.published() if one.encoding.kind == "video"]
+        adapt((peer.downlink for peer in self.peers.values()), pictures, video_bits_per_s, now_ms)
 
     def streams(self) -> list[Stream]:
         """All that is published, in a settled order."""
@@ -82,7 +95,8 @@ class Room:
             return Accepted(section, codec or preferred(section.codecs), takes, None)
         source, codec = found
         slot = peer.slot(section, codec.clock_rate)
-        if slot.take(source, codec.payload_type, codec.rtx, now_ms) and peer.reachable:
+        numbers = extensions.sent(section.numbers, codec)
+        if slot.take(source, codec.payload_type, codec.rtx, now_ms, numbers) and peer.reachable:
             source.want_key_frame_soon()
         label = f"{source.publisher.user_id} {source.stream_id}"
         return Accepted(section, codec, takes, Sent(label, slot.ssrc, slot.rtx_ssrc, source.publisher.cname))

@@ -10,7 +10,8 @@ from typing import NamedTuple
 HEADER_BYTES = 12
 VERSION_BITS = 0x80
 MARKER = 0x80
-_EXTENSION = 0x10
+EXTENDED = 0x10
+"""Of the first byte: what follows the header begins with extensions."""
 _PADDING = 0x20
 _ONE_BYTE = 0xBEDE
 _STOP = 15
@@ -19,7 +20,7 @@ _STOP = 15
 _fixed = struct.Struct("!BBHII")
 _short = struct.Struct("!H")
 header = _fixed.pack
-"""``header(VERSION_BITS, marker | payload_type, sequence, timestamp, ssrc)``: the 12 bytes of a packet that we send."""
+"""``header(bits, marker | payload_type, sequence, timestamp, ssrc)``: the first 12 bytes of a packet that we send."""
 
 
 class MalformedPacket(ValueError):
@@ -50,7 +51,7 @@ def parse(data: bytes) -> Packet:
         raise MalformedPacket("not version 2")
     start, end = HEADER_BYTES + 4 * (bits & 15), size
     extensions, one_byte = b"", False
-    if bits & _EXTENSION:
+    if bits & EXTENDED:
         if start + 4 > size:
             raise MalformedPacket("extension header cut off")
         words = start + 4
@@ -94,6 +95,11 @@ def original(packet: Packet, payload_type: int, ssrc: int) -> Packet | None:
         return None
     (sequence,) = _short.unpack_from(packet.payload)
     return packet._replace(payload_type=payload_type, sequence=sequence, ssrc=ssrc, payload=packet.payload[2:])
+
+
+def first_byte(block: bytes) -> int:
+    """``bits`` of a header that this block of extensions follows."""
+    return VERSION_BITS | EXTENDED if block else VERSION_BITS
 
 
 def retransmission(payload: bytes, sequence: int) -> bytes:

@@ -4,14 +4,14 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from urllib.parse import quote
 
 from hub.kernel.tasks import Tasks
 from signaling.media.embedded import answer, ice_lite, offer
+from signaling.media.embedded.adaptation import EVERY_MS
 from signaling.media.embedded.connection import Connection, monotonic_ms
 from signaling.media.embedded.offer import BadOffer, Offer
 from signaling.media.embedded.quality import Quality
-from signaling.media.embedded.recording import Recording
+from signaling.media.embedded.recordings import CannotRecord, Recordings
 from signaling.media.embedded.room import Room, Stream
 from signaling.media.embedded.seams import certificate
 from signaling.media.embedded.sockets import Sockets, Way
@@ -29,10 +29,6 @@ LEGS = 1000
 
 class NoSuchRoom(LookupError):
     """There is no such room, or no such leg in it."""
-
-
-class CannotRecord(RuntimeError):
-    """Nothing is recorded here."""
 
 
 class Full(RuntimeError):
@@ -61,8 +57,7 @@ class MediaServer:
         self._certificate, self._fingerprint = certificate()
         self._sockets = Sockets(self._received)
         self._candidates: list[str] = []
-        self._recordings = recordings
-        self._recorded: dict[str, Recording] = {}
+        self._recordings = Recordings(recordings, monotonic_ms, self._recording_failed)
         self._rooms: dict[str, Room] = {}
         self._connections: dict[tuple[str, str], Connection] = {}
         """By room and leg."""
@@ -85,6 +80,7 @@ class MediaServer:
         """End all connections. Idempotent."""
         for room_id in list(self._rooms):
             await self.close_room(room_id)
+        await self._recordings.close()
         await self._tasks.close()
         self._sockets.close()
 
@@ -118,6 +114,7 @@ class MediaServer:
             self._detach(room_id, leg)
             self._tasks.start(connection.close(), name="media connection replaced")
             connection = None
+        is_new = connection is None
         if connection is None:
             connection = self._connect(room_id, room, leg, user_id, offered)
         elif connection.client_username != offered.username:
@@ -129,7 +126,7 @@ class MediaServer:
         accepted = room.negotiate(connection.peer, offered.sections, monotonic_ms())
         connection.answers += 1
         endpoint = answer.Endpoint(connection.credentials, self._fingerprint, self._candidates)
-        self._tell(room_id, before)
+        self._tell(room_id, before, newcomer=is_new)
         return answer.write(endpoint, accepted, connection.answers)
 
     async def remove(self, room_id: str, leg: str) -> None:
@@ -141,7 +138,7 @@ class MediaServer:
         if room_id in self._rooms:
             ended = [self._detach(room_id, leg) for leg in list(self._rooms[room_id].peers)]
             del self._rooms[room_id]
-            self._stop_recording(room_id)
+            self._recordings.end(room_id)
             for connection in ended:
                 if connection is not None:
                     await connection.close()
@@ -151,17 +148,14 @@ class MediaServer:
         self._room(room_id).mute(user_id, kind, muted, monotonic_ms())
 
     def record(self, room_id: str, on: bool) -> None:
-        """Record a room into files, or stop. Idempotent. Raises NoSuchRoom, and CannotRecord without a folder."""
+        """Record a room into files, or stop. Idempotent. Raises NoSuchRoom; CannotRecord without folder or space."""
         room = self._room(room_id)
-        if self._recordings is None:
-            raise CannotRecord("This media server records nothing.")
-        if on == (room_id in self._recorded):
+        if on == (room_id in self._recordings):
             return
         if on:
-            self._recorded[room_id] = Recording(self._recordings / quote(room_id, safe=""), monotonic_ms)
-            self._recorded[room_id].follow(list(room.published()))
+            self._recordings.begin(room_id, list(room.published()))
         else:
-            self._stop_recording(room_id)
+            self._recordings.end(room_id)
         self._told_change(room_id, room.streams(), on)
 
     def streams(self, room_id: str) -> list[Stream]:
@@ -200,7 +194,9 @@ class MediaServer:
         connection = self._connections.pop((room_id, leg), None)
         if connection is not None:
             self._by_username.pop(connection.credentials.username, None)
-            self._by_way = {way: one for way, one in self._by_way.items() if one is not connection}
+            for way in connection.ways:
+                del self._by_way[way]
+            connection.ways.clear()
             room = self._rooms[room_id]
             before = room.streams()
             room.leave(leg, monotonic_ms())
@@ -218,19 +214,16 @@ class MediaServer:
     def _forget_empty(self, room_id: str) -> None:
         if room_id in self._rooms and not self._rooms[room_id].peers:
             del self._rooms[room_id]
-            self._stop_recording(room_id)
+            self._recordings.end(room_id)
 
-    def _tell(self, room_id: str, before: list[Stream]) -> None:
-        streams = self._rooms[room_id].streams()
-        if room_id in self._recorded:
-            self._recorded[room_id].follow(list(self._rooms[room_id].published()))
-        if streams != before:
-            self._told_change(room_id, streams, room_id in self._recorded)
+    def _tell(self, room_id: str, before: list[Stream], *, newcomer: bool = False) -> None:
+        streams, is_recorded = self._rooms[room_id].streams(), room_id in self._recordings
+        self._recordings.follow(room_id, list(self._rooms[room_id].published()))
+        if streams != before or (newcomer and is_recorded):  # also who only listens has to know of a recording
+            self._told_change(room_id, streams, is_recorded)
 
-    def _stop_recording(self, room_id: str) -> None:
-        recording = self._recorded.pop(room_id, None)
-        if recording is not None:
-            recording.close()
+    def _recording_failed(self, room_id: str) -> None:
+        self._told_change(room_id, self._rooms[room_id].streams(), False)
 
     def _connection_changed(self, connection: Connection) -> None:
         if connection.lost:
@@ -254,25 +247,45 @@ class MediaServer:
     def _checked(self, data: bytes, way: Way) -> None:
         check = ice_lite.read(data)
         connection = self._by_username.get(check.username) if check is not None else None
-        if check is None or connection is None or not connection.check(check, way):
+        if check is None or connection is None:
             return
-        if self._by_way.get(way) is not connection:
-            ways = [one for one, whose in self._by_way.items() if whose is connection]
-            if len(ways) >= ADDRESSES:
-                del self._by_way[ways[0]]
-            self._by_way[way] = connection
+        whose = self._by_way.get(way)
+        if whose is not None and whose is not connection and whose.answering:
+            return  # a member with the address of another on it: nobody takes that from them
+        if not connection.check(check, way):
+            return
+        if way not in connection.ways:
+            self._note(connection, way)
+
+    def _note(self, connection: Connection, way: Way) -> None:
+        """What comes from this address is the connection's."""
+        before = self._by_way.get(way)
+        if before is not None:
+            del before.ways[way]
+        if len(connection.ways) >= ADDRESSES:
+            oldest = next(one for one in connection.ways if one != connection.way)
+            del connection.ways[oldest], self._by_way[oldest]
+        connection.ways[way] = None
+        self._by_way[way] = connection
 
     async def _tick_for_ever(self) -> None:
+        adapt_at = monotonic_ms()
         while True:
             await asyncio.sleep(TICK_S)
             now_ms = monotonic_ms()
+            if now_ms >= adapt_at:
+                adapt_at = now_ms + EVERY_MS
+                for room in self._rooms.values():
+                    room.adapt(self._video_bits_per_s, now_ms)
             for connection in list(self._connections.values()):
+                if not connection.peer.is_due(now_ms):
+                    continue
                 try:
                     connection.peer.tick(now_ms)
+                    if connection.lost:
+                        await self._end(connection)
                 except Exception:  # as for datagrams: the others have to be reported to
                     log.exception("a media connection could not be looked after")
-                if connection.lost:
-                    await self._end(connection)
 
 
 __all__ = ["BadOffer", "CannotRecord", "Full", "MediaServer", "NoSuchRoom"]

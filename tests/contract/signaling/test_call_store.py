@@ -75,7 +75,7 @@ targets = st.sampled_from(["", "alice", "bob", "carol", "media", "mallory"])
 generations = st.sampled_from([-1, -1, 0, 1, 2, 9])
 commands = st.one_of(
     st.builds(Alert, actors),
-    st.builds(Accept, actors, st.sampled_from([False, False, True])),
+    st.builds(Accept, actors, st.sampled_from([False, False, True]), st.sampled_from([0, 0, 2, 3])),
     st.builds(End, actors, st.sampled_from(["", "", "user_busy"])),
     st.builds(Invite, actors, people, st.sampled_from([RINGS_UNTIL, RINGS_UNTIL + 60_000]), st.booleans()),
     st.builds(Take, actors),

@@ -36,7 +36,7 @@ async def test_a_device_that_nobody_uses_is_away_until_somebody_does(node: Prese
     await sweep_all_parts(node)
     assert node.told(watchers(ann.user_id)) == ["online", "away"]
     used(node, ann)
-    await node.sweeper.sweep()  # of whatever part: it shows at once
+    await node.sweep()  # of whatever part: it shows at once
     assert node.told(watchers(ann.user_id)) == ["online", "away", "online"]
     await sweep_all_parts(node)
     assert len(node.told(watchers(ann.user_id))) == 3
@@ -67,7 +67,7 @@ async def test_a_client_that_says_that_nobody_is_there_is_away_until_it_says_so_
     assert told() == ["online", "away", "online"]
     await node.ask("presence:active", ann, {"active": False})
     used(node, ann)
-    await node.sweeper.sweep()
+    await node.sweep()
     assert told() == ["online", "away", "online", "away", "online"]
     with pytest.raises(InvalidPayload):
         await node.ask("presence:active", ann, {"active": "yes"})
@@ -105,7 +105,7 @@ async def test_coming_back_to_an_idle_device_on_another_node_shows_nothing_and_t
     await sweep_all_parts(other)
     assert other.told(watchers(ann.user_id)) == []
     used(other, again)
-    await other.sweeper.sweep()
+    await other.sweep()
     assert other.told(watchers(ann.user_id)) == ["online"]
 
 

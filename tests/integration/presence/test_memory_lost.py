@@ -78,7 +78,7 @@ async def test_nobody_is_told_offline_because_redis_lost_everything(
     await redis.flushall()
     clock.advance(1)
     for _ in range(PARTS + 2):
-        await asyncio.gather(node.sweeper.sweep(), other.sweeper.sweep())
+        await asyncio.gather(node.sweep(), other.sweep())
     for where, person in people:
         assert where.told(watchers(person.user_id)) == ["online", "online"]
         assert last_version(where, person.user_id) > before[person.user_id]
@@ -103,9 +103,9 @@ async def test_an_old_state_of_redis_is_mended_and_nobody_who_is_there_is_told_o
     for key, value in old.items():
         await redis.restore(key, 0, value or b"")
     for _ in range(PARTS):
-        await asyncio.gather(node.sweeper.sweep(), other.sweeper.sweep())
+        await asyncio.gather(node.sweep(), other.sweep())
     clock.advance(5)
-    await asyncio.gather(node.sweeper.sweep(), other.sweeper.sweep())
+    await asyncio.gather(node.sweep(), other.sweep())
     told = {who: [*node.told(room), *other.told(room)] for who in (stays, leaves, comes) for room in [room_of(who)]}
     assert told[stays] == ["online"]
     assert told[comes] == ["online", "online"]
@@ -149,7 +149,7 @@ async def test_a_connection_that_only_redis_knows_is_held_and_expires(
     await forgetful.reconcile()
     assert await status(node, ann.user_id) == "online"
     clock.advance(5)
-    await forgetful.sweeper.sweep()
+    await forgetful.sweep()
     assert forgetful.told(watchers(ann.user_id)) == ["offline"]
 
 
@@ -174,7 +174,7 @@ async def test_a_connection_that_goes_while_it_is_registered_is_held_all_the_sam
     else:
         await node.ask("presence:update", ann, "busy")
     clock.advance(5)
-    await node.sweeper.sweep()
+    await node.sweep()
     assert await status(node, ann.user_id) == "offline"
 
 
@@ -189,14 +189,14 @@ async def test_who_left_while_redis_was_away_has_the_hold_from_its_return_on_and
         for person in people:
             await node.disconnect(person)
         with pytest.raises(Unavailable):
-            await node.sweeper.sweep()
+            await node.sweep()
     clock.advance(60)
-    await node.sweeper.sweep()
+    await node.sweep()
     clock.advance(4.9)
-    await node.sweeper.sweep()
+    await node.sweep()
     assert [node.told(watchers(person.user_id)) for person in people] == [["online"]] * 5
     clock.advance(0.1)
-    await node.sweeper.sweep()
+    await node.sweep()
     assert [node.told(watchers(person.user_id)) for person in people] == [["online", "offline"]] * 5
 
 
@@ -210,28 +210,28 @@ async def test_who_was_lost_just_before_redis_forgot_counts_for_the_rest_of_the_
     await node.disconnect(left_before)
     clock.advance(3)
     await node.disconnect(moved)
-    await asyncio.gather(node.sweeper.sweep(), other.sweeper.sweep())
+    await asyncio.gather(node.sweep(), other.sweep())
     await redis.flushall()
     await node.disconnect(lost)  # by the loss itself
     node.signs.at_s[late.connection_id] = None  # too, and its hook waits behind thousands
     await other.connect(caller(moved.user_id, "c4"))
     clock.advance(1.9)
-    await asyncio.gather(node.sweeper.sweep(), other.sweeper.sweep())
-    await node.sweeper.sweep()  # the first to end did not know yet that the other had told all too
+    await asyncio.gather(node.sweep(), other.sweep())
+    await node.sweep()  # the first to end did not know yet that the other had told all too
     await node.disconnect(late)
     readings = [await status(other, person.user_id) for person in (lost, moved, left_before, late)]
     assert readings == ["busy", "online", "online", "online"]
     [view] = (await other.watching.get(moved, Users(user_ids=[lost.user_id]))).users
     assert view.text == "back soon"
     clock.advance(0.1)
-    await other.sweeper.sweep()
+    await other.sweep()
     assert await status(other, left_before.user_id) == "offline"
     assert await status(other, lost.user_id) == "busy"
     clock.advance(3)
-    await other.sweeper.sweep()
+    await other.sweep()
     assert other.told(watchers(lost.user_id)) == ["offline"]
     clock.advance(60)
-    await other.sweeper.sweep()
+    await other.sweep()
     assert other.told(watchers(moved.user_id)) == ["online"]
 
 
@@ -242,7 +242,7 @@ async def test_nobody_is_read_as_gone_whom_another_node_has_yet_to_tell_a_redis_
     stays, left = caller(some_user(), "c1"), caller(some_user(), "c2")
     for person in (stays, left):
         await other.connect(person)
-    await asyncio.gather(node.sweeper.sweep(), other.sweeper.sweep())
+    await asyncio.gather(node.sweep(), other.sweep())
     with monkeypatch.context() as patch:
         patch.setattr(other.store, "hold", _away)
         await other.disconnect(left)
@@ -255,14 +255,14 @@ async def test_nobody_is_read_as_gone_whom_another_node_has_yet_to_tell_a_redis_
     with pytest.raises(Unavailable):  # nobody has noticed
         await readings()
     for _ in range(2):
-        await node.sweeper.sweep()
+        await node.sweep()
         with pytest.raises(Unavailable):
             await readings()
     clock.advance(2)  # the hold of who left would be over by now, had Redis been there
-    await other.sweeper.sweep()
+    await other.sweep()
     assert await readings() == ["online", "online"]
     clock.advance(5)
-    await node.sweeper.sweep()
+    await node.sweep()
     assert await readings() == ["online", "offline"]
 
 
@@ -271,20 +271,20 @@ async def test_who_left_while_redis_was_away_and_forgot_has_the_hold_from_its_re
 ) -> None:
     ann = caller(some_user(), "c1")
     await node.connect(ann)
-    await node.sweeper.sweep()
+    await node.sweep()
     with monkeypatch.context() as patch:
         patch.setattr(node.store, "hold", _away)
         await node.disconnect(ann)
         for _ in range(10):
             clock.advance(1)
             with pytest.raises(Unavailable):
-                await node.sweeper.sweep()
+                await node.sweep()
     await redis.flushall()
     node.nodes.alive.remove(N2)
-    await node.sweeper.sweep()
+    await node.sweep()
     assert await status(node, ann.user_id) == "online"
     clock.advance(5)
-    await node.sweeper.sweep()
+    await node.sweep()
     assert node.told(watchers(ann.user_id)) == ["online", "online", "offline"]
 
 
@@ -294,14 +294,14 @@ async def test_what_redis_forgot_is_told_again_with_the_next_sweep_although_that
     people = [caller(some_user(), f"c{number}") for number in range(20)]
     for person in people:
         await node.connect(person)
-    await node.sweeper.sweep()
+    await node.sweep()
     await redis.flushall()
     with monkeypatch.context() as patch:
         patch.setattr(node.store, "connect", _away)
         with pytest.raises(Unavailable):
-            await node.sweeper.sweep()
+            await node.sweep()
     node.nodes.alive.remove(N2)
-    await node.sweeper.sweep()
+    await node.sweep()
     assert [await status(node, person.user_id) for person in people] == ["online"] * 20
 
 
@@ -318,6 +318,6 @@ async def test_an_update_that_arrives_after_the_disconnect_brings_nobody_back(
     with pytest.raises(Unavailable):
         await node.ask("presence:update", ann, "busy")
     clock.advance(5)
-    await node.sweeper.sweep()
+    await node.sweep()
     await node.reconcile()
     assert await status(node, ann.user_id) == "offline"

@@ -1,7 +1,7 @@
 """The service over a real Valkey, with rooms that remember what was sent."""
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 
 import pytest
 from msgspec import UNSET
@@ -26,11 +26,11 @@ async def test_a_visit_is_told_as_online_and_after_the_hold_as_offline(node: Pre
     await node.connect(ann)
     await node.disconnect(ann)
     clock.advance(4.9)
-    await node.sweeper.sweep()
+    await node.sweep()
     assert node.told(watchers(ann.user_id)) == node.told(user_room(ann.user_id)) == ["online"]
     clock.advance(0.1)
-    await node.sweeper.sweep()
-    await node.sweeper.sweep()
+    await node.sweep()
+    await node.sweep()
     assert node.told(watchers(ann.user_id)) == ["online", "offline"]
     assert node.told(user_room(ann.user_id)) == ["online"], "no device is left that could be told"
 
@@ -52,7 +52,7 @@ async def test_thousands_that_go_at_once_are_held_in_a_few_calls(
     await asyncio.gather(*map(node.disconnect, people))
     assert (sum(sizes), len(sizes)) == (300, 2)  # the first, and all that went meanwhile
     clock.advance(5)
-    await node.sweeper.sweep()
+    await node.sweep()
     assert [await status(node, one.user_id) for one in people[:3]] == ["offline"] * 3
 
 
@@ -65,10 +65,10 @@ async def test_the_hold_counts_from_the_loss_however_long_the_disconnect_hook_wa
         lost(ann)
     clock.advance(4.9)  # behind the hooks of thousands
     await node.disconnect(ann)
-    await node.sweeper.sweep()
+    await node.sweep()
     assert node.told(watchers(ann.user_id)) == ["online"]
     clock.advance(0.1)
-    await node.sweeper.sweep()
+    await node.sweep()
     assert node.told(watchers(ann.user_id)) == ["online", "offline"]
     [user] = node.users_told(watchers(ann.user_id))[1:]
     assert user.last_seen == from_ms(clock.now_ms() - 5000)
@@ -81,7 +81,7 @@ async def test_who_is_lost_needs_no_disconnect_hook_to_be_held(node: PresenceNod
         lost(ann)
     await until(lambda: not node.tasks._tasks)
     clock.advance(5)
-    await node.sweeper.sweep()
+    await node.sweep()
     assert node.told(watchers(ann.user_id)) == ["online", "offline"]
 
 
@@ -98,7 +98,7 @@ async def test_a_connection_that_is_lost_while_it_comes_is_held_when_it_has_come
     monkeypatch.setattr(node.store, "connect", overtaken)
     await node.connect(ann)
     clock.advance(5)
-    await node.sweeper.sweep()
+    await node.sweep()
     assert node.told(watchers(ann.user_id)) == ["online", "offline"]
 
 
@@ -111,7 +111,7 @@ async def test_a_second_device_gone_leaves_the_user_online(
     await other.connect(phone)
     await other.disconnect(phone)
     clock.advance(5)
-    await node.sweeper.sweep()
+    await node.sweep()
     assert await status(other, ann) == "online"
 
 
@@ -203,8 +203,8 @@ async def test_a_text_is_over_at_its_end_for_readers_devices_and_watchers(
     assert (read.get("text"), read.get("textExpiresAt")) == (None, None)
     for room in (watchers(ann.user_id), user_room(ann.user_id)):
         assert [user.text for user in node.users_told(room)] == [UNSET, "lunch"]
-    await node.sweeper.sweep()
-    await node.sweeper.sweep()
+    await node.sweep()
+    await node.sweep()
     for room in (watchers(ann.user_id), user_room(ann.user_id)):
         assert [user.text for user in node.users_told(room)] == [UNSET, "lunch", UNSET]
 
@@ -348,20 +348,19 @@ async def test_a_drained_node_leaves_its_users_to_the_hold(
     await node.reconcile()
     assert await status(other, late.user_id) == "offline"
     clock.advance(14.9)
-    await other.sweeper.sweep()
+    await other.sweep()
     assert other.told(watchers(leaves.user_id)) == []
     clock.advance(0.1)
-    await other.sweeper.sweep()
+    await other.sweep()
     assert other.told(watchers(stays.user_id)) == []
     assert other.told(watchers(leaves.user_id)) == ["offline"]
 
 
 async def test_the_sweeper_goes_on_after_an_outage_and_after_a_defect(
-    node: PresenceNode, clock: FrozenClock, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    node: PresenceNode, redis: Redis, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ann = caller(some_user(), "c1")
     await node.connect(ann)
-    await node.disconnect(ann)
     with monkeypatch.context() as patch:
         patch.setattr(node.service, "hold_missed", _away)
         running = node.sweeper.start(node.tasks)
@@ -369,10 +368,28 @@ async def test_the_sweeper_goes_on_after_an_outage_and_after_a_defect(
     with monkeypatch.context() as patch:
         patch.setattr(node.service, "reconcile", None)
         await until(lambda: "a sweep of presence failed" in caplog.text)
-    clock.advance(5)
-    await until(lambda: node.told(watchers(ann.user_id)) == ["online", "offline"])
+    await redis.flushall()
+    await until(lambda: node.told(watchers(ann.user_id)) == ["online", "online"])
     running.cancel()
     assert caplog.text.count("Redis does not answer") == 1
+
+
+async def test_holds_end_after_an_outage_and_after_a_defect(
+    node: PresenceNode, clock: FrozenClock, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = caller(some_user(), "c1")
+    await node.connect(ann)
+    await node.disconnect(ann)
+    clock.advance(5)
+    with monkeypatch.context() as patch:
+        patch.setattr(node.store, "expire", _no_store)
+        running = node.holds.start(node.tasks)
+        await until(lambda: "Redis does not answer" in caplog.text)
+    with monkeypatch.context() as patch:
+        patch.setattr(node.store, "expire", None)
+        await until(lambda: "a sweep of holds failed" in caplog.text)
+    await until(lambda: node.told(watchers(ann.user_id)) == ["online", "offline"])
+    running.cancel()
 
 
 async def test_burials_go_on_after_an_outage(node: PresenceNode, other: PresenceNode) -> None:
@@ -392,13 +409,18 @@ async def _away() -> None:
     raise Unavailable
 
 
+async def _no_store(_now_ms: int) -> AsyncIterator[Change]:
+    raise Unavailable
+    yield
+
+
 async def test_the_sweeper_ends_typing_even_without_redis(lonely: PresenceNode, clock: FrozenClock) -> None:
     ann, room = caller(some_user(), "c1"), RoomName("room:42")
     await lonely.rooms.join(ann.connection_id, room)
     await lonely.ask("typing:start", ann, {"room": room})
     clock.advance(6)
     with pytest.raises(Unavailable):
-        await lonely.sweeper.sweep()
+        await lonely.sweep()
     assert [getattr(event, "typing", None) for event in lonely.rooms.events_to(room)] == [True, False]
 
 

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import av
 import pytest
+from aioice import stun
 
-from signaling.media.embedded import connection, sockets
+from signaling.media.embedded import connection, rtp, sockets
 from signaling.media.embedded.offer import BadOffer
+from signaling.media.embedded.recordings import Recordings
 from signaling.media.embedded.room import Stream
-from signaling.media.embedded.server import CannotRecord, MediaServer, NoSuchRoom
+from signaling.media.embedded.server import ADDRESSES, CannotRecord, MediaServer, NoSuchRoom
 from signaling.media.embedded.sockets import Way
 from tests.support.media_caller import MediaCaller, only_loopback
 from tests.support.wait import until
@@ -27,15 +29,24 @@ class Meeting:
 
     def __init__(self) -> None:
         self.changes: list[list[Stream]] = []
+        self.recorded: list[bool] = []
         self.left: list[str] = []
         self.callers: list[MediaCaller] = []
         self.server = MediaServer(
             video_bits_per_s=500_000,
-            changed=lambda room, streams, recorded: self.changes.append(streams),
+            changed=self._changed,
             left=lambda room, leg: self.left.append(leg),
         )
         self.port = self.server.open(["127.0.0.1"], 0)
         self.server.ensure_room("r")
+
+    def record_into(self, folder: Path) -> None:
+        """Let rooms be recorded."""
+        self.server._recordings = Recordings(folder, connection.monotonic_ms, lambda room: None)
+
+    def _changed(self, room: str, streams: list[Stream], recorded: bool) -> None:
+        self.changes.append(streams)
+        self.recorded.append(recorded)
 
     async def caller(self, leg: str, *, sends: str = "", receives: str = "", room: str = "r") -> MediaCaller:
         """Somebody who sends and receives so much of ``a``udio and ``v``ideo."""
@@ -206,6 +217,73 @@ async def test_strangers_on_the_port_disturb_nobody(meeting: Meeting) -> None:
     assert meeting.left == []
 
 
+async def test_a_member_who_makes_up_streams_without_end_gets_no_memory_for_them(
+    meeting: Meeting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """libsrtp keeps a context for each SSRC that it has decrypted."""
+    monkeypatch.setattr(connection, "SSRCS", 5)
+    caller = await meeting.caller("a", sends="a", receives="a")
+    await until(lambda: meeting.server._connections["r", "a"].ready)
+    (transceiver, *_) = caller.connection.getTransceivers()
+    transport = transceiver.sender.transport
+    here = meeting.server._connections["r", "a"]
+    await until(lambda: here.peer.inbound["0"].packets)
+    decrypted: list[bytes | None] = []
+    incoming = here._handshake.incoming
+    assert incoming is not None
+    unprotect = incoming.unprotect
+
+    def noted(data: bytes) -> bytes | None:
+        decrypted.append(unprotect(data))
+        return decrypted[-1]
+
+    monkeypatch.setattr(incoming, "unprotect", noted)
+    for ssrc in range(100, 130):
+        await transport._send_rtp(rtp.header(rtp.VERSION_BITS, 96, 1, 0, ssrc) + b"x")
+    await until(lambda: len(here._ssrcs) == 5)
+    await until(lambda: len(decrypted) > 10)  # its own stream goes on
+    assert {one[8:12] for one in decrypted if one is not None} <= here._ssrcs
+    assert len(here._ssrcs) == 5
+
+
+async def test_a_member_who_writes_the_address_of_another_on_a_check_takes_nothing_from_them(meeting: Meeting) -> None:
+    await meeting.caller("a", sends="a")
+    await meeting.caller("b", receives="a")
+    victim, liar = (meeting.server._connections["r", leg] for leg in "ab")
+    await until(lambda: victim.ready and liar.ready)
+    way = victim.way
+    assert way is not None
+    check = stun.Message(stun.Method.BINDING, stun.Class.REQUEST)
+    check.attributes["USERNAME"] = f"{liar.credentials.username}:x"
+    check.attributes["USE-CANDIDATE"] = None
+    check.add_message_integrity(liar.credentials.password.encode())
+    meeting.server._received(bytes(check), way)
+    assert meeting.server._by_way[way] is victim
+    assert liar.way != way
+    victim._heard_ms -= connection.ANSWERED_MS  # it has gone, and the port is another's
+    meeting.server._received(bytes(check), way)
+    assert meeting.server._by_way[way] is liar
+    assert way not in victim.ways
+
+
+async def test_addresses_of_a_connection_are_bounded_and_the_one_in_use_is_kept(meeting: Meeting) -> None:
+    await meeting.caller("a", sends="a")
+    here = meeting.server._connections["r", "a"]
+    await until(lambda: here.ready)
+    used = here.way
+    assert used is not None
+    check = stun.Message(stun.Method.BINDING, stun.Class.REQUEST)
+    check.attributes["USERNAME"] = f"{here.credentials.username}:x"
+    check.add_message_integrity(here.credentials.password.encode())
+    for port in range(ADDRESSES * 2):
+        meeting.server._received(bytes(check), (used[0], ("127.0.0.1", 10_000 + port)))
+    assert len(here.ways) == ADDRESSES
+    assert used in here.ways
+    assert {way for way, whose in meeting.server._by_way.items() if whose is here} == set(here.ways)
+    await meeting.server.remove("r", "a")
+    assert meeting.server._by_way == {}
+
+
 @pytest.mark.parametrize(
     "ask",
     [
@@ -236,7 +314,7 @@ async def test_a_client_that_is_silent_is_let_go(meeting: Meeting, monkeypatch: 
 
 
 async def test_a_room_is_recorded_into_a_file_for_each_stream(meeting: Meeting, tmp_path: Path) -> None:
-    meeting.server._recordings = tmp_path
+    meeting.record_into(tmp_path)
     await meeting.caller("a", sends="av")
     meeting.server.record("r", True)
     meeting.server.record("r", True)
@@ -253,11 +331,11 @@ async def test_a_room_is_recorded_into_a_file_for_each_stream(meeting: Meeting, 
                 counts[path.name] = sum(1 for _ in container.decode(container.streams[0]))
         return counts
 
-    await until(lambda: not [one for one in threading.enumerate() if one.name.startswith("recording")])
+    await meeting.server.close()
     frames = played()
-    assert list(frames) == ["001-user-a-audio.webm", "002-user-a-video.webm", "003-user-b-audio.webm"]
-    assert frames["001-user-a-audio.webm"] > 40
-    assert frames["002-user-a-video.webm"] > 15
+    assert list(frames) == ["user-a-audio-001.webm", "user-a-video-001.webm", "user-b-audio-001.webm"]
+    assert frames["user-a-audio-001.webm"] > 40
+    assert frames["user-a-video-001.webm"] > 15
 
 
 async def test_a_server_without_a_folder_records_nothing(meeting: Meeting) -> None:
@@ -266,9 +344,20 @@ async def test_a_server_without_a_folder_records_nothing(meeting: Meeting) -> No
 
 
 async def test_a_recording_ends_with_its_room(meeting: Meeting, tmp_path: Path) -> None:
-    meeting.server._recordings = tmp_path
+    meeting.record_into(tmp_path)
     await meeting.caller("a", sends="a")
     meeting.server.record("r", True)
     await meeting.server.close_room("r")
-    assert meeting.server._recorded == {}
+    assert "r" not in meeting.server._recordings
     await until(lambda: not [one for one in threading.enumerate() if one.name.startswith("recording")])
+
+
+async def test_who_comes_into_a_room_that_is_recorded_is_told_so(meeting: Meeting, tmp_path: Path) -> None:
+    meeting.record_into(tmp_path)
+    await meeting.caller("a", sends="a")
+    meeting.server.record("r", True)
+    before = len(meeting.recorded)
+    listener = await meeting.caller("b", receives="a")
+    assert meeting.recorded[before:] == [True]
+    await listener.negotiate()
+    assert meeting.recorded[before:] == [True]  # nobody has to hear it twice

@@ -8,12 +8,13 @@ import pytest
 
 from collab.content.changes import change_into
 from collab.content.comparison import compare
-from collab.content.jobs import Compare, Export, Import, Refusal, Restore, Stored, run
+from collab.content.jobs import Compare, Editor, Export, Import, Restore, Stored
 from collab.content.markdown import to_markdown
-from collab.content.markdown_reading import Editor, from_markdown
+from collab.content.markdown_reading import from_markdown
 from collab.content.plain_text import to_text
 from collab.content.prosemirror import from_json, to_json
 from collab.content.reading import load, read
+from collab.content.work import Refusal, run
 from collab.decoding import BadUpdate
 
 EMPTY = Stored(None)

@@ -1,18 +1,9 @@
-"""A node pays for GraphQL when somebody asks, and not before."""
-
-import subprocess
-import sys
+"""core_api.graphql.front: GraphQL is made when somebody asks for it first."""
 
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from core_api.graphql.front import Front
-
-
-def test_a_node_that_starts_imports_neither_strawberry_nor_the_schema() -> None:
-    code = "import hub.node, hub.cli, sys; print([name for name in sys.modules if name in ('strawberry', 'graphql')])"
-    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert done.stdout.strip() == "[]"
 
 
 async def test_what_cannot_be_made_is_tried_again_at_the_next_request() -> None:

@@ -11,6 +11,7 @@ from hub.kernel.ids import RoomName, session_room
 from hub.kernel.wire import to_wire
 from signaling import errors
 from signaling.media.engine import EngineDown
+from signaling.media.settings import MediaSettings
 from tests.support.call_hub import BOB, CAROL, DAVE, DESK, OFFER, PHONE, TABLET, CallHub, device, refused
 from tests.support.wait import until
 
@@ -106,6 +107,67 @@ async def test_what_the_media_server_cannot_use_is_the_clients_error(hub: CallHu
     call_id = await group(hub, PHONE, CAROLS)
     error = await refused(offer(hub, PHONE, call_id, 1, "bad"), InvalidPayload)
     assert "It is no good." in str(error)
+
+
+async def test_an_engine_that_refuses_one_leg_moves_nobody(hub: CallHub) -> None:
+    """Else whoever finds an offer that a media server fails over could have the others begin anew for ever."""
+    call_id = await group(hub, PHONE, CAROLS)
+    await refused(offer(hub, PHONE, call_id, 1, "too much"), Unavailable)
+    assert moves(hub, call_id) == [("embedded", 1)]
+
+
+async def test_who_leaves_while_the_engine_answers_is_put_out_after_it(hub: CallHub) -> None:
+    call_id = await group(hub, PHONE, CAROLS)
+
+    async def leaves() -> None:
+        await hub.send(PHONE, "hangup", callId=call_id)
+        await until(lambda: hub.media.removed)
+
+    hub.media.meanwhile = leaves
+    await refused(offer(hub, PHONE, call_id, 1), errors.LegGone)
+    await until(lambda: hub.media.removed == [(call_id, BOB)] * 2)
+
+
+async def test_a_call_that_ends_while_the_engine_answers_leaves_no_room(hub: CallHub) -> None:
+    call_id = await group(hub, PHONE, CAROLS)
+
+    async def ends() -> None:
+        for leg in (DESK, PHONE, CAROLS):
+            await hub.send(leg, "hangup", callId=call_id)
+        await until(lambda: hub.media.closed)
+
+    hub.media.meanwhile = ends
+    await refused(offer(hub, PHONE, call_id, 1), errors.CallEnded)
+    await until(lambda: hub.media.closed == [call_id] * 2)
+
+
+async def test_without_a_media_server_no_more_people_get_into_a_call_than_a_mesh_carries() -> None:
+    hub = CallHub(media=MediaSettings(mesh_limit=3))
+    call_id = await group(hub, PHONE, CAROLS)
+    error = await refused(hub.send(DAVES, "accept", callId=call_id), errors.CallFull)
+    assert error.to_wire() == {
+        "code": "call_full",
+        "message": "No more people fit into this call.",
+        "temporary": True,
+        "mostPeople": 3,
+    }
+    await hub.send(PHONE, "accept", callId=call_id)  # who is in it may say so again
+    await hub.send(PHONE, "hangup", callId=call_id)
+    await hub.send(DAVES, "accept", callId=call_id)
+    await refused(hub.send(PHONE, "accept", callId=call_id), errors.CallFull)
+    hub.media.there = True
+    await hub.send(PHONE, "accept", callId=call_id)
+    assert [engine for engine, _ in moves(hub, call_id)] == ["embedded"]
+    await hub.tasks.close()
+
+
+async def test_who_takes_the_place_of_another_in_a_full_call_gets_in() -> None:
+    hub = CallHub(media=MediaSettings(mesh_limit=2))
+    call_id = await hub.connect()
+    await hub.send(PHONE, "transfer", callId=call_id, to=CAROL)
+    await hub.send(CAROLS, "accept", callId=call_id)
+    await refused(hub.send(PHONE, "accept", callId=call_id), errors.CallFull)
+    await hub.tasks.close()
 
 
 async def test_candidates_for_the_media_server_are_acknowledged_and_not_needed(hub: CallHub) -> None:

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from hub.transport.admin_ui import AdminUiSettings, PasswordFileError, may_sign_in, password_in, serve_admin_ui
+from hub.transport.admin_ui import PasswordFileError, may_sign_in, password_in, serve_admin_ui
+from hub.transport.admin_ui_settings import AdminUiSettings
 from hub.transport.engineio.handshake import RequestHead
 from hub.transport.engineio.request import Request
 

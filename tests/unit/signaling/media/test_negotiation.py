@@ -3,9 +3,10 @@
 import pytest
 from aiortc import RTCPeerConnection, RTCSessionDescription, sdp
 
-from signaling.media.embedded import answer, offer
+from signaling.media.embedded import answer, extensions, offer
 from signaling.media.embedded.answer import Accepted, Endpoint, Sent
 from signaling.media.embedded.codecs import Codec, preferred
+from signaling.media.embedded.extensions import Numbers
 from signaling.media.embedded.ice_lite import Credentials
 from signaling.media.embedded.offer import BadOffer
 
@@ -48,6 +49,8 @@ a=ice-pwd:P2uYro0UCOQ4zxjKXaWCBui1
 a=fingerprint:sha-256 49:66:12:17:0D:1C:91:AE:57:4C:C6:36:DD:D5:97:D2:7D:62:C9:9A:7F:B9:A3:F4:70:03:E7:43:91:73:23:5E
 a=setup:actpass
 a=mid:1
+a=extmap:2 http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time
+a=extmap:3 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01
 a=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid
 a=sendonly
 a=msid:5ypwE cam
@@ -95,7 +98,7 @@ def test_a_browsers_offer_is_understood() -> None:
     assert (audio.mid, audio.sends, audio.receives, audio.track) == ("0", True, False, "mic")
     assert [one.mime_type for one in audio.codecs] == ["audio/opus", "audio/g722"]
     assert (audio.ssrcs, video.ssrcs) == ((3735928559,), (2231627014, 632943048))
-    assert video.mid_extension == 4
+    assert (audio.numbers, video.numbers) == (Numbers(mid=4, loudness=1), Numbers(mid=4, sent_at=2))
     assert preferred(video.codecs) == Codec(
         "video/vp8", 90_000, None, 96, "", ("goog-remb", "transport-cc", "ccm fir", "nack", "nack pli"), 97
     )
@@ -140,6 +143,16 @@ async def test_aiortc_takes_the_answer(direction: str) -> None:
         ("a=setup:actpass", "a=setup:passive", "passive"),
         ("a=mid:1", "a=mid:0", "mid of its own"),
         ("a=mid:1", "a=x", "mid of its own"),
+        ("a=mid:1", "a=mid:1 2", "mid of its own"),
+        ("a=mid:1", "a=mid:" + "1" * 17, "mid of its own"),
+        ("a=ssrc:3735928559", "a=ssrc:4294967296", "32 bits"),
+        ("a=ssrc:3735928559", "a=ssrc:-1", "32 bits"),
+        ("FID 2231627014 632943048", "FID 2231627014 4294967296", "32 bits"),
+        ("a=rtpmap:96 VP8/90000", "a=rtpmap:300 VP8/90000\r\na=rtpmap:96 VP8/90000", "payload type"),
+        ("a=rtpmap:96 VP8/90000", "a=rtpmap:-1 VP8/90000\r\na=rtpmap:96 VP8/90000", "payload type"),
+        ("a=rtpmap:39 AV1/90000", "a=rtpmap:72 AV1/90000", "payload type"),
+        ("opus/48000/2", "opus/0/2", "clock rate"),
+        ("opus/48000/2", "opus/" + "9" * 400 + "/2", "clock rate"),
         ("a=fmtp:97 apt=96", "a=fmtp:55 apt=96", "cannot be read"),
     ],
 )
@@ -158,6 +171,29 @@ def test_an_offer_of_very_many_sections_is_refused() -> None:
     section = CHROME[CHROME.index("m=audio") : CHROME.index("m=video")]
     with pytest.raises(BadOffer, match="more than"):
         offer.read(CHROME + "".join(section.replace("mid:0", f"mid:x{number}") for number in range(200)))
+
+
+def test_an_offer_that_sends_very_much_is_refused() -> None:
+    section = CHROME[CHROME.index("m=audio") : CHROME.index("m=video")]
+    more = "".join(section.replace("mid:0", f"mid:x{number}") for number in range(offer.SENDING - 2))
+    assert len(offer.read(CHROME + more).sections) == offer.SENDING + 1
+    with pytest.raises(BadOffer, match="send"):
+        offer.read(CHROME + more + section.replace("mid:0", "mid:y"))
+    idle = section.replace("mid:0", "mid:y").replace("sendonly", "recvonly")
+    assert len(offer.read(CHROME + more + idle).sections) == offer.SENDING + 2
+
+
+def test_the_answer_takes_what_the_server_reads_and_offers_what_it_writes() -> None:
+    receives = answered(CHROME.replace("sendonly", "recvonly"), sent={"1": Sent("alice a/1", 7, 8, "c")})
+    sends = answered(CHROME)
+    numbers = [
+        [{one.uri: one.id for one in media.rtp.headerExtensions} for media in sdp.SessionDescription.parse(text).media]
+        for text in (sends, receives)
+    ]
+    assert numbers == [
+        [{extensions.MID: 4, extensions.LOUDNESS: 1}, {extensions.MID: 4}, {}],
+        [{extensions.LOUDNESS: 1}, {extensions.SENT_AT: 2}, {}],
+    ]
 
 
 def h264(parameters: str) -> Codec:

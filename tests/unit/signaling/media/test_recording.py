@@ -1,9 +1,7 @@
 """What of a stream is recorded."""
 
-import pytest
-
 from signaling.media.embedded import rtp
-from signaling.media.embedded.recording import StreamRecording, key_frame_size
+from signaling.media.embedded.recording import StreamRecording
 from tests.support.media_streams import Published
 
 
@@ -58,16 +56,3 @@ def test_timestamps_go_on_over_their_wrap() -> None:
     before = recording._unwrapped((1 << 32) - 480)
     assert recording._unwrapped(480) - before == 960
     assert recording._unwrapped((1 << 32) - 480) == before
-
-
-@pytest.mark.parametrize(
-    ("frame", "size"),
-    [
-        (b"\x10\x00\x00\x9d\x01\x2a\x80\x02\x68\x01", (640, 360)),
-        (b"\x11\x00\x00\x9d\x01\x2a\x80\x02\x68\x01", None),
-        (b"\x10\x00\x00\x9d\x01\x2a\x80\x02", None),
-        (b"", None),
-    ],
-)
-def test_the_size_of_a_picture_is_in_its_key_frames(frame: bytes, size: tuple[int, int] | None) -> None:
-    assert key_frame_size(frame) == size

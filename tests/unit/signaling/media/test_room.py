@@ -1,7 +1,8 @@
 """Who of a room gets which stream."""
 
-from signaling.media.embedded import rtcp
+from signaling.media.embedded import extensions, rtcp
 from signaling.media.embedded.codecs import Codec
+from signaling.media.embedded.extensions import Numbers
 from signaling.media.embedded.offer import Section
 from signaling.media.embedded.reception import Block
 from signaling.media.embedded.room import Room, Stream
@@ -145,7 +146,7 @@ def test_a_stream_that_a_receiver_cannot_play_is_not_sent() -> None:
     room = Room()
     joined(room, "a", section("0", "video", sends=1))
     h264 = Codec("video/h264", 90_000, None, 99, "packetization-mode=1;profile-level-id=42e01f", ("nack",), None)
-    only = Section("0", "video", False, True, (h264,), None, (), "")
+    only = Section("0", "video", False, True, (h264,), extensions.NONE, (), "")
     b = joined(room, "b")
     assert labels(room, b, only) == [None]
 
@@ -154,19 +155,19 @@ def test_a_receivers_own_payload_types_are_used() -> None:
     room = Room()
     a = joined(room, "a", section("0", "audio", sends=1))
     own = Codec("audio/opus", 48_000, 2, 77, "", (), None)
-    b = joined(room, "b", Section("0", "audio", False, True, (own,), None, (), ""))
+    b = joined(room, "b", Section("0", "audio", False, True, (own,), extensions.NONE, (), ""))
     a.send(1, 7, kind="audio")
     assert [one.payload_type for one in b.packets] == [77]
 
 
 def test_an_ssrc_that_nobody_announced_is_found_by_its_section_or_its_only_codec() -> None:
     room = Room()
-    silent = Section("v", "video", True, False, (VP8,), 4, (), "")
+    silent = Section("v", "video", True, False, (VP8,), Numbers(mid=4), (), "")
     a = joined(room, "a", silent)
     b = joined(room, "b", section("0", "video", receives=True))
     a.send(77, 1)
     assert len(b.packets) == 1
-    second = Section("w", "video", True, False, (VP8,), 4, (), "")
+    second = Section("w", "video", True, False, (VP8,), Numbers(mid=4), (), "")
     labels(room, a, silent, second)
     a.send(88, 1)  # might be either
     assert len(b.packets) == 1
@@ -177,7 +178,7 @@ def test_an_ssrc_that_nobody_announced_is_found_by_its_section_or_its_only_codec
 
 def test_a_publisher_of_thousands_of_ssrcs_has_few_of_them_kept() -> None:
     room = Room()
-    a = joined(room, "a", Section("v", "video", True, False, (VP8,), None, (), ""))
+    a = joined(room, "a", Section("v", "video", True, False, (VP8,), extensions.NONE, (), ""))
     for ssrc in range(5000):
         a.send(ssrc, 1)
     assert len(a.peer._by_ssrc) <= 17
