@@ -125,20 +125,17 @@ class RedisCallStore:
 
     async def overdue(self, older_than_s: float) -> list[Overdue]:
         """See CallStore."""
-        found: list[Overdue] = []
-        for part in range(PARTS):
-            entries = await self._commands.call(OVERDUE, _owed(part), OVERDUE_AT_ONCE)
-            ages = [_aged(entry, self._clock.now_ms()) for entry in entries]
-            found.extend(one for one in ages if one.age_s >= older_than_s)
-        return found
+        replies = await self._commands.many(*(Asked((_owed(part), OVERDUE_AT_ONCE), OVERDUE) for part in range(PARTS)))
+        now = self._clock.now_ms()
+        owed = [_aged(entry, now) for entries in replies for entry in entries]
+        return [one for one in owed if one.age_s >= older_than_s]
 
     async def told(self, owed: Iterable[Owing]) -> None:
         """See CallStore."""
         by_part: defaultdict[int, list[str]] = defaultdict(list)
         for owing in owed:
             by_part[part_of(owing.call_id)].append(owing.entry)
-        for part, entries in by_part.items():
-            await self._commands.run("XDEL", _owed(part), *entries)
+        await self._commands.many(*(Asked(("XDEL", _owed(part), *entries)) for part, entries in by_part.items()))
 
     async def claim_pair(self, call: Call, instead_of: str = "") -> str:
         """See CallStore."""
@@ -160,11 +157,8 @@ class RedisCallStore:
     async def take_due(self) -> list[str]:
         """See CallStore."""
         now = self._clock.now_ms()
-        due: list[str] = []
-        for part in range(PARTS):
-            taken = await self._commands.call(TAKE_DUE, _due(part), now, now + TAKEN_MS, TAKEN_AT_MOST)
-            due.extend(call_id.decode() for call_id in taken)
-        return due
+        parts = (Asked((_due(part), now, now + TAKEN_MS, TAKEN_AT_MOST), TAKE_DUE) for part in range(PARTS))
+        return [call_id.decode() for taken in await self._commands.many(*parts) for call_id in taken]
 
     async def reschedule(self, call_id: str, due_ms: int) -> None:
         """See CallStore."""

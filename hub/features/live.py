@@ -212,7 +212,9 @@ def calls(core: Core) -> Calls:
         events=events,
         starts=[start],
         closes=[*engines.closes, close],
-        mounts=[] if engines.livekit is None else [LiveKitWebhooks(engines.livekit, carriage.rescue).add_routes],
+        mounts=[]
+        if engines.livekit is None
+        else [LiveKitWebhooks(engines.livekit, carriage.rescue, carriage.came).add_routes],
         separate=service.separate,
     )
 

@@ -189,22 +189,20 @@ class Inbound:
         marker, timestamp = packet.marker, packet.timestamp
         self.packets += 1
         self.octets += len(packet.payload)
-        head, numbers, bits, body = rtp.header, None, 0, b""
-        # All that is done for each receiver and packet: 12 bytes, one encryption, one sendto. What follows the header
-        # is the same for all who have the same numbers, as all browsers of one kind do.
+        numbers, bits, body = None, 0, b""
+        # All that is done for each receiver and packet: 12 bytes, one encryption, its part of a system call. What
+        # follows the header is the same for all who have the same numbers, as all browsers of one kind do.
         for out in self.outputs:
             if number >= out.since:
                 if out.numbers is not numbers:
                     numbers = out.numbers
                     bits, body = self._body(packet, numbers, now_ms)
                 out.send(
-                    head(
-                        bits,
-                        marker | out.payload_type,
-                        number + out.shift & 0xFFFF,
-                        timestamp + out.timestamp_shift & 0xFFFFFFFF,
-                        out.ssrc,
-                    ),
+                    bits,
+                    marker | out.payload_type,
+                    number + out.shift & 0xFFFF,
+                    timestamp + out.timestamp_shift & 0xFFFFFFFF,
+                    out.ssrc,
                     body,
                 )
 
