@@ -138,11 +138,8 @@ class RedisCallStore:
     async def take_due(self) -> list[str]:
         """See CallStore."""
         now = self._clock.now_ms()
-        due: list[str] = []
-        for part in range(INDEXES):
-            taken = await self._commands.call(TAKE_DUE, _part(part), now, now + TAKEN_MS, TAKEN_AT_MOST)
-            due.extend(call_id.decode() for call_id in taken)
-        return due
+        parts = (Asked((_part(part), now, now + TAKEN_MS, TAKEN_AT_MOST), TAKE_DUE) for part in range(INDEXES))
+        return [call_id.decode() for taken in await self._commands.many(*parts) for call_id in taken]
 
     async def reschedule(self, call_id: str, due_ms: int) -> None:
         """See CallStore."""

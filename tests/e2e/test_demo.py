@@ -48,9 +48,11 @@ class RunningHub:
 
 
 @contextlib.contextmanager
-def running_hub(nodes: int, data: Path, database_url: str, redis_url: str) -> Iterator[RunningHub]:
-    command = [*HUB, "run", "--nodes", str(nodes), "--port", "0", "--data", str(data)]
-    with running(command, DATABASE_URL=database_url, REDIS_URL=redis_url) as program:
+def running_hub(servers: Servers, nodes: int, data: Path, database_url: str) -> Iterator[RunningHub]:
+    """A hub that the demo is shown; the one that the demo starts for itself is executed."""
+    arguments = ["run", "--nodes", str(nodes), "--port", "0", "--data", str(data)]
+    urls = {"DATABASE_URL": database_url, "REDIS_URL": servers.redis_url}
+    with servers.forks.running(arguments, SPARKLE_MEDIA_SERVERS="0", **urls) as program:  # the demo's calls are a mesh
         yield RunningHub(program)
 
 
@@ -59,7 +61,7 @@ def two_nodes(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Ite
     """A hub of two nodes for several tests. A node that one of them killed is running again before the next."""
     with (
         servers.fresh_database() as database_url,
-        running_hub(2, tmp_path_factory.mktemp("data"), database_url, servers.redis_url) as hub,
+        running_hub(servers, 2, tmp_path_factory.mktemp("data"), database_url) as hub,
     ):
         yield hub
 
@@ -101,10 +103,10 @@ def test_no_acknowledged_edit_is_lost_when_a_node_is_killed_while_two_people_wri
 
 
 def test_on_a_hub_of_one_node_the_demo_works_and_says_what_it_does_not_show(
-    database_url: str, redis_url: str, tmp_path: Path
+    servers: Servers, database_url: str, redis_url: str, tmp_path: Path
 ) -> None:
     with (
-        running_hub(1, tmp_path, database_url, redis_url) as hub,
+        running_hub(servers, 1, tmp_path, database_url) as hub,
         running([*HUB, "demo", "--url", hub.url, "--edits", "3"]) as demo,
     ):
         assert_goes_on(demo)

@@ -76,6 +76,8 @@ class Node:
     def _find(self) -> int | None:
         for pid in children_of(self.supervisor):
             with contextlib.suppress(OSError):  # it may end while we look
+                if Path(f"/proc/{pid}/comm").read_text().rstrip() == self.name:  # it was forked
+                    return pid
                 command = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
                 if ("--node-name", self.name) in itertools.pairwise(command):
                     return pid
@@ -126,10 +128,10 @@ def running_hub_process(
         with redis.Redis.from_url(redis_url) as client:
             client.flushall()
             client.function_flush()
-    command = [sys.executable, "-m", "hub.cli", "run", "--nodes", str(nodes), "--port", "0", "--data", str(data)]
+    arguments = ["run", "--nodes", str(nodes), "--port", "0", "--data", str(data)]
     with servers.fresh_database() as database_url:
         urls = {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
-        with running(command, uid=None, inherit=(), **{**CHEAP, **urls, **environment}) as program:
+        with servers.forks.running(arguments, **{**CHEAP, **urls, **environment}) as program:
             shared = _address(program, "Sparkle Hub listens on")
             names = [f"n{number}" for number in range(1, nodes + 1)]
             found = tuple(Node(name, _address(program, f"node {name} alone"), program.pid) for name in names)

@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import IO, Protocol
 
 import pytest
 
@@ -15,12 +16,30 @@ from tests.support.wait import until_sync
 
 PROJECT = Path(__file__).parents[2]
 SITE_PACKAGES = Path(pytest.__file__).parents[1]
+ENVIRONMENT = {"PATH": "/usr/bin:/bin", "PYTHONPATH": f"{PROJECT}:{SITE_PACKAGES}"}
+"""Of every program: it finds our modules, in whatever folder it runs."""
+
+
+class Child(Protocol):
+    """A started process: what is used here of a Popen."""
+
+    @property
+    def pid(self) -> int: ...
+
+    @property
+    def stdout(self) -> IO[str] | None: ...
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float | None = None) -> int: ...
+
+    def send_signal(self, sig: int) -> None: ...
 
 
 class Program:
     """A started program. `lines` are those of its output so far, standard error included."""
 
-    def __init__(self, popen: subprocess.Popen[str]) -> None:
+    def __init__(self, popen: Child) -> None:
         self.popen = popen
         self.lines: list[str] = []
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -68,10 +87,9 @@ def running(
 
     `inherit` are descriptors that it keeps open.
     """
-    paths = f"{PROJECT}:{SITE_PACKAGES}"
     popen = subprocess.Popen(
         [str(word) for word in command],
-        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": paths, **environment},
+        env={**ENVIRONMENT, **environment},
         cwd="/",
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -82,7 +100,13 @@ def running(
         extra_groups=[] if uid is not None else None,
         pass_fds=inherit,
     )
-    program = Program(popen)
+    with ended_afterwards(Program(popen)) as program:
+        yield program
+
+
+@contextlib.contextmanager
+def ended_afterwards(program: Program) -> Iterator[Program]:
+    """End a program, in good order if it takes no longer than five seconds."""
     try:
         yield program
     finally:

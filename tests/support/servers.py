@@ -11,6 +11,7 @@ from hub.embedded.data_folder import DataFolder
 from hub.embedded.stack import Stack
 from tests.support.databases import Databases
 from tests.support.folders import data_folder
+from tests.support.forks import ForkServer
 
 T = TypeVar("T")
 
@@ -28,6 +29,13 @@ class Servers:
         self._loop = loop
         self._admin: asyncpg.Connection | None = None  # kept: connecting costs 10 ms
         self._databases: Databases | None = None
+        self._forks: ForkServer | None = None
+
+    @property
+    def forks(self) -> ForkServer:
+        """Starts hubs, started itself when it is asked for."""
+        self._forks = self._forks or ForkServer()
+        return self._forks
 
     @contextlib.contextmanager
     def fresh_database(self, *, migrated: bool = True) -> Iterator[str]:
@@ -50,7 +58,9 @@ class Servers:
                 self._run(databases.drop(name))
 
     def close(self) -> None:
-        """Close the connections that are kept."""
+        """Close the connections that are kept, and end the fork server."""
+        if self._forks is not None:
+            self._forks.close()
         if self._databases is not None:
             self._run(self._databases.close())
         if self._admin is not None:
