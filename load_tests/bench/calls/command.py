@@ -133,7 +133,8 @@ async def _phones(
     backends: Backends, nodes: Nodes
 ) -> AsyncIterator[tuple[list[tuple[Phone, Phone]], Phone, list[Phone]]]:
     """Pairs of people on two nodes, and one with one device beside one with eight."""
-    people = list(zip(backends.crowd.people, backends.crowd.tokens(2 * AT_ONCE + 2), strict=True))
+    count = 2 * AT_ONCE + 2
+    people = list(zip(backends.crowd.people[:count], backends.crowd.tokens(count), strict=True))
     async with aiohttp.ClientSession() as http:
         tasks = Tasks()
         first, second = [node.port for node in nodes.all]
