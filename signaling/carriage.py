@@ -156,6 +156,7 @@ class Carriage:
         call = ruled(outcome)
         if outcome.verdict is Verdict.DONE:
             await self._telling.moved(call, outcome.version)
+            self._moves.told(outcome)
         return outcome.verdict is Verdict.DONE
 
     async def mute(self, actor: Caller, call_id: str, user_id: UserId, kind: Kind, muted: bool) -> None:

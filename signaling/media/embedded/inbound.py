@@ -16,6 +16,10 @@ KEPT = {"audio": 256, "video": 1024}
 JUMP = 1024
 """A step in the numbers, either way, above which the publisher may have begun anew (RFC 3550, appendix A.1, has 3000
 forwards and 100 back). The replay window of SRTP ends there too."""
+OVER = 4
+"""Times what a picture may have, that is passed on of one all the same: a browser goes over it for a second or two."""
+SOUND_BITS_PER_S = 600_000
+"""Of one sound, at most: Opus has 510 kb/s at its best."""
 KEY_FRAME_EVERY_MS = 1000
 """A key frame costs ten others: requests of many receivers are one in this time, as in mediasoup."""
 
@@ -61,6 +65,9 @@ class Inbound:
         self.encoding = encoding
         self.target_bits_per_s = 0
         """What its publisher is told to send at most, of a picture."""
+        self._credit = self._most_bytes = 0.0
+        """Bytes that may come now, and that may come in a second; 0: any number."""
+        self._credited_at = 0.0
         self._muted = False
         self.outputs: list[Outbound] = []
         self.packets = self.octets = 0
@@ -81,8 +88,15 @@ class Inbound:
         self._key_frame_at = -KEY_FRAME_EVERY_MS * 1.0
         self._key_frame_wanted = False
 
+    def limit(self, picture_bits_per_s: int) -> None:
+        """Take no more of it than a picture, or a sound, can need: each packet goes out once for every receiver."""
+        most = picture_bits_per_s * OVER if self.encoding.kind == "video" else SOUND_BITS_PER_S
+        self._credit = self._most_bytes = most / 8
+
     def receive(self, packet: rtp.Packet, now_ms: float, *, repeated: bool = False) -> None:
         """Take a packet and pass it on. ``repeated``: it came as a retransmission, no measure of the network."""
+        if self._most_bytes and not self._affords(len(packet.payload), now_ms):
+            return
         if self.highest < 0:
             self._begin(sequence.first(packet.sequence), packet, now_ms)
         number = sequence.extend(packet.sequence, self.highest)
@@ -152,6 +166,14 @@ class Inbound:
         """Ask for what is due by now. To be called some times in a second."""
         self._repair(now_ms)
         self._key_frame(now_ms)
+
+    def _affords(self, size: int, now_ms: float) -> bool:
+        credit = self._credit + (now_ms - self._credited_at) * self._most_bytes / 1000
+        self._credit, self._credited_at = min(credit, self._most_bytes), now_ms
+        if self._credit < size:
+            return False
+        self._credit -= size
+        return True
 
     def _begin(self, number: int, packet: rtp.Packet, now_ms: float) -> None:
         self.highest, self.timestamp = number - 1, packet.timestamp

@@ -184,6 +184,7 @@ class Peer:
             ask_again=lambda lost: self._ask_again(stream, lost),
         )
         stream.target_bits_per_s = self._video_bits_per_s if section.kind == "video" else 0
+        stream.limit(self._video_bits_per_s)
         self.inbound[section.mid] = stream
         if encoding.ssrc is not None:
             self._by_ssrc[encoding.ssrc] = stream, False

@@ -1,6 +1,7 @@
 """The media server with real callers: aiortc over UDP, sound and picture, with losses."""
 
 import asyncio
+import math
 import re
 import socket
 import threading
@@ -159,6 +160,15 @@ async def test_without_repetitions_one_lost_packet_stops_the_picture(
     before = receiver.played("video")[0]
     await until(lambda: packets > 30)
     assert receiver.played("video")[0] - before < 10
+
+
+async def test_receivers_estimate_their_lines_by_the_time_of_sending_that_the_server_writes(meeting: Meeting) -> None:
+    """aiortc makes its estimate of nothing else, as browsers do."""
+    await meeting.caller("a", sends="v")
+    await meeting.caller("b", receives="v")
+    line = meeting.server._rooms["r"].peers["b"].downlink.line
+    await until(lambda: math.isfinite(line._told))
+    assert line._told > 10_000
 
 
 async def test_who_leaves_is_gone_for_the_others_and_their_section_is_free_for_the_next(meeting: Meeting) -> None:
