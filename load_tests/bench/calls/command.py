@@ -55,8 +55,8 @@ def parser() -> argparse.ArgumentParser:
         "devices accept while the caller takes it back; set-ups are counted and timed, signals alone. Schedules run "
         "the hub's calls on that Valkey in this process, where nodes can die between any two steps and time is no "
         "obstacle: whoever calls, answers, talks and hangs up then, no call may be stuck, answered twice or ring on. "
-        "Kills are the same on three real nodes, which get SIGKILL while calls are in each of their states. Two "
-        "pages in Chromium show how long people wait for each other's picture.",
+        "Kills are the same on three real nodes, which get SIGKILL while calls are in each of their states. "
+        "Two pages in Chromium show how long people wait for each other's picture.",
     )
     add = parser.add_argument
     add("--rows", type=some_of(ROWS), default=ROWS, metavar="A,B", help=f"of: {', '.join(ROWS)} (default: all)")
