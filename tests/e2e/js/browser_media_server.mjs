@@ -1,7 +1,7 @@
-// A call that grows from two to several, whose media then goes through the hub's media server; and that shrinks again.
+// A call that grows from two to many, whose media then goes through the hub's media server; and that shrinks again.
 
 import { befriend, browse, signUp, until } from "./browser.mjs";
-import { played, playing, prepareCalls as prepare, press, ring, talk } from "./call_page.mjs";
+import { hearsAndSees, played, playing, prepareCrowd as prepare, press, ring, says, stillOpen, talk } from "./call_page.mjs";
 import { input } from "./hub.mjs";
 
 browse(async (open) => {
@@ -9,25 +9,27 @@ browse(async (open) => {
   const pages = await Promise.all(names.map((_, place) => open(input.nodes[place % input.nodes.length], { prepare })));
   await Promise.all(pages.map((page, place) => signUp(page, names[place])));
   const [ada, bob] = pages;
+  const others = pages.length - 1;
   for (const page of pages.slice(1)) await befriend(ada, page);
   await talk(ada, bob, names[1]);
-  for (const [place, page] of pages.entries()) {
-    if (place < 2) continue;
-    await ring(ada, names[place]);
-    await press(page, "Accept");
-    await page.locator(".their-video").first().waitFor();
-  }
-  const all = await Promise.all(pages.map((page) => playing(page, pages.length - 1)));
+  for (const place of [2, 3]) await join(ada, pages[place], names[place], place);
+  await Promise.all(pages.slice(4).map((page, more) => join(ada, page, names[4 + more], others)));
+  const all = await Promise.all(pages.map((page) => hearsAndSees(page, others)));
+  const shown = await Promise.all(pages.map((page) => playing(page, others)));
   const connections = await Promise.all(pages.map((page) => until(page, stillOpen, (count) => count === 1)));
+  const made = await Promise.all(pages.map((page) => page.evaluate(() => window.peers.length)));
   const screen = await share(ada, bob);
+  const returned = await loadAnew(pages.at(-1), ada, others);
   await press(pages.at(-1), "Hang up");
-  await Promise.all(pages.slice(0, -1).map((page) => until(page, played, (seen) => seen.length === pages.length - 2, ".their-video")));
-  return { all, connections, screen, left: await playing(bob, pages.length - 2) };
+  await Promise.all(pages.slice(0, -1).map((page) => until(page, played, (seen) => seen.length === others - 1, ".their-video")));
+  return { all, shown, connections, made, screen, returned, left: await playing(bob, others - 1) };
 });
 
-/** In the page: how many of its peer connections there are. */
-function stillOpen() {
-  return window.peers.filter(({ connectionState }) => connectionState !== "closed").length;
+/** Ring somebody who accepts, and wait until they see so many. */
+async function join(caller, page, name, others) {
+  await ring(caller, name);
+  await press(page, "Accept");
+  await page.locator(".their-video").nth(others - 1).waitFor();
 }
 
 /** What one sees of the other's screen, which is more than a camera. */
@@ -37,4 +39,11 @@ async function share(one, other) {
   await press(one, "Share screen");
   await other.locator('.their-video[data-purpose="screenshare"]').waitFor({ state: "detached" });
   return seen;
+}
+
+/** Somebody loads the page anew, and one of the others; what each sees then. */
+async function loadAnew(page, other, others) {
+  await page.reload();
+  await says(page, "in a call with");
+  return Promise.all([page, other].map((one) => playing(one, others)));
 }
