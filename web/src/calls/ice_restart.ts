@@ -18,7 +18,10 @@ export class IceRestart {
     private readonly patient: boolean,
     private readonly restart: () => Promise<void>,
     private readonly giveUp: (reason: "ice_failed" | "ice_timeout") => void,
-  ) {
+  ) {}
+
+  /** The first path is looked for from now on. */
+  begin(): void {
     this.after(CONNECT_MS);
   }
 
@@ -61,10 +64,10 @@ export class IceRestart {
   private after(ms: number): void {
     clearTimeout(this.timer);
     if (this.closed) return;
-    this.timer = setTimeout(() => void this.begin(), ms);
+    this.timer = setTimeout(() => void this.restartOnce(), ms);
   }
 
-  private async begin(): Promise<void> {
+  private async restartOnce(): Promise<void> {
     if (this.tries >= TRIES) return this.giveUp(this.wasConnected ? "ice_timeout" : "ice_failed");
     this.tries += 1;
     try {
