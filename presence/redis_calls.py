@@ -12,13 +12,14 @@ from hub.kernel.errors import Unavailable
 T = TypeVar("T")
 
 UNAVAILABLE = "Presence does not answer just now. Try again."
+LOST = (RedisError, OSError, RuntimeError)  # RuntimeError: uvloop, "the handler is closed", which redis-py lets through
 
 
 async def answer(reply: Awaitable[T]) -> T:
     """What Redis answers. Raises Unavailable if it does not, or with an error."""
     try:
         return await reply
-    except (RedisError, OSError) as error:
+    except LOST as error:
         raise Unavailable(UNAVAILABLE) from error
 
 

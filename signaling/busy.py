@@ -19,6 +19,10 @@ class BusyLines(Protocol):
         """These people are in the call, for the length of a lease from now on. Nobody waits until that is written."""
         ...
 
+    async def call_of(self, user_id: UserId) -> str | None:
+        """The call that somebody may be in; ``None`` if none is known."""
+        ...
+
     async def free(self, user_ids: Collection[UserId], call_id: str) -> None:
         """These people are not in this call any more. Nothing happens to those who are in another."""
         ...

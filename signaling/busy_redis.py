@@ -23,6 +23,14 @@ class RedisBusyLines:
             lines = map(line_of, user_ids)
             await self._commands.post(*(("SET", one, call_id, "PX", self._lease_ms) for one in lines))
 
+    async def call_of(self, user_id: UserId) -> str | None:
+        """See BusyLines."""
+        try:
+            call_id: bytes | None = await self._commands.run("GET", line_of(user_id))
+        except Unavailable:
+            return None
+        return None if call_id is None else call_id.decode()
+
     async def free(self, user_ids: Collection[UserId], call_id: str) -> None:
         """See BusyLines."""
         with suppress(Unavailable):

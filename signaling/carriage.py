@@ -111,6 +111,16 @@ class Carriage:
                 self._engines.gone(call_id, call.engine, actor.user_id)
                 raise
 
+    async def came(self, call_id: str, user_id: str) -> None:
+        """Somebody has come into a room of LiveKit by themselves: whoever is not in its call is put out again.
+
+        Raises Unavailable.
+        """
+        call = (await self._moves.apply(call_id, Expire())).call
+        member = None if call is None or call.is_over else call.members.get(UserId(user_id))
+        if member is None or not member.joined:
+            self._engines.gone(call_id, "livekit", user_id)
+
     async def way(self, actor: Caller, call_id: str) -> schema.MediaWay:
         """How the actor's leg reaches the engine of the call. Raises Unavailable if the engine does not answer."""
         outcome = await self._moves.apply(call_id, Renew(actor))
@@ -142,6 +152,7 @@ class Carriage:
         call = ruled(outcome)
         if outcome.verdict is Verdict.DONE:
             await self._telling.moved(call, outcome.version)
+            self._moves.told(outcome)
         return outcome.verdict is Verdict.DONE
 
     async def mute(self, actor: Caller, call_id: str, user_id: UserId, kind: Kind, muted: bool) -> None:

@@ -59,6 +59,7 @@ class Deadlines:
                 continue  # the lease tells in the end
             if outcome.verdict is Verdict.DONE:
                 await self._telling.state(caller, ruled(outcome), outcome.version, "away")
+                self._moves.told(outcome)
 
     async def renew(self, actor: Caller, call_id: str) -> None:
         """Renew the lease of a leg whose connection is still here; stop for one that is not, or has lost its leg."""
@@ -67,7 +68,10 @@ class Deadlines:
             self._legs.drop(actor.connection_id, call_id)
             return
         outcome = await self._moves.apply(call_id, Renew(actor))
-        if outcome.verdict is not Verdict.DONE:  # over, or taken by another device of a node that died before it told
+        if outcome.verdict is Verdict.ENDED:
+            # It stays in the room: a node may have ended the call and died before it told, and a relay tells the room.
+            self._legs.drop(actor.connection_id, call_id)
+        elif outcome.verdict is not Verdict.DONE:  # taken by another device, or taken out; its person's room is told
             await self._telling.hear_no_more(actor, call_id)
         elif outcome.call is not None and outcome.call.answered:
             await self._busy.take([actor.user_id], call_id)

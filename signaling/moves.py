@@ -1,14 +1,12 @@
 """One move of a call, and what must follow from it whoever makes it.
 
-The store moves the call, then the others are told. A node that dies in between leaves a hole that ``call:sync`` fills;
-a client that repeats what it got no answer to has it told by the node that takes it (``first_time``). What nobody
-repeats is told by a sweeper:
+The store moves the call, and notes in the same step what the others have to be told of (``Outcome.owed``); then they
+are told, and then it is owed no more (told.py). What a node leaves untold, since it died in between, any other tells
+two seconds later (relay.py); a client that repeats what it got no answer to has it told before that (``first_time``).
+All of it under the change's version as its id, so it is published once; clients drop versions that they have had.
 
-- an end: told, its pair given back, put into the history, its deadline dropped, in this order. The deadline brings it
-  up until it is dropped. If the history cannot be reached the call is marked as told, and only that is tried again;
-- of a group, that somebody left or declined: the member is ``untold`` until it is confirmed.
-
-So everything is told at least once, and twice only around a death; clients drop versions that they have had.
+An end is also settled: its pair given back, put into the history, its deadline dropped, in this order. The deadline
+brings it up until it is dropped.
 """
 
 import logging
@@ -26,6 +24,7 @@ from signaling.call.talking import MOST_SIGNALS
 from signaling.history import CallHistory, past_call
 from signaling.store import CallStore
 from signaling.telling import Telling
+from signaling.told import Told
 
 log = logging.getLogger(__name__)
 
@@ -37,11 +36,14 @@ HISTORY_AGAIN_MS = 10_000
 class Moves:
     """Moves calls, and sees to their ends."""
 
-    def __init__(self, store: CallStore, busy: BusyLines, history: CallHistory, telling: Telling, clock: Clock) -> None:
+    def __init__(
+        self, store: CallStore, busy: BusyLines, history: CallHistory, telling: Telling, told: Told, clock: Clock
+    ) -> None:
         self._store = store
         self._busy = busy
         self._history = history
         self._telling = telling
+        self._told = told
         self._clock = clock
 
     async def apply(self, call_id: str, command: Command) -> Outcome:
@@ -50,9 +52,13 @@ class Moves:
 
     async def look_at(self, outcome: Outcome) -> Outcome:
         """The outcome itself, after its end was told if a deadline has just ended the call."""
-        if outcome.lapsed and outcome.call is not None:
-            await self.conclude(outcome.call)
+        if outcome.lapsed:
+            await self.conclude(outcome)
         return outcome
+
+    def told(self, outcome: Outcome) -> None:
+        """Whoever is to hear of what a command changed has been told, or need not be."""
+        self._told.add(outcome.owed)
 
     async def still_on(self, actor: Caller, call_id: str) -> None:
         """Return if the call goes on, for a leg that has just begun to hear of it.
@@ -64,13 +70,17 @@ class Moves:
             await self._telling.hear_no_more(actor, call_id)
             raise errors.CallEnded(reason=call.reason if call else "")
 
-    async def conclude(self, call: Call, *, by: Caller | None = None) -> None:
-        """Tell of an end and clear up; all members are in ``call``. ``by`` is the connection that knows already."""
-        await self._telling.ended(call, by=by)
+    async def conclude(self, outcome: Outcome, *, by: Caller | None = None) -> None:
+        """Tell of an end that a command has made, and clear up. ``by`` is the connection that knows already."""
+        call = outcome.call
+        if call is None or not call.is_over:
+            return
+        await self._telling.ended(call, went=outcome.versions, by=by)
+        self.told(outcome)
         try:
             await self.settle(call)
         except Unavailable:
-            log.warning("call %s is not settled; a sweeper will tell of its end once more", call.call_id)
+            log.warning("call %s is not settled; a sweeper will do it", call.call_id)
 
     async def settle(self, call: Call) -> None:
         """Give back what an ended call holds, keep it in the history, drop its deadline. All members are in ``call``.
@@ -84,32 +94,36 @@ class Moves:
                 await self._history.keep(past_call(call))
             except Unavailable:
                 log.warning("call %s is not in the history yet; a sweeper will try again", call.call_id)
-                await self._store.apply(call.call_id, Expire(told=(call.version,)))
+                await self._store.apply(call.call_id, Expire(unkept=True))
                 await self._store.reschedule(call.call_id, self._clock.now_ms() + HISTORY_AGAIN_MS)
                 return
         await self._store.forget(call.call_id)
 
-    async def look_after(self, call_id: str, *, told: tuple[int, ...] = ()) -> None:
+    async def look_after(self, call_id: str) -> None:
         """Act on the deadlines of a call that have passed, tell of it, and note when it comes up next.
 
-        The changes of the versions ``told`` are told. Raises Unavailable.
+        Raises Unavailable.
         """
-        outcome = await self._store.apply(call_id, Expire(told))
+        outcome = await self._store.apply(call_id, Expire())
         call = outcome.call
         if call is None:
             await self._store.forget(call_id)
-        elif call.told:
+        elif outcome.lapsed:
+            await self.conclude(outcome)
+        elif call.is_over:  # and not settled: a node died before it could, or the history cannot be reached
             await self.settle(call)
-        elif call.is_over:  # by this very look, or by a node that died before it told anybody
-            await self.conclude(call)
         else:
-            untold = {user_id: member for user_id, member in call.members.items() if member.untold}
-            for user_id, member in untold.items():
-                await self._telling.gone(call, user_id, member)
-            if untold:
-                await self.look_after(call_id, told=tuple(member.left for member in untold.values()))
-            else:
-                await self._store.reschedule(call_id, call.due)
+            await self.tell_who_went(outcome)
+            await self._store.reschedule(call_id, call.due)
+
+    async def tell_who_went(self, outcome: Outcome, *, by: Caller | None = None) -> None:
+        """Tell of those whom a command has taken out of a group, which goes on."""
+        call = outcome.call
+        if call is not None:
+            for user_id, member in call.members.items():
+                if member.left in outcome.versions:
+                    await self._telling.gone(call, user_id, member, by=by)
+        self.told(outcome)
 
 
 def ruled(outcome: Outcome) -> Call:

@@ -19,6 +19,9 @@ from signaling.settings import CallSettings
 from signaling.store import PARTED, PARTED_S, CallStore, Placement
 from signaling.telling import Telling, rung
 
+LATE_S = 1.0
+"""After which nobody is rung by the node that placed the call: it was stopped, or PostgreSQL was slow. The call may be
+over, and relays (relay.py) look at that before they ring."""
 CLAIMS = 3
 """Tries to get the pair: each further one means that a call of the two ended in the very moment, or was parted."""
 LOOK_HOLDS_MS = PARTED_S * 500
@@ -66,12 +69,34 @@ class Placing:
             placement = Placement(await self._store.create(call_id, command), "", None)
         else:
             placement = await self._store.place(call_id, command)
-        call = ruled(await self._moves.look_at(placement.outcome))
+        created = placement.outcome
+        call = ruled(await self._moves.look_at(created))
+        if created.verdict is Verdict.REPEAT and created.owed and not call.is_over:
+            await self._telling.state(actor, call, created.version, "resumed")
+            self._moves.told(created)
         if call.is_over and call.reason != REPLACED:
             return call
         if call.group:
-            return await self._ring(actor, call)
+            return await self._ring(actor, call, created)
         return await self._pair_up(actor, call, placement, began)
+
+    async def ring_for_another(self, call: Call, age_s: float) -> None:
+        """Ring for a call that was placed ``age_s`` ago by a node that died before it rang anybody.
+
+        Not if its initiator was to hear that the line is busy, or that the two are in another call: that is for the
+        repeat to say. Raises Unavailable.
+        """
+        if call.is_over or call.state is not State.RINGING:
+            return
+        busy = False
+        if not call.group:
+            if await self._store.claim_pair(call) != call.call_id:
+                return
+            if not await self._callees.reachable(call.initiator, [call.callee]):
+                return
+            busy = await self._is_busy(call, await self._busy.call_of(call.callee))
+        if not (busy and self._refuses_busy):
+            await self._telling.ring(call, rung(call), FIRST, busy=busy, age_s=age_s)
 
     async def invite(self, actor: Caller, call_id: str, to: Collection[UserId], *, transfer: bool = False) -> Call:
         """Ring more people, which makes it a group call; with ``transfer`` the actor leaves when one of them joins.
@@ -89,8 +114,10 @@ class Placing:
             version = max((member.rung for member in call.members.values() if member.by == actor.user_id), default=0)
         if version > FIRST and self._legs.first_time(actor, call_id, version):
             names = [user_id for user_id, member in call.members.items() if member.rung == version]
-            await self._telling.state(actor, call, version, "invited", members=sorted(names))
-            await self._telling.ring(call, [one for one in rung(call) if one in names], version)
+            age_s = outcome.told_since_s
+            await self._telling.state(actor, call, version, "invited", age_s=age_s, members=sorted(names))
+            await self._telling.ring(call, [one for one in rung(call) if one in names], version, age_s=age_s)
+        self._moves.told(outcome)
         return call
 
     async def _callees_of(self, actor: Caller, to: Collection[UserId]) -> tuple[Callee, ...]:
@@ -105,15 +132,17 @@ class Placing:
 
         ``looked``: when it was begun to look whether they may call each other, in Unix ms.
         """
-        over = ""
+        over, created = "", placement.outcome
         for _ in range(CLAIMS):
             holder = await self._store.claim_pair(call, instead_of=over) if over else placement.holder
             if holder in ("", call.call_id):
                 if self._clock.now_ms() - looked > LOOK_HOLDS_MS:
                     await self._look_again(actor, call)
                 if call.state is not State.RINGING or not await self._is_busy(call, placement.line):
-                    return await self._ring(actor, call)
-                return await (self._refuse(actor, call) if self._refuses_busy else self._ring(actor, call, busy=True))
+                    return await self._ring(actor, call, created)
+                if self._refuses_busy:
+                    return await self._refuse(actor, call)
+                return await self._ring(actor, call, created, busy=True)
             if holder.startswith(PARTED):
                 looked, over = self._clock.now_ms(), holder
                 await self._look_again(actor, call)
@@ -142,10 +171,10 @@ class Placing:
         # Also the initiator, who was not busy before: nobody who rings somebody shall be busy for that.
         await self._busy.take({actor.user_id, call.initiator} if not call.group else {actor.user_id}, call.call_id)
         if self._legs.first_time(actor, call.call_id, outcome.version):
-            await self._telling.accepted(actor, call, outcome.version)
+            await self._telling.accepted(actor, call, outcome.version, age_s=outcome.told_since_s)
+        await self._moves.tell_who_went(outcome)  # who transferred the call to the actor
         await self._moves.still_on(actor, call.call_id)
-        # Who was replaced by the actor is to be told, and who is alone has a deadline of their own.
-        if call.alone_until or any(member.untold for member in call.members.values()):
+        if call.alone_until:  # which is a deadline of its own
             await self._moves.look_after(call.call_id)
         return call
 
@@ -161,27 +190,32 @@ class Placing:
 
     async def _refuse(self, actor: Caller, call: Call) -> Call:
         """End a call that did not ring. The caller is told by the answer, the callee by their history."""
-        ended = ruled(await self._store.apply(call.call_id, End(actor, "user_busy")))
+        outcome = await self._store.apply(call.call_id, End(actor, "user_busy"))
+        ended = ruled(outcome)
+        self._moves.told(outcome)
         await self._moves.settle(ended)
         return ended
 
-    async def _ring(self, actor: Caller, call: Call, *, busy: bool = False) -> Call:
+    async def _ring(self, actor: Caller, call: Call, created: Outcome, *, busy: bool = False) -> Call:
         if call.is_over:  # a repeat of a call that gave way to one that is over as well
             await self._moves.settle(call)
             return call
         await self._telling.hear(actor, call.call_id)
-        if call.state is State.RINGING and self._legs.first_time(actor, call.call_id, FIRST):
-            await self._telling.ring(call, rung(call), FIRST, busy=busy)
+        is_late = created.age_s > LATE_S
+        if call.state is State.RINGING and not is_late and self._legs.first_time(actor, call.call_id, FIRST):
+            await self._telling.ring(call, rung(call), FIRST, busy=busy, age_s=created.told_since_s)
+            self._moves.told(created)
         try:
             await self._moves.still_on(actor, call.call_id)
         except errors.CallEnded:
             # Whoever ended it while this node was at it may have told them before it rang there.
-            await self._moves.look_after(call.call_id)
-            return (await self._store.apply(call.call_id, Expire())).call or call
+            call = (await self._store.apply(call.call_id, Expire())).call or call
+            await self._telling.ended(call)
         return call
 
     async def _give_way(self, actor: Caller, call: Call) -> None:
         outcome = await self._store.apply(call.call_id, End(actor, REPLACED))
+        self._moves.told(outcome)
         if outcome.call is not None and outcome.call.is_over:
             await self._moves.settle(outcome.call)
 

@@ -4,7 +4,7 @@ import msgspec
 
 from hub.kernel.errors import Unavailable
 from hub.kernel.events import Caller
-from hub.kernel.ids import UserId, session_room
+from hub.kernel.ids import UserId
 from signaling import errors, schema, server_events
 from signaling.busy import BusyLines
 from signaling.call.commands import (
@@ -54,6 +54,7 @@ class CallService:
         call = ruled(outcome)
         if outcome.verdict is Verdict.DONE:
             await self._telling.state(actor, call, outcome.version, "alerting")
+            self._moves.told(outcome)
         return call
 
     async def accept(self, actor: Caller, call_id: str, mesh_limit: int = 0) -> Call:
@@ -83,17 +84,14 @@ class CallService:
         outcome = await self._moves.apply(call_id, End(actor, reason or ""))
         call = ruled(outcome)
         if outcome.verdict is not Verdict.DONE:
-            # A lost first attempt may not have told it. A sweeper would, but not before the deadline.
-            if call.is_over and await self._store.has_deadline(call_id):
-                await self._moves.look_after(call_id)
             return call
         if call.is_over:
-            await self._moves.conclude(call, by=actor)
+            await self._moves.conclude(outcome, by=actor)
         else:
-            await self._telling.gone(call, actor.user_id, call.members[actor.user_id], by=actor)
+            await self._moves.tell_who_went(outcome, by=actor)
             await self._telling.hear_no_more(actor, call_id)
             await self._busy.free([actor.user_id], call_id)
-            await self._moves.look_after(call_id, told=(outcome.version,))
+            await self._moves.look_after(call_id)  # whoever is alone now has a deadline of their own
         return call
 
     async def take(self, actor: Caller, call_id: str) -> Call:
@@ -102,7 +100,8 @@ class CallService:
         call = ruled(outcome)
         await self._telling.hear(actor, call_id)
         if outcome.verdict is Verdict.DONE and self._legs.first_time(actor, call_id, outcome.version):
-            await self._telling.taken(actor, session_room(outcome.former), call, outcome.version)
+            await self._telling.taken(actor, call, outcome.version, former=outcome.former)
+            self._moves.told(outcome)
         await self._moves.still_on(actor, call_id)
         return call
 
@@ -127,7 +126,8 @@ class CallService:
         """Say what the actor's leg sends. Returns the version."""
         outcome = await self._moves.apply(call_id, Media(actor, msgspec.json.encode(media).decode()))
         if self._is_untold(actor, outcome, "media"):
-            await self._telling.media(actor, call_id, outcome.version, media)
+            await self._telling.media(actor, call_id, outcome.version, media, age_s=outcome.told_since_s)
+            self._moves.told(outcome)
         return outcome.version
 
     async def hold(self, actor: Caller, call_id: str, *, on: bool) -> int:
@@ -162,6 +162,7 @@ class CallService:
             await self._telling.hear(actor, call_id)
             if outcome.verdict is Verdict.DONE:
                 await self._telling.state(actor, call, outcome.version, "resumed")
+                self._moves.told(outcome)
                 await self._moves.still_on(actor, call_id)
         if not call.held_by(actor):
             return call, [], True
@@ -186,12 +187,14 @@ class CallService:
             member = call.members[one]  # without a leg while it rings: then every device of theirs may refuse
             outcome = await self._store.apply(call_id, End(Caller(one, member.session, member.connection)))
             if outcome.verdict is Verdict.DONE and outcome.call is not None:
-                await self._moves.conclude(outcome.call)
+                await self._moves.conclude(outcome)
         raise Unavailable("The call between the two could not be ended. Try again.")
 
     async def _tell_once(self, actor: Caller, outcome: Outcome, kind: server_events.Kind, **more: object) -> None:
         if self._is_untold(actor, outcome, kind):
-            await self._telling.state(actor, ruled(outcome), outcome.version, kind, **more)
+            age_s = outcome.told_since_s
+            await self._telling.state(actor, ruled(outcome), outcome.version, kind, age_s=age_s, **more)
+            self._moves.told(outcome)
 
     def _is_untold(self, actor: Caller, outcome: Outcome, kind: str) -> bool:
         """Whether a change of the actor's leg is yet to be told. Of a repeat, only their last change can be."""

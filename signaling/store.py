@@ -1,11 +1,22 @@
 """What is kept of calls, and what of it is atomic."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from hub.kernel.ids import UserId
 from signaling.call.commands import Command, Create
 from signaling.call.model import Call, Change
-from signaling.call.outcome import Outcome
+from signaling.call.outcome import Outcome, Owing
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """A change that the others ought to have been told of by now: whoever made it is slow, or dead."""
+
+    owing: Owing
+    age_s: float
+
 
 PARTED = "parted"
 """What begins with this has the pair of two people between whom something has come, such as a block: each time other
@@ -26,16 +37,16 @@ class Placement(NamedTuple):
 
 
 class CallStore(Protocol):
-    """Calls, their deadlines, and which two people are in a call with each other.
+    """Calls, what is owed of them, their deadlines, and which two people are in a call with each other.
 
-    A call changes only by :meth:`apply`, which is atomic. Live calls are forgotten 10 minutes after the last renewal of
-    a lease, ended ones after ``CallSettings.ended_kept_s``. Deadlines and pairs are not atomic with the call they
-    belong to (they may live on another server), so they are written in an order in which a crash between two writes
-    leaves nothing stuck:
+    A call changes only by :meth:`apply`, which is atomic, and adds what the others have to be told of in the same step.
+    Live calls are forgotten 10 minutes after the last renewal of a lease, ended ones after
+    ``CallSettings.ended_kept_s``. Deadlines and pairs are not atomic with the call they belong to (pairs may live on
+    another server), so they are written in an order in which a crash between two writes leaves nothing stuck:
 
     - a deadline is written before its call and removed after everything else of the call is; in between it is only
-      moved while it is there. A deadline without a call is dropped when it falls due, and a call whose end nobody was
-      told comes up once more at its deadline;
+      moved while it is there. A deadline without a call is dropped when it falls due, and a call whose end nobody
+      settled comes up once more at its deadline;
     - a pair is claimed for a call that exists, so a pair whose call is gone, over or a group is free for the taking.
 
     Every method raises Unavailable if Redis does not answer; what was asked may or may not have happened.
@@ -60,6 +71,14 @@ class CallStore(Protocol):
         """
         ...
 
+    async def overdue(self, older_than_s: float) -> list[Overdue]:
+        """Changes older than this that are still owed: the oldest of all calls, a bounded number."""
+        ...
+
+    async def told(self, owed: Iterable[Owing]) -> None:
+        """These are not owed any more. Idempotent."""
+        ...
+
     async def claim_pair(self, call: Call, instead_of: str = "") -> str:
         """Make ``call`` the one call between its two people, unless another has the pair. Returns the id that has it.
 
@@ -77,10 +96,6 @@ class CallStore(Protocol):
 
     async def release(self, call: Call) -> None:
         """Give back the pair of a call that is over, or a group by now. Idempotent."""
-        ...
-
-    async def has_deadline(self, call_id: str) -> bool:
-        """Whether the call has a deadline: one that is over, and has one, may not have been told."""
         ...
 
     async def take_due(self) -> list[str]:

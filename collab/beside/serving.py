@@ -30,11 +30,16 @@ def greeting() -> bytes:
 def serve(answer: Callable[[bytes], bytes], longest_s: int) -> None:
     """Answer one request after another until the standard input ends.
 
-    A request that takes longer than ``longest_s`` ends the process: the kernel does so, whatever it hangs in.
+    A request that takes longer than ``longest_s`` ends the process: the kernel does so, whatever it hangs in. Returns
+    too if nobody reads an answer: the node was killed meanwhile.
     """
     while (request := read(sys.stdin.buffer)) is not None:
         signal.alarm(longest_s)
         reply = framed(answer(request))
         signal.alarm(0)
-        sys.stdout.buffer.write(reply)
-        sys.stdout.buffer.flush()
+        try:
+            sys.stdout.buffer.write(reply)
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at its exit
+            return

@@ -61,6 +61,8 @@ class Link(asyncio.Protocol):
     def __init__(self) -> None:
         self._reader = hiredis.Reader(notEnoughData=_NOTHING)
         self._transport: asyncio.Transport | None = None
+        self._unsent: list[bytes] = []
+        """Commands of this turn of the loop."""
         self._waiting: deque[Batch] = deque()
         """For each reply to come, the batch that it belongs to."""
         self._watch: asyncio.TimerHandle | None = None
@@ -92,7 +94,7 @@ class Link(asyncio.Protocol):
         """Write a command whose reply is a message. Raises Down."""
         if self.closed or self._transport is None:
             raise Down("the link to Redis is closed")
-        self._transport.write(hiredis.pack_command(command))  # type: ignore[arg-type] # any number of them
+        self._write(hiredis.pack_command(command))  # type: ignore[arg-type] # any number of them
 
     async def call(self, *command: Word) -> Reply:
         """The reply to a command. Raises Down, or Refused with what Redis says."""
@@ -115,10 +117,25 @@ class Link(asyncio.Protocol):
         if not commands:
             batch.done.set_result([])
         self._waiting.extend([batch] * len(commands))
-        self._transport.write(packed)
+        self._write(packed)
         if self._watch is None:
             self._watch = loop.call_later(LOOK_S, self._look)
         return batch.done
+
+    def _write(self, packed: bytes) -> None:
+        """Write with all else that is written in this turn of the loop.
+
+        Those who are woken up by the same reply go on in the same turn. A system call for each of them, which uvloop
+        makes at once, takes longer than making the command and reading its reply.
+        """
+        if not self._unsent:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._unsent.append(packed)
+
+    def _flush(self) -> None:
+        unsent, self._unsent = self._unsent, []
+        if not self.closed and self._transport is not None:
+            self._transport.write(b"".join(unsent))
 
     def _look(self) -> None:
         loop, self._watch = asyncio.get_running_loop(), None

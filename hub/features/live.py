@@ -60,11 +60,13 @@ from signaling.moves import Moves
 from signaling.placing import Placing
 from signaling.pre_call import PreCall
 from signaling.redis_commands import ClientCommands, Commands, LinkedCommands
+from signaling.relay import Relay as CallsRelay
 from signaling.routes import call_api
 from signaling.service import CallService
 from signaling.store_redis import RedisCallStore
 from signaling.sweeper import CallSweeper
 from signaling.telling import Telling
+from signaling.told import Told as CallsTold
 
 
 @dataclass(kw_only=True)
@@ -183,17 +185,20 @@ def calls(core: Core) -> Calls:
     busy, history = RedisBusyLines(commands, settings), PostgresCallHistory(core.pool, outbox.append)
     engines = media_engines(core)
     telling = Telling(core.rooms, legs, engines.all)
-    moves = Moves(store, busy, history, telling, core.clock)
+    told = CallsTold(store, core.rooms)
+    moves = Moves(store, busy, history, telling, told, core.clock)
     callees = CallRule(PostgresPrivacy(core.pool))
     placing = Placing(store, busy, moves, telling, callees, legs, core.clock, settings)
     service = CallService(store, busy, moves, placing, telling, legs)
     deadlines = Deadlines(store, busy, moves, service, telling, legs, core.rooms)
     sweeper = CallSweeper(deadlines, legs, settings)
+    relay = CallsRelay(store, moves, placing, telling, told)
     carriage = Carriage(moves, telling, engines.all, engines.embedded, core.settings.media)
     rescuer = Rescuer(engines.servers, carriage.rescue)
 
     async def start() -> None:
         sweeper.start(core.tasks)
+        relay.start(core.tasks)
         rescuer.start(core.tasks)
 
     async def close() -> None:
@@ -207,7 +212,9 @@ def calls(core: Core) -> Calls:
         events=events,
         starts=[start],
         closes=[*engines.closes, close],
-        mounts=[] if engines.livekit is None else [LiveKitWebhooks(engines.livekit, carriage.rescue).add_routes],
+        mounts=[]
+        if engines.livekit is None
+        else [LiveKitWebhooks(engines.livekit, carriage.rescue, carriage.came).add_routes],
         separate=service.separate,
     )
 

@@ -320,9 +320,13 @@ class ConnectionLife:
             await self._let_go(connection, for_good=False)
 
     async def _let_go(self, connection: Connection, *, for_good: bool) -> None:
-        if self._recovery is not None:
-            rooms = [RoomName(room) for room in connection.socket.rooms]
+        if self._recovery is None:
+            return
+        rooms = [RoomName(room) for room in connection.socket.rooms]
+        try:
             await self._recovery.lost(connection.caller.connection_id, rooms, for_good=for_good)
+        except Exception as error:  # which must not keep those behind it from leaving
+            client_error(error, "leaving a connection behind")
 
     def _add(self, connection: Connection) -> None:
         """Know a connection, before it is answered: what comes for it waits in its lobby."""

@@ -163,9 +163,12 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Expire:
-    """Act on the deadlines that have passed. The changes of the versions ``told`` have been told for certain."""
+    """Act on the deadlines that have passed, or only look at the call with all of its members.
 
-    told: tuple[int, ...] = ()
+    ``unkept``: the history cannot be reached. If the call is over, it is kept until it can.
+    """
+
+    unkept: bool = False
 
 
 ByActor: TypeAlias = (

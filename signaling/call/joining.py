@@ -94,7 +94,7 @@ def accept(step: Step, command: Accept, me: Member) -> Ruling:
         answered=call.answered or step.times.now,
     )
     accepted = step.record("accepted", actor.user_id)
-    joined = replace(me, state=Part.JOINED, accepted=accepted, untold=False, reason="", replaces=UserId(""))
+    joined = replace(me, state=Part.JOINED, accepted=accepted, reason="", replaces=UserId(""))
     step.put(actor.user_id, step.with_leg(replace(joined, seq=0, base=0, gen=gen), actor))
     if not takes_a_place:
         step.leave(me.replaces, "moved", me.replaces)
@@ -134,7 +134,6 @@ def invite(step: Step, command: Invite, me: Member) -> Ruling:
                 replaces=actor.user_id if command.transfer else UserId(""),
                 alerted=0,
                 reason="",
-                untold=False,
             ),
         )
     step.change(group=True, ringing=ringing, ring_until=max(call.ring_until, command.ring_until), alone_until=0)

@@ -56,13 +56,11 @@ def expire(step: Step, command: Expire) -> Ruling:
     """Take out those whose time is up, and end the call if nobody is left or somebody is alone for too long."""
     users = step.everybody()
     if step.call.is_over:
-        step.change(told=step.call.told or step.call.version in command.told)
+        step.change(unkept=step.call.unkept or command.unkept)
         return Ruling(Verdict.ENDED)
     for user_id in users:
         member = step.call.members[user_id]
-        if member.untold and member.left in command.told:
-            step.put(user_id, replace(member, untold=False))
-        elif member.state in (Part.RINGING, Part.JOINED) and step.times.now >= member.until:
+        if member.state in (Part.RINGING, Part.JOINED) and step.times.now >= member.until:
             _lapse(step, user_id, member)
         if _over(step):
             return Ruling(Verdict.ENDED)

@@ -72,8 +72,6 @@ class Member(Struct, frozen=True, omit_defaults=True):
     """Version of the last change of what follows from ``gen`` on, or of the call's type by them."""
     change: str = ""
     """Its kind."""
-    untold: bool = False
-    """Whether others may not have heard yet that they left or declined. Only in a group: an end is told otherwise."""
     session: SessionId = NO_SESSION
     connection: ConnectionId = ConnectionId("")
     away: bool = False
@@ -124,8 +122,8 @@ class Call(Struct, frozen=True, omit_defaults=True):
     """Of the end."""
     ended_by: UserId = UserId("")
     """Who ended it; empty for a deadline."""
-    told: bool = False
-    """Whether it is certain that its end was told."""
+    unkept: bool = False
+    """Whether it is over, and the history could not be reached for it."""
     alone_until: int = 0
     """Unix ms at which whoever is alone in it has been so for too long; 0: nobody is."""
     gen: int = 0
@@ -172,3 +170,11 @@ class Change(Struct, frozen=True):
     """Of a signal its JSON, of media too; of an end, or of who left, the reason; else what the kind says."""
     to: str = ""
     """The one leg that it is for; empty: for all."""
+
+    @property
+    def is_owed(self) -> bool:
+        """Whether the others have to be told of it by the hub, also when the node that made it dies.
+
+        Not of a signal: its sender repeats it until it is acknowledged.
+        """
+        return not self.to

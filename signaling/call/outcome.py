@@ -1,10 +1,15 @@
 """What a command came to."""
 
-from dataclasses import dataclass
+import math
+import time
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from hub.kernel.ids import SessionId
 from signaling.call.model import NO_SESSION, Call
+
+REPEATED_S = 60.0
+"""Longest time after which a client repeats what it had no answer to."""
 
 
 class Verdict(StrEnum):
@@ -34,6 +39,16 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Owing:
+    """A change that the others have to be told of. It is kept beside the call until somebody has told them."""
+
+    call_id: str
+    version: int
+    entry: str = field(default="", compare=False)
+    """Its name where it is kept."""
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What a command came to, and the call after it.
 
@@ -48,3 +63,22 @@ class Outcome:
     """A deadline ended the call just now, before the command was looked at."""
     former: SessionId = NO_SESSION
     """The session whose leg this command took."""
+    owed: tuple[Owing, ...] = ()
+    """The changes that it made, but signals: whoever gave the command tells the others, and then says so."""
+    asked_s: float = field(default=math.inf, compare=False)
+    """``time.monotonic()`` before it was given."""
+
+    @property
+    def age_s(self) -> float:
+        """How long ago it was given, 0 if that is not known. The clock runs on while the process is stopped."""
+        return max(time.monotonic() - self.asked_s, 0.0)
+
+    @property
+    def told_since_s(self) -> float:
+        """For how long another node may have told of the change: of a repeat, since the first attempt."""
+        return REPEATED_S if self.verdict is Verdict.REPEAT else self.age_s
+
+    @property
+    def versions(self) -> set[int]:
+        """Of the changes that are owed."""
+        return {owing.version for owing in self.owed}

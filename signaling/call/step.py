@@ -96,7 +96,7 @@ class Step:
             self.change(ringing=call.ringing - 1)
         left = self.record("declined" if part is Part.DECLINED else "left", user_id, reason)
         none = {"session": NO_SESSION, "connection": ConnectionId(""), "away": False, "held": False}
-        self.put(user_id, replace(member, state=part, until=0, left=left, reason=reason, untold=True, **none))
+        self.put(user_id, replace(member, state=part, until=0, left=left, reason=reason, **none))
         self.look_around(reason, by)
 
     def look_around(self, reason: str, by: str) -> None:

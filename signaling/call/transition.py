@@ -30,7 +30,7 @@ from signaling.call.commands import (
     Upgrade,
 )
 from signaling.call.model import Call, Change, State
-from signaling.call.outcome import Outcome, Verdict
+from signaling.call.outcome import Outcome, Owing, Verdict
 from signaling.call.step import Ruling, Step, Times
 
 
@@ -63,7 +63,8 @@ def transition(call: Call | None, command: Command, times: Times, sent: Callable
         lapsed = lapsed or (step.call.is_over and not call.is_over)
     version = step.call.version if ruling.version is None else ruling.version
     shown = replace(step.call, members={one: step.call.members[one] for one in step.seen})
-    return Transition(Outcome(ruling.verdict, shown, version, lapsed, ruling.former), step.call, tuple(step.changes))
+    outcome = Outcome(ruling.verdict, shown, version, lapsed, ruling.former, _owed(step))
+    return Transition(outcome, step.call, tuple(step.changes))
 
 
 def new_call(call_id: str, command: Create, times: Times) -> Transition:
@@ -71,7 +72,12 @@ def new_call(call_id: str, command: Create, times: Times) -> Transition:
     step = Step(joining.first_ring(call_id, command, times), times)
     step.record("ringing", command.actor.user_id)
     step.everybody()
-    return Transition(Outcome(Verdict.DONE, step.call, step.call.version), step.call, tuple(step.changes))
+    outcome = Outcome(Verdict.DONE, step.call, step.call.version, owed=_owed(step))
+    return Transition(outcome, step.call, tuple(step.changes))
+
+
+def _owed(step: Step) -> tuple[Owing, ...]:
+    return tuple(Owing(step.call.call_id, change.version) for change in step.changes if change.is_owed)
 
 
 def _rule(step: Step, command: Command, sent: Callable[[str, int], int]) -> Ruling:

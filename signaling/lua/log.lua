@@ -1,5 +1,5 @@
 -- The changes of a call after a version: those for all, and those for one leg.
--- KEYS: {c:ID}   ARGV: version, user
+-- KEYS: {calls:K}:ID   ARGV: version, user
 local since = '(' .. ARGV[1] .. '-0'
 return {
   redis.call('XRANGE', KEYS[1] .. ':events', since, '+'),

@@ -45,7 +45,7 @@ class Event(NamedTuple):
     """As LiveKit calls it: ``participant_left``, ``room_finished``, …"""
     call_id: str
     user_id: str
-    """Empty where it is about the room."""
+    """Empty where it is about the room, or about what is no person."""
 
 
 class _Track(msgspec.Struct, frozen=True):
@@ -56,6 +56,8 @@ class _Track(msgspec.Struct, frozen=True):
 
 class _Participant(msgspec.Struct, frozen=True):
     identity: str = ""
+    kind: str = "STANDARD"
+    """Others are no people: what records a room for its operator (``EGRESS``), or speaks in it (``AGENT``, ``SIP``)."""
     tracks: tuple[_Track, ...] = ()
 
 
@@ -154,7 +156,8 @@ class LiveKit:
             raise BadWebhook("The webhook cannot be read.") from error
         if not said.room.name.startswith(_ROOM_PREFIX):
             return None
-        return Event(said.event, said.room.name.removeprefix(_ROOM_PREFIX), said.participant.identity)
+        person = said.participant.identity if said.participant.kind == "STANDARD" else ""
+        return Event(said.event, said.room.name.removeprefix(_ROOM_PREFIX), person)
 
     async def _participants(self, room: str) -> list[_Participant]:
         said = await self._ask("ListParticipants", {"room": _name(room)}, self._admin(room))

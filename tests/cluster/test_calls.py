@@ -3,9 +3,19 @@
 from contextlib import AsyncExitStack
 from typing import Any
 
-from hub.kernel.ids import new_uuid
+from redis.asyncio import Redis
+
+from hub.kernel.clock import SystemClock
+from hub.kernel.events import Caller
+from hub.kernel.ids import ConnectionId, SessionId, UserId, new_ulid, new_uuid
+from signaling.call.commands import Accept
+from signaling.call.outcome import Verdict
+from signaling.redis_commands import ClientCommands
+from signaling.settings import CallSettings
+from signaling.store_redis import RedisCallStore
 from tests.support.hub_process import HubProcess
 from tests.support.rest import Person, Rest
+from tests.support.servers import Servers
 from tests.support.socket_client import socket_client
 from tests.support.wait import until
 
@@ -41,6 +51,31 @@ async def test_three_on_two_nodes_are_in_one_call_and_hear_what_is_for_them(hub:
         await tablet.ok("call:media", {**call, "audioMuted": True})
         assert (await third.expect("call:media"))["audioMuted"] is True
         assert there.count("call:media") == tablet.count("call:signal") == 0
+
+
+async def test_the_living_nodes_tell_what_a_dead_one_did_to_a_call(
+    hub: HubProcess, rest: Rest, servers: Servers
+) -> None:
+    ada, bob = await rest.sign_up("ada"), await rest.sign_up("bob")
+    async with (
+        socket_client(hub.nodes[0].url, ada.token) as caller,
+        socket_client(hub.nodes[1].url, bob.token) as phone,
+        Redis.from_url(servers.redis_url) as redis,
+    ):
+        call_id = (await caller.ok("call:initiate", {"to": bob.id, "type": "audio"}))["callId"]
+        await phone.expect("call:incoming")
+        # All that a node does that dies before it tells anybody: another device of Bob's has accepted.
+        store = RedisCallStore(ClientCommands(redis), SystemClock(), CallSettings())
+        tablet = Caller(UserId(bob.id), SessionId(new_uuid()), ConnectionId(new_ulid()))
+        assert (await store.apply(call_id, Accept(tablet))).verdict is Verdict.DONE
+        assert (await phone.expect("call:cancelled"))["reason"] == "answered_elsewhere"
+        assert (await caller.expect("call:accepted"))["from"] == bob.id
+
+        async def nothing_is_owed() -> bool:
+            return await store.overdue(0.0) == []
+
+        await until(nothing_is_owed)
+        assert phone.count("call:cancelled") == caller.count("call:accepted") == 0, "both nodes look; one event comes"
 
 
 async def test_who_lets_nobody_or_only_friends_call_is_not_there_for_others(hub: HubProcess, rest: Rest) -> None:

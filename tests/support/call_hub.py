@@ -21,10 +21,12 @@ from signaling.media.mesh import Mesh
 from signaling.media.settings import MediaSettings
 from signaling.moves import Moves
 from signaling.placing import Placing
+from signaling.relay import Relay
 from signaling.service import CallService
 from signaling.settings import CallSettings, IceSettings
 from signaling.sweeper import CallSweeper
 from signaling.telling import Telling
+from signaling.told import Told
 from tests.support.calls import ModelCallStore
 from tests.support.clock import FrozenClock
 from tests.support.media_engine import FakeEngine
@@ -56,7 +58,7 @@ class Lines:
     async def take(self, user_ids: Collection[UserId], call_id: str) -> None:
         self.calls.update(dict.fromkeys(user_ids, call_id))
 
-    def call_of(self, user_id: UserId) -> str | None:
+    async def call_of(self, user_id: UserId) -> str | None:
         return self.calls.get(user_id)
 
     async def free(self, user_ids: Collection[UserId], call_id: str) -> None:
@@ -95,11 +97,12 @@ class CallHub:
         self.clock, self.rooms, self.people = FrozenClock(), RecordedRooms(), Neighbours()
         self.store, self.legs = ModelCallStore(self.clock), LocalLegs()
         self.busy, self.history = Lines(), KeptCalls()
-        self.store.line_of = self.busy.call_of
+        self.store.line_of = self.busy.calls.get
         self.media, self.tasks = FakeEngine(there=False), Tasks()
         self.engines = Engines({"mesh": Mesh(), "embedded": self.media}, {"embedded": self.media.available}, self.tasks)
         telling = Telling(self.rooms, self.legs, self.engines)
-        moves = Moves(self.store, self.busy, self.history, telling, self.clock)
+        self.told_to_all = Told(self.store, self.rooms)
+        moves = Moves(self.store, self.busy, self.history, telling, self.told_to_all, self.clock)
         placing = Placing(self.store, self.busy, moves, telling, self.people, self.legs, self.clock, settings)
         self.service = CallService(self.store, self.busy, moves, placing, telling, self.legs)
         self.deadlines = Deadlines(self.store, self.busy, moves, self.service, telling, self.legs, self.rooms)
@@ -107,6 +110,7 @@ class CallHub:
         self.carriage = Carriage(moves, telling, self.engines, self.media, media)
         self.router: EventRouter = call_events(placing, self.service, self.deadlines, self.carriage, ice)
         self.sweeper = CallSweeper(self.deadlines, self.legs, settings)
+        self.relay = Relay(self.store, moves, placing, telling, self.told_to_all)
 
     async def send(self, device: Caller, event: str, **payload: object) -> Any:
         return await self.router.dispatch(f"call:{event}", device, payload)

@@ -1,6 +1,6 @@
 """A call store that is the model itself: for unit tests of what stands on it, without Redis."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from hub.kernel.clock import Clock
@@ -8,11 +8,11 @@ from hub.kernel.errors import Unavailable
 from hub.kernel.ids import UserId, new_ulid
 from signaling.call.commands import Command, Create, Signal
 from signaling.call.model import Call, Change
-from signaling.call.outcome import Outcome, Verdict
+from signaling.call.outcome import Outcome, Owing, Verdict
 from signaling.call.step import Times
 from signaling.call.talking import SENT_KEPT
 from signaling.call.transition import Transition, new_call, transition
-from signaling.store import PARTED, Placement
+from signaling.store import PARTED, Overdue, Placement
 
 NUMBERED = {Verdict.DONE, Verdict.GONE, Verdict.STALE}
 """Verdicts on a signal whose number is taken."""
@@ -30,6 +30,8 @@ class ModelCallStore:
     sent: dict[tuple[str, str, int], int] = field(default_factory=dict)
     pairs: dict[frozenset[str], str] = field(default_factory=dict)
     deadlines: dict[str, int] = field(default_factory=dict)
+    owed: dict[Owing, int] = field(default_factory=dict)
+    """Since when, in Unix ms."""
     line_of: Callable[[UserId], str | None] = lambda _: None
     """The call that somebody has answered last, as BusyLines know it."""
     down: bool = False
@@ -70,6 +72,16 @@ class ModelCallStore:
         missed = [one for one in self.changes[call_id] if one.version > since_version and one.to in ("", user_id)]
         return missed, True
 
+    async def overdue(self, older_than_s: float) -> list[Overdue]:
+        self._reach()
+        ages = {owing: (self.clock.now_ms() - since) / 1000 for owing, since in self.owed.items()}
+        return [Overdue(owing, age_s) for owing, age_s in ages.items() if age_s >= older_than_s]
+
+    async def told(self, owed: Iterable[Owing]) -> None:
+        self._reach()
+        for owing in owed:
+            self.owed.pop(owing, None)
+
     async def claim_pair(self, call: Call, instead_of: str = "") -> str:
         self._reach()
         pair = frozenset((call.initiator, call.callee))
@@ -92,10 +104,6 @@ class ModelCallStore:
         if self.pairs.get(pair) == call.call_id:
             del self.pairs[pair]
 
-    async def has_deadline(self, call_id: str) -> bool:
-        self._reach()
-        return call_id in self.deadlines
-
     async def take_due(self) -> list[str]:
         self._reach()
         return [call_id for call_id, due in self.deadlines.items() if due <= self.clock.now_ms()]
@@ -117,6 +125,7 @@ class ModelCallStore:
         if moved.call is not None:
             self.calls[call_id] = moved.call
             self.changes.setdefault(call_id, []).extend(moved.changes)
+            self.owed.update(dict.fromkeys(moved.outcome.owed, self.clock.now_ms()))
         return moved.outcome
 
     def _reach(self) -> None:

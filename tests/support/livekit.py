@@ -45,11 +45,13 @@ class FakeLiveKit:
         tracks = {f"TR_{number}": kind for number, kind in enumerate(types)}
         self.rooms.setdefault(room, {})[claims["sub"]] = Participant(tracks)
 
-    def webhook(self, event: str, room: str, identity: str = "", *, secret: str = API_SECRET) -> tuple[bytes, str]:
-        """A webhook as it would send one: body and Authorization."""
+    def webhook(
+        self, event: str, room: str, identity: str = "", *, secret: str = API_SECRET, kind: str = ""
+    ) -> tuple[bytes, str]:
+        """A webhook as it would send one: body and Authorization. ``kind`` is left out of people, as it is there."""
         said: dict[str, Any] = {"event": event, "room": {"name": room, "sid": "RM_1"}, "id": "EV_1", "createdAt": "1"}
         if identity:
-            said["participant"] = {"identity": identity, "sid": "PA_1"}
+            said["participant"] = {"identity": identity, "sid": "PA_1", **({"kind": kind} if kind else {})}
         body = msgspec.json.encode(said)
         digest = base64.b64encode(hashlib.sha256(body).digest()).decode()
         claims = {"iss": API_KEY, "sha256": digest, "nbf": self.now_s - 10, "exp": self.now_s + 300}

@@ -17,7 +17,7 @@ from aiortc.mediastreams import MediaStreamError
 from hub.demo.peer import Tone
 
 WIDTH, HEIGHT = 160, 120
-FRAMES_PER_S = 20
+FRAMES_PER_S = 50
 Answer = Callable[[str], Awaitable[str]]
 
 

@@ -22,8 +22,8 @@ class Receiver:
 
     got: list[rtp.Packet] = field(default_factory=list)
 
-    def send(self, header: bytes, payload: bytes) -> None:
-        self.got.append(rtp.parse(header + payload))
+    def send(self, bits: int, kind: int, sequence: int, timestamp: int, ssrc: int, body: bytes) -> None:
+        self.got.append(rtp.parse(rtp.header(bits, kind, sequence, timestamp, ssrc) + body))
 
     def slot(self, kind: str = "video") -> Outbound:
         return Outbound(kind, CODECS[kind].clock_rate, self.send)
@@ -64,18 +64,23 @@ class NotedPeer:
     """A peer, and what was sent to it."""
 
     leg: str
-    packets: list[rtp.Packet] = field(default_factory=list)
+    receiver: Receiver = field(default_factory=Receiver)
     control: list[bytes] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.peer = Peer(
             self.leg,
             f"user-{self.leg}",
-            lambda header, payload: self.packets.append(rtp.parse(header + payload)),
+            self.receiver.send,
             self.control.append,
             1_000_000,
         )
         self.peer.reachable = True
+
+    @property
+    def packets(self) -> list[rtp.Packet]:
+        """What came."""
+        return self.receiver.got
 
     def send(self, ssrc: int, number: int, now_ms: float = 0.0, *, kind: str = "video", payload: bytes = b"x") -> None:
         """A packet from this peer's client."""

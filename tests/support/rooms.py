@@ -17,7 +17,7 @@ class RecordedRooms:
     members: dict[RoomName, set[ConnectionId]] = field(default_factory=dict)
     emitted: list[tuple[list[RoomName], ServerEvent]] = field(default_factory=list)
     sent: list[tuple[ConnectionId, ServerEvent]] = field(default_factory=list)
-    sent_ids: set[str | None] = field(default_factory=set)
+    sent_ids: set[tuple[RoomName, str]] = field(default_factory=set)
     notes: dict[tuple[ConnectionId, RoomName], bytes] = field(default_factory=dict)
     skipped: list[ConnectionId | None] = field(default_factory=list)
     disconnected: list[RoomName] = field(default_factory=list)
@@ -51,9 +51,12 @@ class RecordedRooms:
         id: str | None = None,
         age_s: float = 0.0,
     ) -> None:
-        if id is None or age_s < 0.5 or id not in self.sent_ids:
-            self.emit_volatile(rooms, event, skip=skip)
-            self.sent_ids.add(id)
+        to = [RoomName(rooms)] if isinstance(rooms, str) else list(rooms)
+        if id is not None:
+            to = [room for room in to if age_s < 0.5 or (room, id) not in self.sent_ids]
+            self.sent_ids.update((room, id) for room in to)
+        if to:
+            self.emit_volatile(to, event, skip=skip)
 
     def emit_volatile(
         self, rooms: RoomName | Iterable[RoomName], event: ServerEvent, *, skip: ConnectionId | None = None

@@ -1,10 +1,17 @@
 """What a schedule must not have shown. No I/O."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from load_tests.bench.calls.devices import Seen
-from signaling.call.model import Call, Change
+from load_tests.bench.calls.handset import Handset, Seen
+from signaling.call.model import Call, Change, Part
+
+ONE_CHANGE = (
+    frozenset({"call:accepted", "call:cancelled"}),
+    frozenset({"call:ended", "call:cancelled"}),
+    frozenset({"call:state", "call:cancelled"}),
+)
+"""Events that tell of the same change: to legs, and to the other devices of whoever accepted, left or moved."""
 
 
 def faults(
@@ -17,7 +24,7 @@ def faults(
     """What is wrong after everybody has hung up and every deadline has passed; nothing if all is well.
 
     ``calls`` and ``logs`` are what the store has of every call that was placed, ``kept`` how many entries the history
-    has, ``left_over`` deadlines and pairs that are still there.
+    has, ``left_over`` deadlines, pairs and debts that are still there.
     """
     return [
         *_stuck(calls, left_over),
@@ -26,6 +33,23 @@ def faults(
         *_versions(seen),
         *_history(calls, kept),
     ]
+
+
+def late(devices: Iterable[Handset], calls: Mapping[str, Call | None]) -> list[str]:
+    """What devices believe that is not so, when all are back and whatever was owed is told, before any deadline."""
+    found = []
+    for device in devices:
+        for call_id, where in device.calls.items():
+            if where != "over" and not _is_so(device, calls.get(call_id), where):
+                found.append(f"late: {device.name} {where} {call_id}")
+    return found
+
+
+def _is_so(device: Handset, call: Call | None, where: str) -> bool:
+    member = None if call is None or call.is_over else call.member(device.user_id)
+    if member is None:
+        return False
+    return member.state is Part.RINGING if where == "rings" else member.joined and member.session == device.name
 
 
 def _stuck(calls: Mapping[str, Call | None], left_over: Sequence[str]) -> list[str]:
@@ -63,18 +87,25 @@ def _ghosts(seen: Sequence[Seen]) -> list[str]:
 
 
 def _versions(seen: Sequence[Seen]) -> list[str]:
-    """One version of a call is one kind of event at a device, though it may come twice."""
-    kinds: defaultdict[tuple[str, str, int], set[str]] = defaultdict(set)
+    """A version of a call is one change, and a device is told of it once."""
+    events: defaultdict[tuple[str, str, int], Counter[str]] = defaultdict(Counter)
     for one in seen:
+        if one.what == "call:incoming":
+            # Whoever ends a call that is only being placed may have told so before it rang. It is told again then.
+            for (device, call_id, _), what in events.items():
+                if (device, call_id) == (one.device, one.call_id):
+                    what.pop("call:cancelled", None)
         if one.what.startswith("call:"):
-            kinds[one.device, one.call_id, one.version].add(one.what)
-    # An acceptance and the end of the ringing elsewhere are one change; so are an end, and an invitation.
-    return [
-        f"two events of one version: {key} {sorted(what)}"
-        for key, what in kinds.items()
-        if len(what) > 1
-        and not what <= {"call:accepted", "call:cancelled", "call:ended", "call:state", "call:incoming"}
-    ]
+            events[one.device, one.call_id, one.version][one.what] += 1
+    found = []
+    for key, what in events.items():
+        if len(what) > 1 and frozenset(what) not in ONE_CHANGE:
+            found.append(f"two events of one version: {key} {sorted(what)}")
+        # A signal that its sender repeats to another node may have been told by the first.
+        twice = [event for event, times in what.items() if times > 1 and event != "call:signal"]
+        if twice:
+            found.append(f"told twice: {key} {twice}")
+    return found
 
 
 def _history(calls: Mapping[str, Call | None], kept: Mapping[str, int]) -> list[str]:

@@ -14,10 +14,12 @@ from redis.asyncio import Redis
 from hub.kernel.tasks import Tasks
 from hub.version import __version__
 from load_tests.bench.calls.held import bytes_of_a_call
+from load_tests.bench.calls.kills import ENVIRONMENT, PEOPLE, run_kills
+from load_tests.bench.calls.kills import NODES as KILLED_NODES
 from load_tests.bench.calls.pace import measure_pace
 from load_tests.bench.calls.phones import Phone
 from load_tests.bench.calls.races import DEVICES, run_races
-from load_tests.bench.calls.report import HELD, held_rows, pace_rows, race_rows, schedule_rows
+from load_tests.bench.calls.report import HELD, held_rows, kill_rows, pace_rows, race_rows, schedule_rows
 from load_tests.bench.calls.schedule import play
 from load_tests.bench.cluster.backends import Backends, running_backends
 from load_tests.bench.cluster.nodes import Nodes
@@ -28,7 +30,7 @@ from load_tests.bench.report import table, write_json
 from load_tests.bench.rows import Row
 from load_tests.bench.run_folder import run_folder
 
-ROWS = ("races", "pace", "held", "schedules")
+ROWS = ("races", "pace", "held", "schedules", "kills")
 AT_ONCE = 16
 PER_SECOND = 40.0
 
@@ -50,14 +52,16 @@ def parser() -> argparse.ArgumentParser:
         description="Two nodes with a Valkey and a PostgreSQL of their own, and people who call each other: eight "
         "devices accept while the caller takes it back; set-ups are counted and timed, signals alone. Schedules run "
         "the hub's calls on that Valkey in this process, where nodes can die between any two steps and time is no "
-        "obstacle: whoever calls, answers, talks and hangs up then, no call may be stuck, answered twice or ring on.",
+        "obstacle: whoever calls, answers, talks and hangs up then, no call may be stuck, answered twice or ring on. "
+        "Kills are the same on three real nodes, which get SIGKILL while calls are in each of their states.",
     )
     add = parser.add_argument
     add("--rows", type=some_of(ROWS), default=ROWS, metavar="A,B", help=f"of: {', '.join(ROWS)} (default: all)")
     add("--races", type=at_least(1), default=1500, help="default: %(default)s")
     add("--set-ups", type=at_least(1), default=1000, help="default: %(default)s")
     add("--schedules", type=at_least(1), default=1000, help="default: %(default)s")
-    add("--seed", type=int, default=1, help="of the first schedule, and of the races (default: 1)")
+    add("--kills", type=at_least(1), default=1000, help="calls that kills of nodes meet (default: %(default)s)")
+    add("--seed", type=int, default=1, help="of the first schedule, of the races and of the kills (default: 1)")
     add("--short", action="store_true", help="a tenth of everything")
     add("--gate", action="store_true", help="fail where a row is below 75 %% of its target")
     add("--json", type=Path, metavar="FILE", help="write the machine and rows")
@@ -70,7 +74,7 @@ async def _run(arguments: argparse.Namespace) -> int:
     rows: list[Row] = []
     faults: list[str] = []
     with run_folder(arguments.history, _copy_logs) as folder:
-        async with running_backends(folder, people=2 * AT_ONCE + 2, rooms=1) as backends:
+        async with running_backends(folder, people=PEOPLE, rooms=1, also=PEOPLE) as backends:
             if "schedules" in arguments.rows:
                 async with Redis.from_url(backends.redis_url) as redis:
                     result = await play(redis, max(arguments.schedules // part, 1), arguments.seed)
@@ -78,6 +82,15 @@ async def _run(arguments: argparse.Namespace) -> int:
                 faults += result.faults
             if "held" in arguments.rows:
                 rows += held_rows(await bytes_of_a_call(backends.redis_url, HELD // part))
+            if "kills" in arguments.rows:
+                nodes = Nodes(KILLED_NODES, backends.environment | ENVIRONMENT, folder)
+                try:
+                    await nodes.start()
+                    kills = await run_kills(backends, nodes, max(arguments.kills // part, 1), arguments.seed)
+                finally:
+                    await nodes.kill()
+                rows += kill_rows(kills)
+                faults += kills.faults
             if {"races", "pace"} & set(arguments.rows):
                 more, wrong = await _on_nodes(arguments, backends, folder, part)
                 rows += more
@@ -120,7 +133,8 @@ async def _phones(
     backends: Backends, nodes: Nodes
 ) -> AsyncIterator[tuple[list[tuple[Phone, Phone]], Phone, list[Phone]]]:
     """Pairs of people on two nodes, and one with one device beside one with eight."""
-    people = list(zip(backends.crowd.people, backends.crowd.tokens(2 * AT_ONCE + 2), strict=True))
+    count = 2 * AT_ONCE + 2
+    people = list(zip(backends.crowd.people[:count], backends.crowd.tokens(count), strict=True))
     async with aiohttp.ClientSession() as http:
         tasks = Tasks()
         first, second = [node.port for node in nodes.all]

@@ -31,12 +31,16 @@ from signaling.media.settings import MediaSettings
 from signaling.moves import Moves
 from signaling.placing import Placing
 from signaling.redis_commands import ClientCommands, Script, Word
+from signaling.relay import Relay
 from signaling.service import CallService
 from signaling.settings import CallSettings, IceSettings
 from signaling.store_redis import RedisCallStore
 from signaling.telling import Telling
+from signaling.told import Told
 
 SETTINGS = CallSettings()
+DEDUPLICATED_S = 0.5
+"""Age from which on an event is published only if none of its id was, see hub.kernel.ports.Rooms.emit."""
 Listener = Callable[[str, dict[str, Any]], None]
 
 
@@ -102,6 +106,8 @@ class Network:
 
     rooms: dict[RoomName, set[ConnectionId]] = field(default_factory=dict)
     listeners: dict[ConnectionId, Listener] = field(default_factory=dict)
+    published: set[tuple[RoomName, str]] = field(default_factory=set)
+    """Ids of events, by the rooms that have had them."""
 
     def deliver(self, rooms: Iterable[RoomName], event: ServerEvent, skip: ConnectionId | None) -> None:
         """To every connection in any of the rooms, once."""
@@ -134,10 +140,12 @@ class Node:
         store, busy = RedisCallStore(commands, clock, SETTINGS), RedisBusyLines(commands, SETTINGS)
         rooms = _Mortal(self, _Rooms(network))
         telling = Telling(rooms, self.legs)
-        moves = Moves(store, busy, _Mortal(self, history), telling, clock)
+        told = Told(store, rooms)
+        moves = Moves(store, busy, _Mortal(self, history), telling, told, clock)
         placing = Placing(store, busy, moves, telling, Everybody(), self.legs, clock, SETTINGS)
         service = CallService(store, busy, moves, placing, telling, self.legs)
         self.deadlines = Deadlines(store, busy, moves, service, telling, self.legs, rooms)
+        self.relay = Relay(store, moves, placing, telling, told)
         mesh = Engines({MESH: Mesh()}, {}, Tasks())
         carriage = Carriage(moves, telling, mesh, NoRecorder(), MediaSettings())
         self.router: EventRouter = call_events(placing, service, self.deadlines, carriage, Ice(IceSettings(), clock))
@@ -156,9 +164,10 @@ class Node:
             await self.deadlines.renew(leg.actor, leg.call_id)
 
     async def sweep(self) -> None:
-        """Look at what is due, as its sweeper does. Raises Killed."""
+        """Look at what is due and at what is owed, as its sweeper and its relay do. Raises Killed."""
         for call_id in await self.deadlines.take_due():
             await self.deadlines.expire(call_id)
+        await self.relay.relay()
 
     async def ask(self, event: str, caller: Caller, payload: dict[str, Any]) -> Any:
         """What it answers to an event. Raises HubError, Killed."""
@@ -228,6 +237,21 @@ class _Rooms:
         self._network.rooms.get(room, set()).difference_update(self._network.rooms.get(of, set()))
 
     async def emit(
-        self, rooms: RoomName | Iterable[RoomName], event: ServerEvent, *, skip: ConnectionId | None = None
+        self,
+        rooms: RoomName | Iterable[RoomName],
+        event: ServerEvent,
+        *,
+        skip: ConnectionId | None = None,
+        id: str | None = None,
+        age_s: float = 0.0,
     ) -> None:
-        self._network.deliver([rooms] if isinstance(rooms, str) else rooms, event, skip)
+        to = [RoomName(rooms)] if isinstance(rooms, str) else list(rooms)
+        if id is not None:
+            had = self._network.published
+            if age_s > DEDUPLICATED_S:
+                to = [room for room in to if (room, id) not in had]
+            had.update((room, id) for room in to)
+        self._network.deliver(to, event, skip)
+
+    async def flushed(self) -> None:
+        pass

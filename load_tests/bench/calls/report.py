@@ -1,7 +1,8 @@
 """What ``bench calls`` prints."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from load_tests.bench.calls.kills import Kills
 from load_tests.bench.calls.pace import Pace
 from load_tests.bench.calls.races import Races
 from load_tests.bench.calls.schedule import Result
@@ -9,6 +10,7 @@ from load_tests.bench.rows import Row, Target
 
 NONE = Target(0, at_most=True)
 INCOMING_MS, SET_UP_US = Target(15, at_most=True), Target(700, at_most=True)
+RESUMED_S = Target(2, at_most=True)
 HELD = 50_000
 HELD_MB = Target(1024, at_most=True)
 
@@ -24,9 +26,26 @@ def schedule_rows(result: Result) -> Iterator[Row]:
     """Of the schedules."""
     yield Row("schedules in which nodes die at any step: faults", f"of {result.schedules}", len(result.faults), NONE)
     yield Row("schedules: nodes that died", "", result.deaths)
+    for what, count in sorted(result.killed_in.items()):
+        yield Row(f"schedules: nodes that died over {what}", "", count)
     yield Row("schedules: calls", "", result.calls)
     for reason, count in sorted(result.ends.items()):
         yield Row(f"schedules: calls that ended as {reason}", "", count)
+
+
+def kill_rows(kills: Kills) -> Iterator[Row]:
+    """Of the calls whose nodes were killed."""
+    resumed = sorted(kills.resumed_s)
+    yield Row("calls over killed nodes: faults", f"of {kills.schedules}", len(kills.faults), NONE)
+    yield Row("calls over killed nodes: SIGKILLs", "", kills.kills)
+    for state, count in sorted(kills.states.items()):
+        yield Row(f"calls over killed nodes: {state}", "", count)
+    for reason, count in sorted(kills.ends.items()):
+        yield Row(f"calls over killed nodes: ended as {reason}", "", count)
+    yield Row("devices away while the others were told", "", kills.offline)
+    yield Row("devices that came back to a call", "", len(resumed))
+    yield Row("reconnect → state of the calls known, p50", "s", _place(resumed, 0.5))
+    yield Row("reconnect → state of the calls known, longest", "s", _place(resumed, 1.0), RESUMED_S)
 
 
 def pace_rows(busy: Pace, paced: Pace) -> Iterator[Row]:
@@ -45,4 +64,8 @@ def held_rows(bytes_per_call: float) -> Iterator[Row]:
 
 
 def _part(pace: Pace, part: float) -> float:
-    return pace.incoming_ms[min(int(len(pace.incoming_ms) * part), len(pace.incoming_ms) - 1)]
+    return _place(pace.incoming_ms, part)
+
+
+def _place(values: Sequence[float], part: float) -> float:
+    return values[min(int(len(values) * part), len(values) - 1)] if values else 0.0

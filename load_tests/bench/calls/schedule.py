@@ -2,20 +2,21 @@
 
 import random
 from collections import Counter
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 from redis.asyncio import Redis
 
 from hub.kernel.ids import UserId, new_ulid, new_uuid
-from load_tests.bench.calls.checker import faults
-from load_tests.bench.calls.devices import Device, Seen
+from load_tests.bench.calls.checker import faults, late
+from load_tests.bench.calls.devices import Device
+from load_tests.bench.calls.handset import Seen
 from load_tests.bench.calls.network import SETTINGS, Kept, Killed, Network, Node, SimulatedClock
 from signaling.call.commands import Expire
 from signaling.call.model import Call
 from signaling.redis_commands import ClientCommands
-from signaling.store_redis import INDEXES, RedisCallStore, pair_of
+from signaling.relay import OVERDUE_S
+from signaling.store_redis import PARTS, RedisCallStore, pair_of
 
 NODES = 3
 STEPS = 40
@@ -23,6 +24,11 @@ LONGEST_LIFE = 60
 """Steps after which a node dies at the latest: a set-up takes some thirty."""
 AFTERWARDS_S = SETTINGS.ring_s + 2 * SETTINGS.leg_lease_s + SETTINGS.alone_s
 """After which every deadline has passed, though a sweeper died over it."""
+TALK = (
+    *("signal", "signal", "signal", "media", "hold", "resume", "upgrade", "restart"),
+    *("invite", "transfer", "take", "hangup"),
+)
+"""What somebody does who is in a call."""
 SIGNALS = (
     {"type": "offer", "sdp": "v=0"},
     {"type": "answer", "sdp": "v=0"},
@@ -36,6 +42,8 @@ class Result:
 
     schedules: int = 0
     deaths: int = 0
+    killed_in: Counter[str] = field(default_factory=Counter)
+    """What those nodes were doing: an event, or looking after calls by themselves."""
     calls: int = 0
     ends: Counter[str] = field(default_factory=Counter)
     """Reasons of the calls' ends."""
@@ -51,18 +59,19 @@ class Schedule:
         self._clock = SimulatedClock(1_800_000_000_000 + seed * 3_600_000)
         self._network, self._history = Network(), Kept()
         self._nodes = [self._node(number) for number in range(NODES)]
-        self._deaths = 0
+        self.killed_in: Counter[str] = Counter()
+        self._late: list[str] = []
         self._seen: list[Seen] = []
         self._people = [UserId(new_uuid()) for _ in range(3)]
         self._devices = [
-            Device(person, f"{person[:4]}-{number}", self._seen, self._clock)
+            Device(person, f"{person[:4]}-{number}", self._seen, self._clock, killed_in=self.killed_in)
             for person in self._people
             for number in range(2)
         ]
         self._placed: set[str] = set()
 
-    async def run(self) -> tuple[list[str], int, list[Call | None]]:
-        """Play it. What was wrong, how many nodes died, and the calls."""
+    async def run(self) -> tuple[list[str], list[Call | None]]:
+        """Play it. What was wrong, and the calls."""
         for device in self._devices:
             await device.connect(self._draw.choice(self._nodes))
         for _ in range(STEPS):
@@ -97,12 +106,15 @@ class Schedule:
 
     async def _talk(self, device: Device, call_id: str) -> None:
         draw, ref = self._draw, {"callId": call_id}
-        what = draw.choice(["signal", "signal", "signal", "media", "hold", "restart", "invite", "transfer", "hangup"])
+        what = draw.choice(TALK)
         if what == "signal":
             seq = device.seqs.get(call_id, 0) + 1
             to = draw.choice([person for person in self._people if person != device.user_id])
             if await device.ask("call:signal", {**ref, "seq": seq, "legTo": to, "signal": draw.choice(SIGNALS)}):
                 device.seqs[call_id] = seq
+        elif what == "take":  # by another device of the same person
+            other = draw.choice([one for one in self._devices if one.user_id == device.user_id and one is not device])
+            await other.ask("call:transfer", ref)
         elif what in ("invite", "transfer"):
             to = draw.choice([person for person in self._people if person != device.user_id])
             await device.ask(f"call:{what}", {**ref, "to": to})
@@ -114,12 +126,13 @@ class Schedule:
         sweeping = self._draw.choice(self._nodes)
         for number, node in enumerate(self._nodes):
             if seconds and not node.is_dead:
-                with suppress(Killed):
+                try:
                     await node.renew()
                     if node is sweeping:
                         await node.sweep()
+                except Killed:
+                    self.killed_in["by itself"] += 1
             if node.is_dead:
-                self._deaths += 1
                 self._nodes[number] = self._node(number)
         for device in self._devices:
             lost = device.node is not None and device.node.is_dead
@@ -127,6 +140,7 @@ class Schedule:
                 device.lose()
             if device.node is None and self._draw.random() < 0.5:
                 await device.connect(self._draw.choice(self._nodes))
+            await device.settle_doubts()
 
     async def _come_to_rest(self) -> None:
         """Nobody dies any more, everybody comes back and hangs up, and every deadline passes."""
@@ -139,6 +153,7 @@ class Schedule:
             for call_id, where in list(device.calls.items()):
                 if where == "in":
                     await device.ask("call:hangup", {"callId": call_id})
+        await self._look_at_what_devices_believe()
         for _ in range(AFTERWARDS_S // 5):
             self._clock.ms += 5_000
             alive = [node for node in self._nodes if not node.is_dead]
@@ -146,25 +161,41 @@ class Schedule:
                 await node.renew()
             await self._draw.choice(alive).sweep()
 
-    async def _judge(self) -> tuple[list[str], int, list[Call | None]]:
+    async def _look_at_what_devices_believe(self) -> None:
+        """When everything that was owed is told, and no deadline has helped."""
+        alive = [node for node in self._nodes if not node.is_dead]
+        for _ in range(2):
+            self._clock.ms += round(OVERDUE_S * 1000)
+            await self._draw.choice(alive).relay.relay()
+            for device in self._devices:
+                await device.settle_doubts()
+        self._late = late(self._devices, await self._calls())
+
+    async def _calls(self) -> dict[str, Call | None]:
         store = RedisCallStore(ClientCommands(self._redis), self._clock, SETTINGS)
-        calls = {call_id: (await store.apply(call_id, Expire())).call for call_id in self._placed}
+        return {call_id: (await store.apply(call_id, Expire())).call for call_id in self._placed}
+
+    async def _judge(self) -> tuple[list[str], list[Call | None]]:
+        store = RedisCallStore(ClientCommands(self._redis), self._clock, SETTINGS)
+        calls = await self._calls()
         logs = {}
         for call_id in self._placed:
             logs[call_id], _ = await store.log(call_id, UserId("nobody"), 0)
         due = {
             member.decode()
-            for part in range(INDEXES)
-            for member in cast("list[bytes]", await self._redis.zrange(f"{{callidx:{part}}}", 0, -1))
+            for part in range(PARTS)
+            for member in cast("list[bytes]", await self._redis.zrange(f"{{calls:{part}}}:due", 0, -1))
         }
         left_over = [f"deadline of {call_id}" for call_id in due & self._placed]
+        owed = [one.owing for one in await store.overdue(0.0)]
+        left_over += [f"debt {one.version} of {one.call_id}" for one in owed if one.call_id in self._placed]
         for one in self._people:
             for other in self._people:
                 holder = cast("bytes | None", await self._redis.get(pair_of(one, other)))
                 left_over += [f"pair {holder!r}"] if holder and one < other and holder.decode() in self._placed else []
         kept = {call_id: len(entries) for call_id, entries in self._history.past.items()}
         found = faults(self._seen, calls, logs, kept, left_over)
-        return found, self._deaths, list(calls.values())
+        return self._late + found, list(calls.values())
 
     def _node(self, number: int) -> Node:
         return Node(f"n{number}", self._network, self._redis, self._clock, self._history, self._draw)
@@ -174,9 +205,11 @@ async def play(redis: Redis, count: int, seed: int) -> Result:
     """Play so many schedules, from this seed on."""
     result = Result()
     for one in range(seed, seed + count):
-        found, deaths, calls = await Schedule(redis, one).run()
+        schedule = Schedule(redis, one)
+        found, calls = await schedule.run()
         result.schedules += 1
-        result.deaths += deaths
+        result.deaths += schedule.killed_in.total()
+        result.killed_in += schedule.killed_in
         result.calls += len(calls)
         result.ends.update(call.reason for call in calls if call is not None)
         result.faults += [f"seed {one}: {fault}" for fault in found]

@@ -71,8 +71,11 @@ class Backends:
 
 
 @contextlib.asynccontextmanager
-async def running_backends(folder: Path, *, people: int, rooms: int) -> AsyncIterator[Backends]:
-    """Start both in ``folder``, which users other than ours must be able to enter. About 3 s."""
+async def running_backends(folder: Path, *, people: int, rooms: int, also: int = 0) -> AsyncIterator[Backends]:
+    """Start both in ``folder``, which users other than ours must be able to enter. About 3 s.
+
+    ``also``: see Crowd.insert.
+    """
     with DataFolder(folder / "servers") as servers:
         stack = Stack(servers)
         try:
@@ -82,7 +85,7 @@ async def running_backends(folder: Path, *, people: int, rooms: int) -> AsyncIte
             data.mkdir()
             key = load_or_create(Settings(data=data).key_file)
             crowd = Crowd(stack.database_url, key, AccountsSettings(access_token_s=TOKEN_S), folder)
-            await asyncio.to_thread(crowd.insert, people, rooms)
+            await asyncio.to_thread(crowd.insert, people, rooms, also=also)
             yield Backends(stack, data, crowd)
         except EmbeddedError as error:
             raise CannotMeasure(str(error)) from None

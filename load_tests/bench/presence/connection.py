@@ -23,6 +23,15 @@ class CannotConnect(Exception):
     """The connection was not made; the message says why."""
 
 
+class Refused(CannotConnect):
+    """The connection stands, and what was asked over it is refused."""
+
+    def __init__(self, event: str, error: Mapping[str, Any]) -> None:
+        super().__init__(f"{event}: {error}")
+        self.code: str = error["code"]
+        self.is_temporary: bool = error.get("temporary", False)
+
+
 class Listener(Protocol):
     """Whose connection it is. Its methods must not wait."""
 
@@ -83,7 +92,7 @@ class Connection:
             raise CannotConnect(repr(error)) from None
 
     async def call(self, event: str, payload: object) -> Any:
-        """Send an event; the data of its acknowledgement. Raises CannotConnect if it is refused or has no answer."""
+        """Send an event; the data of its acknowledgement. Raises Refused, or CannotConnect if it has no answer."""
         if self._socket is None or self._socket.closed:
             raise CannotConnect("not connected")
         number = next(self._numbers)
@@ -98,7 +107,7 @@ class Connection:
         finally:
             self._answers.pop(number, None)
         if not given["ok"]:
-            raise CannotConnect(f"{event}: {given['error']}")
+            raise Refused(event, given["error"])
         return given["data"]
 
     async def close(self) -> None:

@@ -24,11 +24,14 @@ class Crowd:
         self._signer = TokenSigner(key, settings, SystemClock())
         self._folder = folder
         self._people: list[tuple[UserId, SessionId]] = []
+        self._also: list[tuple[UserId, SessionId]] = []
+        """Further sessions of theirs."""
         self._rooms: list[str] = []
 
-    def insert(self, people: int, rooms: int) -> None:
-        """Put them into the database."""
+    def insert(self, people: int, rooms: int, *, also: int = 0) -> None:
+        """Put them into the database. The first ``also`` of them have another session, on another device."""
         self._people = [(UserId(new_uuid()), SessionId(new_uuid())) for _ in range(people)]
+        self._also = [(user, SessionId(new_uuid())) for user, _ in self._people[:also]]
         self._rooms = [new_uuid() for _ in range(rooms)]
         asyncio.run(self._insert())
 
@@ -64,13 +67,18 @@ class Crowd:
         """Fresh tokens of so many people."""
         return [self._signer.sign(*person).text for person in self._people[:count]]
 
+    def sessions(self) -> list[tuple[UserId, SessionId, str]]:
+        """Each session of everybody, with a fresh token of it."""
+        return [(*one, self._signer.sign(*one).text) for one in (*self._people, *self._also)]
+
     async def _insert(self) -> None:
         now = SystemClock().now()
         owner = new_uuid()
         people = [(user, f"{user}@example.org", str(user), "!", now) for user, _ in self._people]
         users = [(user, email, email, name, name, password, at) for user, email, name, password, at in people]
         sessions = [
-            (session, user, "bench", "127.0.0.0/8", now, now, os.urandom(32), 0) for user, session in self._people
+            (session, user, "bench", "127.0.0.0/8", now, now, os.urandom(32), 0)
+            for user, session in (*self._people, *self._also)
         ]
         rooms = [(room, f"bench {number}", "public", owner, now) for number, room in enumerate(self._rooms)]
         connection = await asyncpg.connect(self._database_url)

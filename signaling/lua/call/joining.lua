@@ -16,7 +16,7 @@ local function first_ring()
   end
   put(user, {state = 'joined', rung = 1, accepted = 1})
   put_leg(user)
-  call = {call_id = string.match(key, '^{c:(.*)}$'), type = argument(1), initiator = user, ring_until = ring_until,
+  call = {call_id = ID, type = argument(1), initiator = user, ring_until = ring_until,
     started = now, joined = 1, ringing = #to, callee = #to == 1 and to[1].id or nil, group = #to > 1 or nil,
     state = 'ringing', version = 0}
   record('ringing', user)
@@ -68,7 +68,7 @@ function rules.accept(me)
   if call.state == 'ringing' then change({state = 'connecting'}) end
   call.alone_until = nil
   change({joined = call.joined + 1, answered = call.answered or now})
-  me.untold, me.reason, me.replaces, me.seq, me.base = nil, nil, nil, nil, nil
+  me.reason, me.replaces, me.seq, me.base = nil, nil, nil, nil
   put(user, {state = 'joined', accepted = record('accepted', user)})
   put_leg(user)
   local accepted = me.accepted
@@ -108,7 +108,7 @@ function rules.invite(me)
     local before = members[one.id]
     if not before or before.state ~= 'ringing' then call.ringing = call.ringing + 1 end
     if before then
-      before.absent, before.replaces, before.alerted, before.reason, before.untold = nil, nil, nil, nil, nil
+      before.absent, before.replaces, before.alerted, before.reason = nil, nil, nil, nil
     end
     put(one.id, {state = 'ringing', ['until'] = ring_until, rung = version, by = user, absent = one.absent,
       replaces = transfer and user or nil})

@@ -42,22 +42,15 @@ local function lapse(id)
   if call.group then leave(id, reason, '') else finish(reason, '') end
 end
 
-local function expire()
-  local told = {}
-  for i = FIRST_ARGUMENT, #ARGV do told[tonumber(ARGV[i])] = true end
+local function expire(unkept)
   local ids = everybody()
   if call.state == 'ended' then
-    if not call.told and told[call.version] then change({told = true}) end
+    if unkept and not call.unkept then change({unkept = true}) end
     return 'ended'
   end
   for _, id in ipairs(ids) do
     local one = members[id]
-    if one.untold and told[one.left] then
-      one.untold = nil
-      changed[id] = true
-    elseif (one.state == 'ringing' or one.state == 'joined') and now >= one['until'] then
-      lapse(id)
-    end
+    if (one.state == 'ringing' or one.state == 'joined') and now >= one['until'] then lapse(id) end
     if call.state == 'ended' then return 'ended' end
   end
   if call.alone_until and now >= call.alone_until then finish('empty', '') end

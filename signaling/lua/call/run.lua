@@ -2,7 +2,7 @@
 
 local function save()
   local kept = LIVE_KEPT_MS
-  if call.state == 'ended' then kept = call.told and TOLD_KEPT_MS or ended_kept_ms end
+  if call.state == 'ended' then kept = call.unkept and UNKEPT_MS or ended_kept_ms end
   local flat = {}
   for id in pairs(changed) do
     texts[id] = cjson.encode(members[id])
@@ -15,12 +15,12 @@ local function save()
 end
 
 local function answer(verdict, version, former)
-  if not call then return {verdict, 0, 0, '', ''} end
+  if not call then return {verdict, 0, 0, '', '', owed} end
   if call_changed or next(changed) then save() end
   local shown = {}
   for id in pairs(members) do shown[#shown + 1] = cjson.encode(id) .. ':' .. texts[id] end
   local text = string.sub(cjson.encode(call), 1, -2) .. ',"members":{' .. table.concat(shown, ',') .. '}}'
-  return {verdict, tonumber(version or call.version), lapsed, former or '', text}
+  return {verdict, tonumber(version or call.version), lapsed, former or '', text, owed}
 end
 
 local stored = redis.call('GET', key)
@@ -40,7 +40,7 @@ end
 
 if command == 'expire' then
   local was_over = call.state == 'ended'
-  local verdict = expire()
+  local verdict = expire(argument(1) == '1')
   if call.state == 'ended' and not was_over then lapsed = 1 end
   return answer(verdict)
 end

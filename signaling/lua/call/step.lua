@@ -1,26 +1,31 @@
 -- The state machine of a call: one command, atomically. signaling/call says the same in Python, file by file.
 --
--- KEYS: {c:ID}, the call as JSON. Under the same tag: {c:ID}:members, a hash of members as JSON by their user ids;
---   {c:ID}:events, the stream of changes for all, and {c:ID}:to:USER, of those for one leg (their ids are the versions);
---   {c:ID}:sent, see signal
+-- KEYS: {calls:K}:ID, the call as JSON. Beside it: …:members, a hash of members as JSON by their user ids; …:events, the
+--   stream of changes for all, and …:to:USER, of those for one leg (their ids are the versions); …:sent, see signal.
+--   Under the same tag: {calls:K}:owed, a stream of changes that the others have to be told of yet: call, version, at
 -- ARGV: command, now, user, session, connection, lease ms, alone ms, ended kept ms, arguments of the command …
 -- Answers {verdict, version of the change that the command made, 1 if a deadline ended the call just now, session that
---   lost its leg, the call as JSON with the members that were looked at}
+--   lost its leg, the call as JSON with the members that were looked at, version and id in {calls:K}:owed of each change
+--   that is owed since}
 
 local key = KEYS[1]
 local MEMBERS, EVENTS, SENT, LEG = key .. ':members', key .. ':events', key .. ':sent', key .. ':to:'
+local TAG, ID = string.match(key, '^({.-}):(.*)$')
 local command, now, user, session, connection = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5]
 local lease_ms, alone_ms, ended_kept_ms = tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8]
 local FIRST_ARGUMENT = 9
 local EVENTS_KEPT = 256
+-- Far more than a node leaves untold when it dies. Beyond it the oldest go.
+local OWED_KEPT = 10000
 -- Longer than any lease. Each renewal sets it again, so only a call that every node has forgotten goes this way.
 local LIVE_KEPT_MS = 600000
--- An end that was told and is not in the history yet, which cannot be reached.
-local TOLD_KEPT_MS = 86400000
+-- An end that is not in the history yet, which cannot be reached.
+local UNKEPT_MS = 86400000
 
 local call
 local members, texts, changed = {}, {}, {}
 local call_changed, lapsed = false, 0
+local owed = {}
 local rules = {}
 
 local function argument(number) return ARGV[FIRST_ARGUMENT - 1 + number] end
@@ -60,6 +65,14 @@ local function change(fields)
   call_changed = true
 end
 
+-- A signal is not owed: its sender repeats it until it is acknowledged.
+local function owe()
+  local version = whole(call.version)
+  owed[#owed + 1] = call.version
+  owed[#owed + 1] = redis.call('XADD', TAG .. ':owed', 'MAXLEN', '~', OWED_KEPT, '*',
+    'call', ID, 'version', version, 'at', whole(now))
+end
+
 local function record(kind, by, data, seq, to)
   change({version = call.version + 1})
   if to ~= 'media' then  -- nobody asks for what was said to the media server
@@ -68,6 +81,7 @@ local function record(kind, by, data, seq, to)
       'kind', kind, 'by', by, 'at', whole(now), 'seq', seq or '0', 'data', data or '')
     if to then redis.call('PEXPIRE', stream, LIVE_KEPT_MS) end
   end
+  if not to then owe() end
   return call.version
 end
 
@@ -114,6 +128,6 @@ local function leave(id, reason, by)
   if me.state == 'joined' then change({joined = call.joined - 1}) else change({ringing = call.ringing - 1}) end
   local left = record(declines and 'declined' or 'left', id, reason)
   me.session, me.connection, me.away, me.held = nil, nil, nil, nil
-  put(id, {state = declines and 'declined' or 'left', ["until"] = 0, left = left, reason = reason, untold = true})
+  put(id, {state = declines and 'declined' or 'left', ["until"] = 0, left = left, reason = reason})
   look_around(reason, by)
 end

@@ -9,6 +9,7 @@ from aiortc import RTCCertificate
 from hub.kernel.tasks import Tasks
 from signaling.media.embedded import ice_lite, sockets
 from signaling.media.embedded.ice_lite import Check, Credentials
+from signaling.media.embedded.outbox import Route
 from signaling.media.embedded.peer import Peer
 from signaling.media.embedded.seams import Cipher, Handshake
 from signaling.media.embedded.sockets import Way
@@ -45,6 +46,7 @@ class Connection:
         certificate: RTCCertificate,
         video_bits_per_s: int,
         changed: Callable[["Connection"], None],
+        routes: Callable[[Way], Route],
     ) -> None:
         self.credentials = Credentials.random()
         self.client_username = ""
@@ -54,6 +56,8 @@ class Connection:
         self.answers = 0
         self.way: Way | None = None
         """Where it is sent to."""
+        self._route: Route | None = None
+        self._routes = routes
         self._handshake = Handshake(certificate, self._send_datagram, self._handshake_changed)
         self._changed = changed
         self._outgoing: Cipher | None = None
@@ -102,8 +106,8 @@ class Connection:
         self._heard_ms = monotonic_ms()
         sockets.send(way, answer.data)
         # The handshake may begin on the first address that is proven; the client nominates the best one later.
-        if answer.nominated or self.way is None:
-            self.way = way
+        if (answer.nominated or self.way is None) and way != self.way:
+            self.way, self._route = way, self._routes(way)
         return True
 
     def datagram(self, data: bytes, now_ms: float) -> None:
@@ -131,12 +135,10 @@ class Connection:
             self.peer.reached(monotonic_ms())
         self._changed(self)
 
-    def _send_media(self, header: bytes, payload: bytes) -> None:
-        outgoing, way = self._outgoing, self.way
-        if outgoing is not None and way is not None:
-            data = outgoing.protect(header, payload)
-            if data is not None:
-                sockets.send(way, data)
+    def _send_media(self, bits: int, kind: int, sequence: int, timestamp: int, ssrc: int, body: bytes) -> None:
+        outgoing, route = self._outgoing, self._route
+        if outgoing is not None and route is not None:
+            route.outbox.put(route, outgoing, bits, kind, sequence, timestamp, ssrc, body)
 
     def _send_control(self, data: bytes) -> None:
         outgoing, way = self._outgoing, self.way

@@ -4,14 +4,20 @@ A server has public addresses, so the client's checks find the way, and the clie
 serves all clients: the username of a check says whose it is. Another address of the same client (another network) is
 taken over as soon as the client nominates it; no restart is needed for that.
 
-Sources: RFC 8445, sections 2.5, 6.1.1 and 7.3; RFC 8489, section 9.1.
+Checks are read and answered here, and not by a library for all of STUN: whoever reaches the port may send them, and a
+leg does so every 2.5 s. So they cost a fifth, which was a tenth of what a sound costs its receiver.
+
+Sources: RFC 8445, sections 2.5, 6.1.1 and 7.3; RFC 8489, sections 5, 9.1 and 14.
 """
 
+import hmac
 import secrets
+import socket
 import string
+import struct
+import zlib
 from dataclasses import dataclass
-
-from aioice import stun
+from typing import NamedTuple
 
 Address = tuple[str, int]
 _LETTERS = string.ascii_letters + string.digits
@@ -19,6 +25,18 @@ USERNAME_LENGTH = 8
 PASSWORD_LENGTH = 24
 HIGHEST_BYTE = 3
 """The first byte of a STUN message on a port with DTLS and SRTP, at most (RFC 7983)."""
+_REQUEST, _SUCCESS = 0x0001, 0x0101
+"""Of the method Binding."""
+_COOKIE = 0x2112A442
+_USERNAME, _INTEGRITY, _MAPPED_ADDRESS, _NOMINATION, _FINGERPRINT = 0x0006, 0x0008, 0x0020, 0x0025, 0x8028
+_FINGERPRINT_XOR = 0x5354554E
+_DIGEST_BYTES = 20
+_head = struct.Struct("!HHI12s")
+_attribute = struct.Struct("!HH")
+_length = struct.Struct("!H")
+_integrity = struct.Struct(f"!HH{_DIGEST_BYTES}s")
+_fingerprint = struct.Struct("!HHI")
+_mapped_head = struct.Struct("!HHBBH")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +55,18 @@ class Credentials:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(NamedTuple):
     """A connectivity check that names a username of ours. It is not yet proven: see ``answer``."""
 
-    message: stun.Message
     username: str
+    transaction: bytes
+    signed: bytes
+    """What ``digest`` is of."""
+    digest: bytes
+    nominates: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What to send back. ``nominated``: the client has chosen this address."""
 
     data: bytes
@@ -55,25 +75,54 @@ class Answer:
 
 def read(data: bytes) -> Check | None:
     """A check, None for anything else. Raises nothing: these bytes come from anybody."""
-    try:
-        message = stun.parse_message(data)
-        if message.message_class != stun.Class.REQUEST or message.message_method != stun.Method.BINDING:
-            return None
-        username = str(message.attributes["USERNAME"])
-    except Exception:  # the parser is another's and raises what went wrong in it (struct.error, …); the port is open
+    size = len(data)
+    if size < _head.size:
         return None
-    return Check(message, username.partition(":")[0])
+    kind, length, cookie, transaction = _head.unpack_from(data)
+    if kind != _REQUEST or cookie != _COOKIE or length != size - _head.size or length % 4:
+        return None
+    username, nominates, at = b"", False, _head.size
+    while at + _attribute.size <= size:
+        name, length = _attribute.unpack_from(data, at)
+        value = at + _attribute.size
+        if name == _INTEGRITY:
+            if length != _DIGEST_BYTES or value + length > size:
+                return None
+            # The digest is over all before it, with the length that the message has with it and nothing behind.
+            signed = data[:2] + _length.pack(value + length - _head.size) + data[4:at]
+            ours = username.partition(b":")[0].decode("latin-1")
+            return Check(ours, transaction, signed, data[value : value + length], nominates)
+        if value + length > size:
+            return None
+        if name == _USERNAME:
+            username = data[value : value + length]
+        elif name == _NOMINATION:
+            nominates = True
+        at = value + (length + 3 & ~3)
+    return None
 
 
 def answer(check: Check, credentials: Credentials, address: Address) -> Answer | None:
     """The answer to a check from ``address``; None for one that does not know our password: it gets none."""
     key = credentials.password.encode()
-    if not check.message.check_message_integrity(key):
+    if not hmac.compare_digest(check.digest, hmac.digest(key, check.signed, "sha1")):
         return None
-    response = stun.Message(stun.Method.BINDING, stun.Class.RESPONSE, check.message.transaction_id)
-    response.attributes["XOR-MAPPED-ADDRESS"] = address
-    response.add_message_integrity(key)
-    return Answer(bytes(response), "USE-CANDIDATE" in check.message.attributes)
+    mapped = _mapped(address, check.transaction)
+    integrity_at = len(mapped) + _integrity.size
+    signed = _head.pack(_SUCCESS, integrity_at, _COOKIE, check.transaction) + mapped
+    proof = _integrity.pack(_INTEGRITY, _DIGEST_BYTES, hmac.digest(key, signed, "sha1"))
+    whole = _head.pack(_SUCCESS, integrity_at + _fingerprint.size, _COOKIE, check.transaction) + mapped + proof
+    return Answer(whole + _fingerprint.pack(_FINGERPRINT, 4, zlib.crc32(whole) ^ _FINGERPRINT_XOR), check.nominates)
+
+
+def _mapped(address: Address, transaction: bytes) -> bytes:
+    """XOR-MAPPED-ADDRESS."""
+    kind = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    host = socket.inet_pton(kind, address[0].partition("%")[0])
+    size, port = len(host), address[1] ^ _COOKIE >> 16
+    mask = int.from_bytes((_COOKIE.to_bytes(4) + transaction)[:size])
+    hidden = (int.from_bytes(host) ^ mask).to_bytes(size)
+    return _mapped_head.pack(_MAPPED_ADDRESS, 4 + size, 0, 1 if size == 4 else 2, port) + hidden
 
 
 def candidate(address: Address, number: int) -> str:

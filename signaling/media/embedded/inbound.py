@@ -16,6 +16,10 @@ KEPT = {"audio": 256, "video": 1024}
 JUMP = 1024
 """A step in the numbers, either way, above which the publisher may have begun anew (RFC 3550, appendix A.1, has 3000
 forwards and 100 back). The replay window of SRTP ends there too."""
+OVER = 4
+"""Times what a picture may have, that is passed on of one all the same: a browser goes over it for a second or two."""
+SOUND_BITS_PER_S = 600_000
+"""Of one sound, at most: Opus has 510 kb/s at its best."""
 KEY_FRAME_EVERY_MS = 1000
 """A key frame costs ten others: requests of many receivers are one in this time, as in mediasoup."""
 
@@ -61,6 +65,9 @@ class Inbound:
         self.encoding = encoding
         self.target_bits_per_s = 0
         """What its publisher is told to send at most, of a picture."""
+        self._credit = self._most_bytes = 0.0
+        """Bytes that may come now, and that may come in a second; 0: any number."""
+        self._credited_at = 0.0
         self._muted = False
         self.outputs: list[Outbound] = []
         self.packets = self.octets = 0
@@ -81,8 +88,15 @@ class Inbound:
         self._key_frame_at = -KEY_FRAME_EVERY_MS * 1.0
         self._key_frame_wanted = False
 
+    def limit(self, picture_bits_per_s: int) -> None:
+        """Take no more of it than a picture, or a sound, can need: each packet goes out once for every receiver."""
+        most = picture_bits_per_s * OVER if self.encoding.kind == "video" else SOUND_BITS_PER_S
+        self._credit = self._most_bytes = most / 8
+
     def receive(self, packet: rtp.Packet, now_ms: float, *, repeated: bool = False) -> None:
         """Take a packet and pass it on. ``repeated``: it came as a retransmission, no measure of the network."""
+        if self._most_bytes and not self._affords(len(packet.payload), now_ms):
+            return
         if self.highest < 0:
             self._begin(sequence.first(packet.sequence), packet, now_ms)
         number = sequence.extend(packet.sequence, self.highest)
@@ -153,6 +167,14 @@ class Inbound:
         self._repair(now_ms)
         self._key_frame(now_ms)
 
+    def _affords(self, size: int, now_ms: float) -> bool:
+        credit = self._credit + (now_ms - self._credited_at) * self._most_bytes / 1000
+        self._credit, self._credited_at = min(credit, self._most_bytes), now_ms
+        if self._credit < size:
+            return False
+        self._credit -= size
+        return True
+
     def _begin(self, number: int, packet: rtp.Packet, now_ms: float) -> None:
         self.highest, self.timestamp = number - 1, packet.timestamp
         for output in () if self._muted else self.outputs:
@@ -189,22 +211,20 @@ class Inbound:
         marker, timestamp = packet.marker, packet.timestamp
         self.packets += 1
         self.octets += len(packet.payload)
-        head, numbers, bits, body = rtp.header, None, 0, b""
-        # All that is done for each receiver and packet: 12 bytes, one encryption, one sendto. What follows the header
-        # is the same for all who have the same numbers, as all browsers of one kind do.
+        numbers, bits, body = None, 0, b""
+        # All that is done for each receiver and packet: 12 bytes, one encryption, its part of a system call. What
+        # follows the header is the same for all who have the same numbers, as all browsers of one kind do.
         for out in self.outputs:
             if number >= out.since:
                 if out.numbers is not numbers:
                     numbers = out.numbers
                     bits, body = self._body(packet, numbers, now_ms)
                 out.send(
-                    head(
-                        bits,
-                        marker | out.payload_type,
-                        number + out.shift & 0xFFFF,
-                        timestamp + out.timestamp_shift & 0xFFFFFFFF,
-                        out.ssrc,
-                    ),
+                    bits,
+                    marker | out.payload_type,
+                    number + out.shift & 0xFFFF,
+                    timestamp + out.timestamp_shift & 0xFFFFFFFF,
+                    out.ssrc,
                     body,
                 )
 

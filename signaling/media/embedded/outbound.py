@@ -7,7 +7,7 @@ numbers and timestamps go on, so that no decoder notices and no key stream of SR
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from signaling.media.embedded import extensions, rtp, sequence
@@ -25,9 +25,9 @@ NEVER = 1 << 62
 
 
 class Outbound:
-    """A slot. ``send`` takes a header, and extensions with the payload; it must not raise."""
+    """A slot. ``send`` must not raise."""
 
-    def __init__(self, kind: str, clock_rate: int, send: Callable[[bytes, bytes], None]) -> None:
+    def __init__(self, kind: str, clock_rate: int, send: rtp.Send) -> None:
         self.kind = kind
         self.send = send
         self.ssrc = secrets.randbits(32)
@@ -137,13 +137,13 @@ class Outbound:
             timestamp = kept.timestamp + self.timestamp_shift & 0xFFFFFFFF
             if self.rtx_payload_type is None:
                 kind = kept.marker | self.payload_type
-                self.send(rtp.header(rtp.VERSION_BITS, kind, number16, timestamp, self.ssrc), kept.payload)
+                self.send(rtp.VERSION_BITS, kind, number16, timestamp, self.ssrc, kept.payload)
             else:
                 kind = kept.marker | self.rtx_payload_type
                 block = extensions.block(self.numbers, None, now_ms)
-                head = rtp.header(rtp.first_byte(block), kind, self._rtx_next, timestamp, self.rtx_ssrc)
+                body = block + rtp.retransmission(kept.payload, number16)
+                self.send(rtp.first_byte(block), kind, self._rtx_next, timestamp, self.rtx_ssrc, body)
                 self._rtx_next = self._rtx_next + 1 & 0xFFFF
-                self.send(head, block + rtp.retransmission(kept.payload, number16))
         return repeated
 
     @property

@@ -21,7 +21,7 @@ LEARNED = 16
 
 
 class Peer:
-    """The media of one leg. ``send`` takes a header and a payload, ``send_control`` RTCP; neither raises.
+    """The media of one leg. ``send`` takes packets, ``send_control`` RTCP; neither raises.
 
     ``video_bits_per_s`` is what each picture of it may have at most. Its encoder is told (REMB) what it shall have.
     """
@@ -30,7 +30,7 @@ class Peer:
         self,
         leg: str,
         user_id: str,
-        send: Callable[[bytes, bytes], None],
+        send: rtp.Send,
         send_control: Callable[[bytes], None],
         video_bits_per_s: int,
     ) -> None:
@@ -184,6 +184,7 @@ class Peer:
             ask_again=lambda lost: self._ask_again(stream, lost),
         )
         stream.target_bits_per_s = self._video_bits_per_s if section.kind == "video" else 0
+        stream.limit(self._video_bits_per_s)
         self.inbound[section.mid] = stream
         if encoding.ssrc is not None:
             self._by_ssrc[encoding.ssrc] = stream, False

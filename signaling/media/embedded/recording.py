@@ -91,20 +91,19 @@ class StreamRecording:
         self._slot.drop(0.0)
         self._writer.close()
 
-    def _packet(self, header: bytes, payload: bytes) -> None:
+    def _packet(self, _bits: int, kind: int, sequence: int, timestamp: int, ssrc: int, payload: bytes) -> None:
         try:
-            self._frame(header, payload)
+            self._frame(kind, sequence, timestamp, ssrc, payload)
         except Exception:  # what a publisher sends must not keep it from those who are in the call
             log.debug("a packet could not be recorded", exc_info=True)
 
-    def _frame(self, header: bytes, payload: bytes) -> None:
-        read = rtp.parse(header + payload)
+    def _frame(self, kind: int, sequence: int, timestamp: int, ssrc: int, payload: bytes) -> None:
         packet: Any = RtpPacket(
-            payload_type=read.payload_type,
-            marker=int(bool(read.marker)),
-            sequence_number=read.sequence,
-            timestamp=read.timestamp,
-            ssrc=read.ssrc,
+            payload_type=kind & ~rtp.MARKER,
+            marker=int(bool(kind & rtp.MARKER)),
+            sequence_number=sequence,
+            timestamp=timestamp,
+            ssrc=ssrc,
             payload=payload,
         )
         packet._data = vp8_depayload(payload) if self._is_video and payload else payload

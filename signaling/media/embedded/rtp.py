@@ -5,6 +5,7 @@ Source: RFC 3550, section 5.1; RFC 8285; RFC 4588 for retransmissions.
 """
 
 import struct
+from collections.abc import Callable
 from typing import NamedTuple
 
 HEADER_BYTES = 12
@@ -21,6 +22,10 @@ _fixed = struct.Struct("!BBHII")
 _short = struct.Struct("!H")
 header = _fixed.pack
 """``header(bits, marker | payload_type, sequence, timestamp, ssrc)``: the first 12 bytes of a packet that we send."""
+
+
+Send = Callable[[int, int, int, int, int, bytes], None]
+"""Sends a packet: the five fields of its header, and its body, which is extensions with the payload."""
 
 
 class MalformedPacket(ValueError):

@@ -7,7 +7,7 @@ Their versions are pinned; ``tests/contract/signaling/test_media_seams.py`` fail
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from aiortc import RTCCertificate, RTCDtlsFingerprint, RTCDtlsParameters, RTCDtlsTransport, RTCIceTransport
 from pylibsrtp import Session
@@ -19,8 +19,21 @@ WAITING = 64
 """Datagrams of a handshake that wait, at most: a flight has less than ten."""
 LONGEST = 2048
 """Bytes of a datagram, with what encryption adds."""
-_OVERHEAD = 160
+OVERHEAD = 160
 """libsrtp's bound of what encryption adds."""
+
+
+class Place(NamedTuple):
+    """A packet in memory, as libsrtp takes it; OVERHEAD bytes behind it are free."""
+
+    packet: Any
+    length: Any
+    """Of 32 bits: before and after encryption."""
+
+
+def place(packet: int, length: int) -> Place:
+    """The place at these two addresses. Whoever has the memory keeps it."""
+    return Place(ffi.cast("char *", packet), ffi.cast("int *", length))
 
 
 class Cipher:
@@ -29,28 +42,21 @@ class Cipher:
     def __init__(self, session: Session) -> None:
         self._session = session  # owns the C object
         self._srtp = session._srtp[0]
-        self._cdata = ffi.new("char[]", LONGEST + _OVERHEAD)
+        self._cdata = ffi.new("char[]", LONGEST + OVERHEAD)
         self._buffer = ffi.buffer(self._cdata)
         self._view = memoryview(self._buffer)
         self._length = ffi.new("int *")
 
-    def protect(self, header: bytes, payload: bytes) -> memoryview | None:
-        """The packet encrypted, valid until the next call; None for one that cannot be."""
-        size = len(header) + len(payload)
-        if size > LONGEST:
-            return None
-        self._buffer[0:size] = header + payload
-        self._length[0] = size
-        if lib.srtp_protect(self._srtp, self._cdata, self._length):
-            return None
-        return self._view[: self._length[0]]
+    def protect_at(self, place: Place) -> bool:
+        """Encrypt a packet where it lies. False for one that cannot be."""
+        return not lib.srtp_protect(self._srtp, place.packet, place.length)
 
     def unprotect(self, data: bytes) -> bytes | None:
         """The packet in plain; None for a forged, repeated or broken one."""
         return self._undone(lib.srtp_unprotect, data)
 
     def protect_control(self, data: bytes) -> memoryview | None:
-        """As ``protect``, for RTCP."""
+        """The RTCP packet encrypted, valid until the next call; None for one that cannot be."""
         if len(data) > LONGEST:
             return None
         self._buffer[0 : len(data)] = data

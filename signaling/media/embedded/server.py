@@ -8,6 +8,7 @@ from pathlib import Path
 from hub.kernel.tasks import Tasks
 from signaling.media.embedded import answer, ice_lite, offer
 from signaling.media.embedded.adaptation import EVERY_MS
+from signaling.media.embedded.allowance import Allowance
 from signaling.media.embedded.connection import Connection, monotonic_ms
 from signaling.media.embedded.offer import BadOffer, Offer
 from signaling.media.embedded.quality import Quality
@@ -58,6 +59,7 @@ class MediaServer:
         self._sockets = Sockets(self._received)
         self._candidates: list[str] = []
         self._recordings = Recordings(recordings, monotonic_ms, self._recording_failed)
+        self._offers = Allowance()
         self._rooms: dict[str, Room] = {}
         self._connections: dict[tuple[str, str], Connection] = {}
         """By room and leg."""
@@ -104,6 +106,9 @@ class MediaServer:
         NoSuchRoom, BadOffer, Full.
         """
         room = self._room(room_id)
+        if not self._offers.takes((room_id, leg), monotonic_ms()):
+            self._forget_empty(room_id)
+            raise Full("The leg has made too many offers.")
         try:
             offered = offer.read(text)
         except BadOffer:
@@ -182,7 +187,8 @@ class MediaServer:
     def _connect(self, room_id: str, room: Room, leg: str, user_id: str, offered: Offer) -> Connection:
         if len(room.peers) >= LEGS:
             raise Full("The room has no place for another.")
-        connection = Connection(leg, user_id, self._certificate, self._video_bits_per_s, self._connection_changed)
+        most, told = self._video_bits_per_s, self._connection_changed
+        connection = Connection(leg, user_id, self._certificate, most, told, self._sockets.route)
         connection.start(self._tasks, offered.fingerprints)
         self._connections[room_id, leg] = connection
         self._by_username[connection.credentials.username] = connection

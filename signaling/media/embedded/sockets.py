@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 import aioice.ice
 
 from signaling.media.embedded.ice_lite import Address
+from signaling.media.embedded.outbox import Outbox, Route
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +28,7 @@ class Sockets:
     def __init__(self, received: Callable[[bytes, Way], None]) -> None:
         self._received = received
         self._sockets: list[socket.socket] = []
+        self._outboxes: dict[socket.socket, Outbox] = {}
 
     def open(self, addresses: Sequence[str], port: int) -> int:
         """Listen on the same port of all addresses; gives it. ``port`` 0 picks one. Raises OSError."""
@@ -44,8 +46,13 @@ class Sockets:
             raise
         loop = asyncio.get_running_loop()
         for one in self._sockets:
-            loop.add_reader(one.fileno(), self._readable, one)
+            outbox = self._outboxes[one] = Outbox(one)
+            loop.add_reader(one.fileno(), self._readable, one, outbox)
         return port
+
+    def route(self, way: Way) -> Route:
+        """How media goes this way."""
+        return Route(self._outboxes[way[0]], way[1])
 
     def close(self) -> None:
         """Stop. Idempotent."""
@@ -54,16 +61,18 @@ class Sockets:
                 asyncio.get_running_loop().remove_reader(one.fileno())
             one.close()
         self._sockets.clear()
+        self._outboxes.clear()
 
-    def _readable(self, ready: socket.socket) -> None:
+    def _readable(self, ready: socket.socket, outbox: Outbox) -> None:
         for _ in range(IN_A_TURN):
             try:
                 data, address = ready.recvfrom(DATAGRAM)
             except BlockingIOError:
-                return
+                break
             except OSError:  # an ICMP answer to something that we sent
                 continue
             self._received(data, (ready, (address[0], address[1])))
+        outbox.flush()
 
 
 def machine_addresses() -> list[str]:

@@ -39,14 +39,14 @@ from signaling.call.commands import (
     Upgrade,
 )
 from signaling.call.model import Call
-from signaling.call.outcome import Verdict
+from signaling.call.outcome import Owing, Verdict
 from signaling.call.step import Times
 from signaling.call.talking import SENT_KEPT
 from signaling.call.transition import new_call
 from signaling.redis_commands import ClientCommands, Commands, LinkedCommands
 from signaling.settings import CallSettings
 from signaling.store import PARTED, PARTED_S
-from signaling.store_redis import INDEXES, RedisCallStore, pair_of
+from signaling.store_redis import PARTS, RedisCallStore, key_of, pair_of
 from tests.support.calls import ModelCallStore, done
 from tests.support.clock import FrozenClock
 from tests.support.servers import Servers
@@ -97,7 +97,7 @@ commands = st.one_of(
     st.builds(Away, actors),
     st.builds(Tell, st.sampled_from(["alice", "bob", "carol"]), st.sampled_from(["answer", "other"]), st.just("{}")),
     st.builds(Move, st.sampled_from(["embedded", "mesh"]), st.sampled_from([0, 1, 5])),
-    st.builds(Expire, st.sampled_from([(), (), (5,), (4, 6, 8)])),
+    st.builds(Expire, st.sampled_from([False, False, True])),
     st.builds(Create, actors, people, st.just("audio"), st.just(RINGS_UNTIL)),
 )
 Steps = list[tuple[int, Command]]
@@ -210,7 +210,7 @@ async def test_a_deadline_is_taken_by_one_node_and_comes_back_if_that_node_dies(
 async def test_a_deadline_whose_call_was_never_created_is_found_and_dropped(node: Node, redis: Redis) -> None:
     call_id = new_ulid()
     await node.store.create(call_id, ring(node.clock))
-    await redis.delete(f"{{c:{call_id}}}")  # as if the node had died between the two writes
+    await redis.delete(key_of(call_id))  # as if the node had died between the two writes
     node.clock.advance(SETTINGS.leg_lease_s)
     assert await node.store.take_due() == [call_id]
     assert (await node.store.apply(call_id, Expire())).verdict is Verdict.UNKNOWN
@@ -220,7 +220,7 @@ async def test_a_deadline_whose_call_was_never_created_is_found_and_dropped(node
 
 async def test_a_call_that_fails_to_be_created_has_its_deadline_already(node: Node, redis: Redis) -> None:
     call_id = new_ulid()
-    await redis.set(f"{{c:{call_id}}}", "in the way")  # the function fails where a node would have died
+    await redis.set(key_of(call_id), "in the way")  # the function fails where a node would have died
     with pytest.raises(Unavailable):
         await node.store.create(call_id, ring(node.clock))
     assert await deadlines(redis) == {call_id}
@@ -231,7 +231,7 @@ async def test_a_settled_call_comes_up_no_more_even_if_a_sweeper_was_just_lookin
     await node.store.create(call_id, ring(node.clock))
     call = done(await node.store.apply(call_id, End(ALICE)))
     await settle(node, call)
-    assert not await node.store.has_deadline(call_id)
+    assert await deadlines(redis) == set()
     await node.store.reschedule(call_id, node.clock.now_ms() + 1000)
     await node.store.create(call_id, ring(node.clock))  # a repeat of long ago
     assert await deadlines(redis) == set()
@@ -311,11 +311,11 @@ async def test_every_key_of_a_call_expires(node: Node, redis: Redis) -> None:
     await node.store.claim_pair(call)
     done(await node.store.apply(call_id, Accept(BOB)))
     done(await node.store.apply(call_id, Signal(ALICE, 1, "other", "{}")))
-    keys = [key for key in cast("list[bytes]", await redis.keys("*")) if not key.startswith(b"{callidx:")]
+    keys = [key for key in cast("list[bytes]", await redis.keys("*")) if not key.endswith((b":due", b":owed"))]
     assert len(keys) == 6
     assert [key for key in keys if await redis.pttl(key) < 0] == []
     done(await node.store.apply(call_id, End(ALICE)))
-    assert await redis.pttl(f"{{c:{call_id}}}") <= SETTINGS.ended_kept_s * 1000
+    assert await redis.pttl(key_of(call_id)) <= SETTINGS.ended_kept_s * 1000
 
 
 async def test_a_repeat_gets_its_first_version_as_long_as_it_is_kept(node: Node) -> None:
@@ -347,7 +347,8 @@ async def test_a_redis_that_is_not_there_is_unavailable_in_every_method(unused_t
             store.part(ALICE.user_id, BOB.user_id),
             store.place("01", ring(clock)),
             store.release(call),
-            store.has_deadline("01"),
+            store.overdue(0.0),
+            store.told([Owing("01", 1, "1-0")]),
             store.take_due(),
             store.reschedule("01", 1),
             store.forget("01"),
@@ -367,5 +368,5 @@ async def settle(node: Node, call: Call) -> None:
 
 
 async def deadlines(redis: Redis) -> set[str]:
-    parts = [await redis.zrange(f"{{callidx:{part}}}", 0, -1) for part in range(INDEXES)]
+    parts = [await redis.zrange(f"{{calls:{part}}}:due", 0, -1) for part in range(PARTS)]
     return {call_id.decode() for part in cast("list[list[bytes]]", parts) for call_id in part}

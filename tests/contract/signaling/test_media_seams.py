@@ -4,6 +4,7 @@ Each test fails when a new version moves what it names.
 """
 
 import asyncio
+import ctypes
 import inspect
 import os
 import re
@@ -16,7 +17,16 @@ from pylibsrtp import Policy, Session
 
 from hub.kernel.tasks import Tasks
 from signaling.media.embedded import rtp
-from signaling.media.embedded.seams import LONGEST, WAITING, Cipher, Handshake, _Datagrams, certificate
+from signaling.media.embedded.seams import (
+    LONGEST,
+    OVERHEAD,
+    WAITING,
+    Cipher,
+    Handshake,
+    _Datagrams,
+    certificate,
+    place,
+)
 from tests.support.wait import until
 
 
@@ -73,14 +83,14 @@ async def test_both_sides_have_keys_after_the_handshake_and_understand_each_othe
     assert link.server.outgoing is not None
     assert link.server.incoming is not None
     header, payload = rtp.header(rtp.VERSION_BITS, 96, 1, 2, 3), os.urandom(1200)
-    encrypted = link.server.outgoing.protect(header, payload)
+    encrypted = sealed(link.server.outgoing, header + payload)
     assert encrypted is not None
-    assert link.client._rx_srtp.unprotect(bytes(encrypted)) == header + payload
+    assert link.client._rx_srtp.unprotect(encrypted) == header + payload
     assert link.server.incoming.unprotect(link.client._tx_srtp.protect(header + payload)) == header + payload
     report = bytes([0x80, 201, 0, 1]) + bytes(4)
-    sealed = link.server.outgoing.protect_control(report)
-    assert sealed is not None
-    assert link.client._rx_srtp.unprotect_rtcp(bytes(sealed)) == report
+    control = link.server.outgoing.protect_control(report)
+    assert control is not None
+    assert link.client._rx_srtp.unprotect_rtcp(bytes(control)) == report
     assert link.server.incoming.unprotect_control(link.client._tx_srtp.protect_rtcp(report)) == report
     await link.close()
 
@@ -115,6 +125,13 @@ async def test_a_handshake_that_never_begins_ends_when_it_is_closed() -> None:
     await link.close()
 
 
+def sealed(outgoing: Cipher, packet: bytes) -> bytes | None:
+    """The packet, encrypted in a place of its own."""
+    memory, length = ctypes.create_string_buffer(packet, LONGEST + OVERHEAD), ctypes.c_int(len(packet))
+    is_done = outgoing.protect_at(place(ctypes.addressof(memory), ctypes.addressof(length)))
+    return memory.raw[: length.value] if is_done else None
+
+
 def cipher() -> Cipher:
     key = os.urandom(30)
     return Cipher(Session(Policy(key=key, ssrc_type=Policy.SSRC_ANY_INBOUND)))
@@ -129,7 +146,12 @@ def test_forged_bytes_of_any_length_are_no_packet(size: int) -> None:
 def test_what_is_too_long_is_not_sent() -> None:
     key = os.urandom(30)
     outgoing = Cipher(Session(Policy(key=key, ssrc_type=Policy.SSRC_ANY_OUTBOUND)))
-    header = rtp.header(rtp.VERSION_BITS, 96, 1, 2, 3)
-    assert outgoing.protect(header, bytes(LONGEST)) is None
     assert outgoing.protect_control(bytes(LONGEST + 1)) is None
-    assert outgoing.protect(header, bytes(LONGEST - 12)) is not None
+    longest = rtp.header(rtp.VERSION_BITS, 96, 1, 2, 3) + bytes(LONGEST - rtp.HEADER_BYTES)
+    encrypted = sealed(outgoing, longest)
+    assert encrypted is not None
+    assert LONGEST < len(encrypted) <= LONGEST + OVERHEAD
+
+
+def test_what_is_no_packet_is_not_encrypted() -> None:
+    assert sealed(cipher(), b"short") is None

@@ -2,14 +2,15 @@
 
 import asyncio
 import json
+from collections.abc import Collection
 from types import SimpleNamespace
 
 import pytest
 
 from hub.kernel.events import Caller
-from hub.kernel.ids import RoomName, SessionId
+from hub.kernel.ids import ConnectionId, RoomName, SessionId
 from hub.kernel.wire import Wire
-from hub.transport import draining
+from hub.transport import connection_life, draining
 from tests.support.engineio_client import polling_session, raw_socket, signed_in_polling, signed_in_socket
 from tests.support.hub import RunningHub
 from tests.support.wait import until
@@ -269,3 +270,25 @@ async def test_a_draining_node_lets_nobody_in(node: RunningHub) -> None:
         await socket.send("40" + json.dumps({"token": token}))
         # A CONNECT_ERROR would end an unmodified client's reconnecting; now it goes to another node.
         assert await socket.closed()
+
+
+async def test_one_that_cannot_be_left_behind_keeps_no_other_from_leaving(
+    node: RunningHub, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    recovery = node.hub.sockets._life._recovery
+    assert recovery is not None
+    lost, left = recovery.lost, list[ConnectionId]()
+
+    async def fail_once(connection_id: ConnectionId, rooms: Collection[RoomName], *, for_good: bool) -> None:
+        left.append(connection_id)
+        if len(left) == 1:
+            raise ZeroDivisionError
+        await lost(connection_id, rooms, for_good=for_good)
+
+    monkeypatch.setattr(recovery, "lost", fail_once)
+    monkeypatch.setattr(connection_life, "LEAVING_AT_ONCE", 1)
+    ada = (await node.sign_up("ada"))["accessToken"]
+    async with signed_in_socket(node, ada), signed_in_socket(node, ada), signed_in_socket(node, ada):
+        await node.hub.sockets.cut_all()
+        await until(lambda: len(left) == 3)
+    assert caplog.text.count("leaving a connection behind failed") == 1

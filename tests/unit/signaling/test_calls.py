@@ -321,15 +321,6 @@ async def test_an_unanswered_call_ends_for_caller_and_devices(hub: CallHub) -> N
     assert hub.told(f"user:{BOB}")[1:] == [("call:cancelled", "invite_timeout")]
 
 
-async def test_an_end_that_a_dead_node_told_nobody_is_told_by_the_sweeper(hub: CallHub) -> None:
-    call_id = await hub.connect()
-    await hub.store.apply(call_id, End(DESK))  # and then it died
-    hub.clock.advance(30)
-    await hub.sweeper.sweep()
-    await hub.sweeper.sweep()
-    assert hub.told(f"call:{call_id}") == [("call:ended", "user_hangup")]
-
-
 async def test_after_an_outage_every_node_renews_before_any_node_sweeps(hub: CallHub) -> None:
     call_id = await hub.connect()
     hub.store.down = True

@@ -11,6 +11,8 @@ from hub.kernel.ids import RoomName, session_room
 from hub.kernel.wire import to_wire
 from signaling import errors
 from signaling.media.engine import EngineDown
+from signaling.media.engines import Engines
+from signaling.media.mesh import Mesh
 from signaling.media.settings import MediaSettings
 from tests.support.call_hub import BOB, CAROL, DAVE, DESK, OFFER, PHONE, TABLET, CallHub, device, refused
 from tests.support.wait import until
@@ -168,6 +170,20 @@ async def test_who_takes_the_place_of_another_in_a_full_call_gets_in() -> None:
     await hub.send(CAROLS, "accept", callId=call_id)
     await refused(hub.send(PHONE, "accept", callId=call_id), errors.CallFull)
     await hub.tasks.close()
+
+
+async def test_who_comes_to_an_engine_with_a_token_of_a_call_that_they_left_is_put_out(hub: CallHub) -> None:
+    hub.engines = Engines({"mesh": Mesh(), "livekit": hub.media}, {}, hub.tasks)
+    hub.carriage._engines = hub.engines
+    call_id = await group(hub, PHONE, CAROLS)
+    await hub.carriage.came(call_id, BOB)
+    await hub.send(PHONE, "hangup", callId=call_id)
+    for user in (BOB, DAVE, "hub-operator"):  # left, rings, and nobody's id
+        await hub.carriage.came(call_id, user)
+    await hub.carriage.came("01JNOSUCHCALL0000000000000", CAROL)
+    await until(lambda: len(hub.media.removed) == 4)
+    assert (call_id, CAROL) not in hub.media.removed
+    assert [user for room, user in hub.media.removed if room == call_id] == [BOB, DAVE, "hub-operator"]
 
 
 async def test_candidates_for_the_media_server_are_acknowledged_and_not_needed(hub: CallHub) -> None:

@@ -8,7 +8,6 @@ from hub.kernel.errors import InvalidPayload, NotFound, PayloadTooLarge, Unavail
 from hub.kernel.ids import RoomName, UserId, new_uuid, session_room, user_room
 from hub.kernel.wire import to_wire
 from signaling import errors
-from signaling.call.commands import End
 from tests.support.call_hub import (
     ALICE,
     ANSWER,
@@ -180,39 +179,6 @@ async def test_a_member_whose_lease_is_over_is_taken_out_and_the_call_goes_on(hu
         await hub.sweeper.sweep()
     assert hub.told(f"call:{call_id}") == [("call:state", "left")]
     assert hub.told(f"user:{BOB}") == [("call:cancelled", "ice_failed")]
-
-
-async def test_what_a_dead_node_did_not_tell_of_a_leaving_is_told_by_the_sweeper_once(hub: CallHub) -> None:
-    call_id = await conference(hub)
-    await hub.store.apply(call_id, End(PHONE))  # and then it died
-    for _ in range(4):
-        hub.clock.advance(12)
-        await hub.sweeper.renew()
-        await hub.sweeper.sweep()
-    assert hub.told(f"call:{call_id}") == [("call:state", "left")]
-
-
-async def test_one_who_leaves_after_a_dead_node_took_another_out_confirms_only_the_own_leaving(hub: CallHub) -> None:
-    call_id = await conference(hub)
-    await hub.store.apply(call_id, End(PHONE))  # and then it died
-    await hub.send(LAPTOP, "hangup", callId=call_id)
-    told = [to_wire(event) for event in hub.rooms.events_to(RoomName(f"call:{call_id}"))]
-    assert [(one["kind"], one["from"]) for one in told] == [("left", CAROL), ("left", BOB)]
-
-
-async def test_what_could_not_be_confirmed_is_told_again_under_its_version(
-    hub: CallHub, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    call_id = await conference(hub)
-    await hub.store.apply(call_id, End(PHONE))
-    monkeypatch.setattr(hub.rooms, "evict", _die)
-    with pytest.raises(Unavailable):
-        await hub.deadlines.expire(call_id)
-    monkeypatch.undo()
-    await hub.deadlines.expire(call_id)
-    versions = [to_wire(event)["version"] for event in hub.rooms.events_to(user_room(BOB))]
-    assert len(versions) == 2
-    assert len(set(versions)) == 1
 
 
 async def _die(*_: object, **__: object) -> None:

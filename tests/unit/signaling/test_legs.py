@@ -3,7 +3,7 @@
 import pytest
 
 from hub.kernel.errors import PayloadTooLarge
-from hub.kernel.ids import RoomName, session_room
+from hub.kernel.ids import RoomName, session_room, user_room
 from hub.kernel.wire import to_wire
 from signaling import errors
 from signaling.call.commands import Signal
@@ -84,7 +84,8 @@ async def test_another_device_takes_the_call_and_the_first_one_drops_it(hub: Cal
     hub.rooms.emitted.clear()
     reply = await hub.send(TABLET, "transfer", callId=call_id)
     assert (reply["gen"], reply["iceServers"]) == (1, [{"urls": ["stun:a"]}])
-    assert hub.told(session_room(PHONE.session_id)) == [("call:cancelled", "moved")]
+    assert hub.told(user_room(BOB)) == [("call:cancelled", "moved")]
+    assert hub.rooms.skipped[1] == TABLET.connection_id
     assert hub.told(f"call:{call_id}") == [("call:state", "moved")]
     await refused(hub.send(PHONE, "signal", callId=call_id, seq=2, signal=OFFER), errors.AnsweredElsewhere)
     await hub.send(TABLET, "signal", callId=call_id, seq=1, gen=1, signal=OFFER)

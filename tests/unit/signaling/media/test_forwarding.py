@@ -236,6 +236,21 @@ def test_what_was_muted_before_it_began_can_be_heard_after() -> None:
     assert [one.payload for one in receiver.got] == [b"2"]
 
 
+@pytest.mark.parametrize(("kind", "most"), [("video", 1_000_000 * inbound.OVER), ("audio", inbound.SOUND_BITS_PER_S)])
+def test_a_publisher_who_floods_the_server_floods_no_receivers(kind: str, most: int) -> None:
+    published, receiver = Published(kind), Receiver()
+    published.stream.limit(1_000_000)
+    receiver.slot(kind).take(published.stream, PT, None, 0.0)
+    for number in range(50_000):  # 40 Mb/s, for ten seconds
+        published.packet(number, number / 5, payload=bytes(1000))
+    came = sum(len(one.payload) for one in receiver.got) * 8
+    assert 0.95 * most * 10 < came < 1.01 * most * 11
+    receiver.got.clear()
+    for number in range(50_000, 50_100):  # as it should be again
+        published.packet(number, 11_000 + (number - 50_000) * 20.0, payload=bytes(1000))
+    assert len(receiver.got) == 100
+
+
 def test_a_slot_without_a_source_answers_nothing() -> None:
     published, receiver = Published(), Receiver()
     slot = connected(published, receiver)

@@ -22,16 +22,21 @@ def check(password: str = OURS.password, *, nominate: bool = False, method: stun
     return bytes(message)
 
 
+@pytest.mark.parametrize("client", [CLIENT, ("2001:db8::7", 65_535)])
 @pytest.mark.parametrize("nominate", [True, False])
-def test_a_check_is_answered_with_the_clients_address(nominate: bool) -> None:
-    read = ice_lite.read(check(nominate=nominate))
+def test_a_check_is_answered_with_the_clients_address(nominate: bool, client: tuple[str, int]) -> None:
+    check_sent = check(nominate=nominate)
+    read = ice_lite.read(check_sent)
     assert read is not None
     assert read.username == OURS.username
-    answer = ice_lite.answer(read, OURS, CLIENT)
+    answer = ice_lite.answer(read, OURS, client)
     assert answer is not None
     assert answer.nominated is nominate
-    response = stun.parse_message(answer.data)
-    assert response.attributes["XOR-MAPPED-ADDRESS"] == CLIENT
+    response = stun.parse_message(answer.data)  # which looks at the fingerprint
+    assert response.message_class == stun.Class.RESPONSE
+    assert response.transaction_id == stun.parse_message(check_sent).transaction_id
+    assert list(response.attributes) == ["XOR-MAPPED-ADDRESS", "MESSAGE-INTEGRITY", "FINGERPRINT"]
+    assert response.attributes["XOR-MAPPED-ADDRESS"] == client
     assert response.check_message_integrity(OURS.password.encode())
 
 
@@ -50,6 +55,18 @@ def test_what_is_no_check_is_none() -> None:
 @given(st.binary(max_size=100))
 def test_any_bytes_are_a_check_or_none(data: bytes) -> None:
     ice_lite.read(data)
+    attributes = data[: len(data) // 4 * 4]
+    ice_lite.read(b"\x00\x01" + len(attributes).to_bytes(2) + b"\x21\x12\xa4\x42" + bytes(12) + attributes)
+
+
+def test_what_stands_behind_the_digest_is_not_believed() -> None:
+    message = check()[:-8]  # without the checksum
+    nomination = b"\x00\x25\x00\x00"
+    read = ice_lite.read(message[:2] + (len(message) - 20 + 4).to_bytes(2) + message[4:] + nomination)
+    assert read is not None
+    answer = ice_lite.answer(read, OURS, CLIENT)
+    assert answer is not None
+    assert not answer.nominated
 
 
 @given(st.integers(20, 40), st.binary(min_size=1, max_size=8))

@@ -84,6 +84,29 @@ async def test_only_what_was_asked_for_is_muted() -> None:
         await engine.aclose()
 
 
+async def nobody_comes(call_id: str, user_id: str) -> None:
+    pytest.fail(f"{user_id} comes to {call_id}")
+
+
+async def test_who_comes_into_a_room_is_told_so_that_a_token_opens_no_call_that_was_left() -> None:
+    came: list[tuple[str, str]] = []
+
+    async def comes(call_id: str, user_id: str) -> None:
+        came.append((call_id, user_id))
+
+    async def ends(call_id: str) -> None:
+        pytest.fail(f"{call_id} has ended")
+
+    app = web.Application()
+    LiveKitWebhooks(livekit(), ends, comes).add_routes(app)
+    async with TestClient(TestServer(app)) as client:
+        for kind in ("", "EGRESS"):  # what records a call for its operator is nobody's token
+            body, signature = fake().webhook("participant_joined", f"call:{ROOM}", "alice", kind=kind)
+            answer = await client.post(PATH, data=body, headers={"Authorization": signature})
+            assert answer.status == 200
+    assert came == [(ROOM, "alice")]
+
+
 @pytest.mark.parametrize(
     ("event", "outcome", "status", "lost"),
     [
@@ -104,7 +127,7 @@ async def test_a_room_that_livekit_has_ended_is_told_to_the_call(
             raise outcome
 
     app = web.Application()
-    LiveKitWebhooks(livekit(), heard).add_routes(app)
+    LiveKitWebhooks(livekit(), heard, nobody_comes).add_routes(app)
     async with TestClient(TestServer(app)) as client:
         body, signature = fake().webhook(event, f"call:{ROOM}", "alice")
         answer = await client.post(PATH, data=body, headers={"Authorization": signature})

@@ -173,6 +173,31 @@ def test_an_offer_of_very_many_sections_is_refused() -> None:
         offer.read(CHROME + "".join(section.replace("mid:0", f"mid:x{number}") for number in range(200)))
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [f"a=rtpmap:{number} x/8000" for number in range(81)],
+        ["a=rtpmap:96 x/8000", *["a=rtcp-fb:96 nack"] * 401],
+        ["a=rtpmap:96 x/8000", *["a=rtcp-fb:* nack"] * 9],
+        [f"a=ssrc:{number} cname:x" for number in range(81)],
+        ["a=fingerprint:sha-256 AA"] * 9,
+        ["m=audio 9 UDP/TLS/RTP/SAVPF 0"] * 128,
+    ],
+)
+def test_an_offer_that_takes_long_to_read_is_refused_before_it_is_read(
+    lines: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = sdp.SessionDescription.parse
+    monkeypatch.setattr(sdp.SessionDescription, "parse", lambda text: pytest.fail("it is read"))
+    head = ["v=0", "m=audio 9 UDP/TLS/RTP/SAVPF 96"]
+    with pytest.raises(BadOffer, match="more than"):
+        offer.read("\r\n".join(head + lines))
+    monkeypatch.setattr(sdp.SessionDescription, "parse", read)
+    one_less = head + lines[:-1]
+    with pytest.raises(BadOffer, match=r"cannot be read|has no"):
+        offer.read("\r\n".join(one_less))
+
+
 def test_an_offer_that_sends_very_much_is_refused() -> None:
     section = CHROME[CHROME.index("m=audio") : CHROME.index("m=video")]
     more = "".join(section.replace("mid:0", f"mid:x{number}") for number in range(offer.SENDING - 2))
