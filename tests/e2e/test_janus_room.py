@@ -35,4 +35,3 @@ async def test_everybody_gets_what_all_others_send_as_they_show_a_screen_come_ba
     assert shown in report["screen"]["ada"]
     assert shown in report["screen"]["eve"]
     assert report["two"] == {"ada": ["eve/0", "eve/1"], "eve": ["ada/0", "ada/1"]}
-    assert report["hopeless"] == []

@@ -184,6 +184,19 @@ test("who had no answer to accepting asks the hub before it takes the call to be
   assert.ok(device.calls[0].joined);
 });
 
+test("a call that could not be accepted for a moment is accepted with the camera that was opened", async () => {
+  const device = new Device();
+  device.tell("call:incoming", { initiator: "bob", type: "video" });
+  device.answers["call:accept"] = () => {
+    throw HubError.offline();
+  };
+  await assert.rejects(device.calls[0].accept());
+  device.answers["call:accept"] = { callId: "c", version: 3 };
+  await device.calls[0].accept();
+  assert.equal(device.opened.length, 1);
+  assert.ok(device.calls[0].joined);
+});
+
 test("who ignores a call does not ring any more, and takes nothing from the other devices", async () => {
   const device = new Device();
   device.tell("call:incoming", { initiator: "bob", type: "audio" });

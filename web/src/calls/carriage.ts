@@ -199,10 +199,7 @@ export class Carriage {
     if (engine === EMBEDDED) return this.mesh.relay(gen);
     if (engine !== JANUS) return null;
     const { line, me, callId, ice } = this.part;
-    return new JanusRoom(line, callId, me, ice, {
-      hopeless: (reason) => this.carried.hopeless(MEDIA, reason),
-      changed: () => this.carried.changed(),
-    });
+    return new JanusRoom(line, callId, me, ice, () => this.carried.changed());
   }
 
   private gather(gathering: Gathering, tracks: readonly Labelled[] = []): Received[] {
@@ -243,10 +240,11 @@ export class Carriage {
     this.carried.changed();
   }
 
-  /** An old way that breaks is of no interest any more. */
+  /** An old way that breaks is of no interest any more, and a media server is not given up: nothing else brings the others. */
   private hopeless(userId: string, reason: "ice_failed" | "ice_timeout"): void {
-    if (this.relay && this.mesh.link(userId) !== this.relay) this.mesh.shut(userId);
-    else this.carried.hopeless(userId, reason);
+    if (!this.relay) this.carried.hopeless(userId, reason);
+    else if (this.mesh.link(userId) === this.relay) this.relay.seekPaths();
+    else this.mesh.shut(userId);
   }
 
   /** Who called gives way to nobody; of two others, the one with the smaller id does. */

@@ -18,6 +18,8 @@ export class IceRestart {
     private readonly patient: boolean,
     private readonly restart: () => Promise<void>,
     private readonly giveUp: (reason: "ice_failed" | "ice_timeout") => void,
+    /** How long a try may take. */
+    private readonly tryMs = TRY_MS,
   ) {}
 
   /** The first path is looked for from now on. */
@@ -42,7 +44,7 @@ export class IceRestart {
     } else if (state === "failed") {
       this.after(this.courtesy);
     } else if (state === "connecting" && this.wasConnected) {
-      this.after(TRY_MS); // the other side has begun to restart
+      this.after(this.tryMs); // the other side has begun to restart
     }
   }
 
@@ -75,6 +77,6 @@ export class IceRestart {
     } catch {
       this.tries -= 1; // nobody answers: the hub is away, and after it comes back there is another try
     }
-    if (this.state !== "connected") this.after(TRY_MS);
+    if (this.state !== "connected") this.after(this.tryMs);
   }
 }

@@ -11,13 +11,8 @@ import type { Labelled, Relay } from "./relay";
 import type { Ice, Line, MediaWay } from "./wire";
 
 const PLUGIN = "janus.plugin.videoroom";
+const TRY_MS = 20_000; // a dozen messages and two connections; a try that is broken off gives nothing
 const RENEW_MS = 300_000; // a token lasts ten minutes, and each request carries it
-
-export interface RoomHost {
-  /** There is no way to Janus. */
-  hopeless(reason: "ice_failed" | "ice_timeout"): void;
-  changed(): void;
-}
 
 interface Connected {
   session: JanusSession;
@@ -37,9 +32,10 @@ export class JanusRoom implements Relay {
     private readonly callId: string,
     private readonly me: string,
     private readonly ice: Ice,
-    private readonly host: RoomHost,
+    private readonly changed: () => void,
   ) {
-    this.recovery = new IceRestart(false, () => this.joinAgain(), (reason) => host.hopeless(reason));
+    // Nothing else brings the others, so it is never given up.
+    this.recovery = new IceRestart(false, () => this.joinAgain(), () => this.recovery.now(), TRY_MS);
     this.recovery.begin();
     this.renewal = setInterval(() => void this.renew().catch(() => {}), RENEW_MS);
     void this.join().catch(() => this.recovery.broken());
@@ -97,7 +93,7 @@ export class JanusRoom implements Relay {
       const publisher = new JanusPublisher(sending, me, subscriber);
       this.connected = { session, publisher, subscriber };
       for (const one of [publisher, subscriber]) {
-        one.changed = () => this.changed();
+        one.changed = () => this.stateChanged();
         one.broken = () => this.recovery.broken();
       }
       session.lost = () => this.recovery.broken();
@@ -136,8 +132,8 @@ export class JanusRoom implements Relay {
     return { url, tokens: { requests, room } };
   }
 
-  private changed(): void {
+  private stateChanged(): void {
     this.recovery.changed(this.state);
-    this.host.changed();
+    this.changed();
   }
 }

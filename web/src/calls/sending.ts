@@ -22,19 +22,17 @@ export class Sending {
   readonly outgoing = new Outgoing();
   /** What the others were told last, as JSON. */
   private told = "";
+  private opening: Promise<void> | null = null;
 
   constructor(
     private readonly devices: Devices,
     private readonly into: Into,
   ) {}
 
-  /** Open camera and microphone. Again: nothing. */
-  async open(type: CallType): Promise<void> {
-    if (this.outgoing.user) return;
-    const media = await this.devices.open(type);
-    if (this.into.isOver()) return stop(media); // hung up while the browser asked
-    this.outgoing.have(media);
-    this.into.changed();
+  /** Open camera and microphone. Again, also meanwhile: nothing more. */
+  open(type: CallType): Promise<void> {
+    this.opening ??= this.openOnce(type).finally(() => (this.opening = null));
+    return this.opening;
   }
 
   /** Open them anew, with video. */
@@ -93,6 +91,14 @@ export class Sending {
 
   stop(): void {
     this.outgoing.stop();
+  }
+
+  private async openOnce(type: CallType): Promise<void> {
+    if (this.outgoing.user) return;
+    const media = await this.devices.open(type);
+    if (this.into.isOver()) return stop(media); // hung up while the browser asked
+    this.outgoing.have(media);
+    this.into.changed();
   }
 }
 
