@@ -117,6 +117,7 @@ def build(
         documents=lambda: schema.documents(router, apis, limited, version=__version__),
         staff=staff,
         mounts=[mount for feature in features for mount in feature.mounts],
+        connects=[url for url in [settings.media.janus_client_url] if url],
     )
 
     async def background() -> None:

@@ -26,6 +26,10 @@ MOVES = 3
 """Tries to find an engine that takes a call: each further one means that one has died in the very moment."""
 
 
+CHANGE_S = 15.0
+"""How long a moved call keeps its room where it was: legs use it until the new way brings everybody, 8 s at most."""
+
+
 class Recorder(Protocol):
     """Records rooms of the hub's own media servers."""
 
@@ -193,7 +197,7 @@ class Carriage:
             except EngineDown:
                 continue
             if await self.move(call.call_id, chosen, call.floor) and call.engine != chosen:
-                self._engines.over(call.call_id, call.engine)
+                self._engines.over(call.call_id, call.engine, after_s=0 if lost else CHANGE_S)
             return
         raise EngineDown("No media server takes the call.")
 

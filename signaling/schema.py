@@ -224,6 +224,8 @@ class Standing(Wire):
     """The generation of one's leg. Signals of it carry this ``gen``."""
     members: list[Member] | UnsetType = UNSET
     """Of a group, after accepting or inviting."""
+    engine: str | UnsetType = UNSET
+    """What carries the media, where the leg begins by this: see Snapshot."""
     reason: str | UnsetType = UNSET
     ice_servers: list[IceServer] | UnsetType = UNSET
     ice_transport_policy: IcePolicy | UnsetType = UNSET

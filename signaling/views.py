@@ -42,6 +42,7 @@ def standing(call: Call, user_id: UserId, paths: Paths | None = None, *, members
         version=call.version,
         gen=generation(call, user_id),
         members=member_views(call) if members and call.group else UNSET,
+        engine=call.engine if paths else UNSET,
         reason=call.reason or UNSET,
         ice_servers=paths.servers if paths else UNSET,
         ice_transport_policy=paths.policy if paths else UNSET,

@@ -27,8 +27,12 @@ def application(
     documents: docs_page.Documents,
     staff: StaffRoles | None = None,
     mounts: Iterable[Mount] = (),
+    connects: Iterable[str] = (),
 ) -> web.Application:
-    """The application, with every route. ``documents`` makes the files served at the root; ``mounts`` add the rest."""
+    """The application, with every route. ``documents`` makes the files served at the root; ``mounts`` add the rest.
+
+    ``connects`` are the URLs of other servers that the page may connect to.
+    """
     logging.getLogger("aiohttp.server").addFilter(middleware.NO_CLIENT_FAULTS)
     app = web.Application(
         middlewares=[middleware.scope, middleware.peers, middleware.origins(door.origins)],
@@ -37,7 +41,7 @@ def application(
     health.add_routes(app)
     docs_page.add_routes(app, documents)
     rest.add_endpoints(app, apis, authenticator, answers, limits, staff)
-    static_files.add_routes(app)
+    static_files.add_routes(app, connects=connects)
     for mount in mounts:
         mount(app)
     PollingRoutes(door).add_routes(app)

@@ -6,9 +6,11 @@ Only the names that were found in that folder are served, so no path leads out o
 import asyncio
 import gzip
 import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -49,10 +51,10 @@ class File:
     etag: str
     cache_control: str
 
-    def answer(self, request: web.Request) -> web.Response:
-        """The response to a request, which may name the version that its sender has."""
+    def answer(self, request: web.Request, policy: Mapping[str, str]) -> web.Response:
+        """The response to a request, which may name the version that its sender has, under the headers ``policy``."""
         # A weak one: it names the content, packed or not.
-        headers = {**HEADERS, "Cache-Control": self.cache_control, "ETag": f'W/"{self.etag}"'}
+        headers = {**policy, "Cache-Control": self.cache_control, "ETag": f'W/"{self.etag}"'}
         if any(known.value in {self.etag, "*"} for known in request.if_none_match or ()):
             return web.Response(status=304, headers=headers)
         body = self.body
@@ -61,11 +63,12 @@ class File:
         return web.Response(body=body, headers={**headers, "Content-Type": self.content_type})
 
 
-def add_routes(app: web.Application, folder: Path = FOLDER) -> None:
-    """Serve every file of ``folder`` at the root, and its index at ``/``.
+def add_routes(app: web.Application, folder: Path = FOLDER, connects: Iterable[str] = ()) -> None:
+    """Serve every file of ``folder`` at the root, and its index at ``/``. The page may connect to ``connects``, too.
 
     The folder is listed now and read at the first request: no start should pay for compressing half a megabyte.
     """
+    policy = headers(connects)
     names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.suffix in TYPES)
 
     @cache
@@ -74,12 +77,20 @@ def add_routes(app: web.Application, folder: Path = FOLDER) -> None:
 
     def serve(path: str, name: str) -> None:
         async def answer(request: web.Request) -> web.Response:
-            return (await asyncio.to_thread(files))[name].answer(request)
+            return (await asyncio.to_thread(files))[name].answer(request, policy)
 
         app.router.add_get(path, answer)
 
     for name in names:
         serve("/" if name == INDEX else f"/{name}", name)
+
+
+def headers(connects: Iterable[str] = ()) -> dict[str, str]:
+    """The headers of the page, which may connect to the origins of these URLs beside its own."""
+    parts = [urlsplit(url) for url in connects]
+    origins = " ".join(["'self'", *(f"{part.scheme}://{part.netloc}" for part in parts)])
+    policy = HEADERS["Content-Security-Policy"].replace("connect-src 'self'", f"connect-src {origins}")
+    return {**HEADERS, "Content-Security-Policy": policy}
 
 
 def _read(folder: Path, name: str) -> File:

@@ -1,5 +1,6 @@
 """The engines that a hub has: which can be used at this moment, and clearing up behind calls."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -30,16 +31,22 @@ class Engines:
         """Those that a call can be moved to."""
         return {name for name in self._engines if name not in self._available or await self._available[name]()}
 
-    def over(self, call_id: str, engine: str) -> None:
-        """A call has ended: its room is closed, in the background. If that fails, the engine does it in time."""
-        self._later(call_id, engine, lambda one: one.close(call_id))
+    def over(self, call_id: str, engine: str, *, after_s: float = 0) -> None:
+        """A call has ended, or left the engine: its room is closed, in the background, ``after_s`` from now.
+
+        If that fails, the engine does it in time.
+        """
+        self._later(call_id, engine, lambda one: one.close(call_id), after_s)
 
     def gone(self, call_id: str, engine: str, user_id: str) -> None:
         """Somebody has left a call: they are put out of its room, in the background."""
         self._later(call_id, engine, lambda one: one.remove(call_id, Leg(user_id, user_id)))
 
-    def _later(self, call_id: str, engine: str, ask: Callable[[MediaEngine], Awaitable[None]]) -> None:
+    def _later(
+        self, call_id: str, engine: str, ask: Callable[[MediaEngine], Awaitable[None]], after_s: float = 0
+    ) -> None:
         async def run() -> None:
+            await asyncio.sleep(after_s)
             try:
                 await ask(self[engine])
             except EngineDown as error:

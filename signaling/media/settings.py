@@ -15,6 +15,9 @@ class MediaSettings(msgspec.Struct, frozen=True):
     without one, calls are a mesh."""
     mesh_most: int = 2
     """People up to whom everybody sends to everybody: one more, and each would send twice."""
+    embedded_most: int = 0
+    """People up to whom the hub's own media server carries a call where ``engine`` is another; with one more it goes
+    on there. 0: none."""
     mesh_limit: int = 4
     """People in a call that no engine carries, at most: each sends to each, and three videos are what an upstream at
     home takes. A call that has lost its engine goes on with those who are in it."""
@@ -43,6 +46,6 @@ class MediaSettings(msgspec.Struct, frozen=True):
     janus_url: str = ""
     """``http://…/janus``, for nodes. Its video room needs ``string_ids = true``."""
     janus_client_url: str = ""
-    """``https://…/janus`` or ``wss://…``, for clients."""
+    """``wss://…``, its WebSocket, for clients. The page may connect there."""
     janus_token_secret: str = ""
     """The ``token_auth_secret`` of Janus."""

@@ -73,8 +73,18 @@ def test_who_hangs_up_ends_it_for_both_and_no_connection_stays_open(seen: dict[s
     assert seen["ended"] == {"told": "The call is over.", "open": 0}
 
 
+def test_a_page_that_is_loaded_anew_finds_its_call_again_as_it_was(seen: dict[str, Any]) -> None:
+    assert all(map(plays, seen["returned"]["played"]))
+    assert seen["returned"]["muted"] == "true"
+
+
+def test_a_copy_of_the_tab_takes_the_call_from_nobody(seen: dict[str, Any]) -> None:
+    assert all(map(plays, seen["copied"]["played"]))
+    assert not seen["copied"]["isShown"]
+
+
 def test_declining_on_one_device_and_taking_it_back_stop_the_ringing_everywhere(seen: dict[str, Any]) -> None:
-    assert seen["declined"] == "The call was declined."
+    assert seen["declined"] == {"ringsOn": f"call from {seen['ada']}", "told": "The call was declined."}
     assert seen["takenBack"] == "The call was taken back."
 
 

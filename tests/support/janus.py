@@ -7,6 +7,7 @@ import socket
 import subprocess
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -17,20 +18,28 @@ TOKEN_SECRET = "a secret of the tests"
 PROGRAM = shutil.which("janus")
 
 
+@dataclass(frozen=True)
+class JanusProcess:
+    """A running one: its HTTP interface, which the hub uses, and its WebSocket, which the page uses."""
+
+    url: str
+    websocket_url: str
+
+
 @contextlib.contextmanager
-def running_janus(folder: Path) -> Iterator[str]:
-    """The URL of its HTTP interface."""
+def running_janus(folder: Path) -> Iterator[JanusProcess]:
+    """Start it on ports of its own. Skips without the program; a failure in CI."""
     if PROGRAM is None:
         lacking = "janus is not installed"
         if os.environ.get("SPARKLE_TEST_ALL"):  # noqa: TID251 about this test run, not about the hub
             pytest.fail(f"SPARKLE_TEST_ALL is set, and {lacking}")
         pytest.skip(lacking)
     plugins = next(Path("/usr/lib").glob("*/janus/plugins"))
-    for kind, name in (("plugins", "libjanus_videoroom.so"), ("transports", "libjanus_http.so")):
-        (folder / kind).mkdir()
-        (folder / kind / name).symlink_to(plugins.parent / kind / name)
-    with socket.create_server(("127.0.0.1", 0)) as held:
-        port = held.getsockname()[1]
+    for name in ("plugins/libjanus_videoroom.so", "transports/libjanus_http.so", "transports/libjanus_websockets.so"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).symlink_to(plugins.parent / name)
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+        port, websocket_port = (held.getsockname()[1] for held in (one, other))
     (folder / "janus.jcfg").write_text(
         f'general: {{ plugins_folder = "{folder / "plugins"}"\n transports_folder = "{folder / "transports"}"\n'
         f' events_folder = "{folder}"\n loggers_folder = "{folder}"\n'
@@ -39,6 +48,9 @@ def running_janus(folder: Path) -> Iterator[str]:
     )
     (folder / "janus.transport.http.jcfg").write_text(
         f'general: {{ json = "plain"\n http = true\n port = {port}\n ip = "127.0.0.1"\n https = false }}\n'
+    )
+    (folder / "janus.transport.websockets.jcfg").write_text(
+        f'general: {{ json = "plain"\n ws = true\n ws_port = {websocket_port}\n ws_ip = "127.0.0.1" }}\n'
     )
     (folder / "janus.plugin.videoroom.jcfg").write_text("general: { string_ids = true }\n")
     url = f"http://127.0.0.1:{port}/janus"
@@ -52,7 +64,7 @@ def running_janus(folder: Path) -> Iterator[str]:
         process = subprocess.Popen([PROGRAM, "-F", str(folder)], stdout=log, stderr=log)
     try:
         until_sync(answers)
-        yield url
+        yield JanusProcess(url, f"ws://127.0.0.1:{websocket_port}")
     finally:
         process.terminate()
         process.wait(10)

@@ -40,6 +40,7 @@ export class CallView implements Watcher {
   private readonly myVideo = byId("my-video", HTMLVideoElement);
   private readonly accepts = byId("call-accept", HTMLButtonElement);
   private readonly declines = byId("call-decline", HTMLButtonElement);
+  private readonly ignores = byId("call-ignore", HTMLButtonElement);
   private readonly ends = byId("call-end", HTMLButtonElement);
   private readonly offer = byId("call-elsewhere", HTMLElement);
   private readonly talking = byId("call-talking", HTMLElement);
@@ -50,18 +51,19 @@ export class CallView implements Watcher {
     me: User,
     private readonly people: () => People,
   ) {
-    this.client = new CallClient(hub, me.id, { open: openCamera, screen: openScreen }, this);
+    this.client = new CallClient(hub, me.id, { open: openCamera, screen: openScreen, areAllowed }, this);
     onPress(this.accepts, () => this.current?.accept());
     onPress(this.declines, () => this.current?.end());
+    onPress(this.ignores, () => this.current?.ignore());
     onPress(this.ends, () => this.hangUp());
     onPress(byId("call-take", HTMLButtonElement), () => this.elsewhere && this.client.take(this.elsewhere));
-    this.toggle("call-mute", (call) => call.outgoing.isMuted("audio"), (call, on) => call.mute("audio", on));
-    this.toggle("call-camera", (call) => call.outgoing.isMuted("video"), (call, on) => call.mute("video", on));
-    this.toggle("call-hold", (call) => call.outgoing.held, (call, on) => call.hold(on));
+    this.toggle("call-mute", (call) => call.outgoing.isMuted("audio"), (call, on) => call.sending.mute("audio", on));
+    this.toggle("call-camera", (call) => call.outgoing.isMuted("video"), (call, on) => call.sending.mute("video", on));
+    this.toggle("call-hold", (call) => call.outgoing.held, (call, on) => call.sending.hold(on));
     this.toggle(
       "call-screen",
       (call) => call.outgoing.screen !== null,
-      (call, on) => (on ? call.shareScreen() : call.unshareScreen()),
+      (call, on) => (on ? call.sending.shareScreen() : call.sending.unshareScreen()),
     );
     const changed = () => this.client.networkChanged();
     window.addEventListener("online", changed);
@@ -115,13 +117,12 @@ export class CallView implements Watcher {
     this.offer.hidden = true;
     this.section.hidden = false;
     this.render(call);
-    if (call.isIncoming && !call.joined) this.accepts.focus();
+    if (call.rings) this.accepts.focus();
   }
 
   private render(call: Call): void {
-    const rings = call.isIncoming && !call.joined;
-    this.accepts.hidden = this.declines.hidden = !rings;
-    this.ends.hidden = rings;
+    this.accepts.hidden = this.declines.hidden = this.ignores.hidden = !call.rings;
+    this.ends.hidden = call.rings;
     this.talking.hidden = !call.joined;
     byId("call-state", HTMLElement).textContent = `${this.doing(call)} ${this.names(call)}`;
     for (const button of this.talking.querySelectorAll("button")) button.ariaPressed = String(pressed.get(button)?.(call));
@@ -133,13 +134,14 @@ export class CallView implements Watcher {
     if (call.others.some(({ state }) => state === "joined") && call.joined) {
       return call.outgoing.held ? "on hold:" : "in a call with";
     }
-    if (call.isIncoming && !call.joined) return "call from";
+    if (call.rings) return "call from";
+    if (!call.joined && call.isKept) return "back to the call with";
     return call.alerted ? "ringing at" : "calling";
   }
 
   /** Those whom the line is about, and what there is to say of them. */
   private names(call: Call): string {
-    if (call.isIncoming && !call.joined) return this.people().nameOf(call.initiator);
+    if (call.rings) return this.people().nameOf(call.initiator);
     const others = call.others.filter(({ state }) => state === "joined" || state === "ringing");
     const names = others.map(({ userId, state, held, away, media }) => {
       const said = [
@@ -185,6 +187,17 @@ export class CallView implements Watcher {
 async function openCamera(type: "audio" | "video"): Promise<MediaStream> {
   if (!navigator.mediaDevices) throw new Error("Browsers give camera and microphone to secure pages only: use https.");
   return navigator.mediaDevices.getUserMedia({ audio: true, video: type === "video" });
+}
+
+/** Not so where a browser does not say: Firefox knows no such permission. */
+async function areAllowed(type: "audio" | "video"): Promise<boolean> {
+  const names = type === "video" ? ["camera", "microphone"] : ["microphone"];
+  try {
+    const asked = names.map((name) => navigator.permissions.query({ name: name as PermissionName }));
+    return (await Promise.all(asked)).every(({ state }) => state === "granted");
+  } catch {
+    return false;
+  }
 }
 
 async function openScreen(): Promise<MediaStream> {

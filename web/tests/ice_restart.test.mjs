@@ -21,6 +21,7 @@ function watched({ patient = false, hubIsThere = true } = {}) {
     },
     (reason) => (seen.over = reason),
   );
+  seen.recovery.begin();
   return seen;
 }
 

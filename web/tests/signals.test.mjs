@@ -34,7 +34,7 @@ class FakeHub {
 }
 
 function outbox(hub, told = []) {
-  return new Outbox(hub, "call", {
+  return new Outbox(hub, "call", 0, {
     generation: () => 3,
     numbered: (version) => hub.numbers.push(version),
     undelivered: (userId, error) => told.push([userId, error.code]),

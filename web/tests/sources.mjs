@@ -6,10 +6,19 @@ const SOURCES = new URL("../src/", import.meta.url).pathname;
 
 /** Modules of src together, with all that they import. */
 export async function load(...paths) {
+  return import(`data:text/javascript,${encodeURIComponent(await bundle(paths, { format: "esm" }))}`);
+}
+
+/** The same as a script for a page, which has them under a global name. */
+export function script(globalName, ...paths) {
+  return bundle(paths, { format: "iife", globalName });
+}
+
+async function bundle(paths, options) {
   const contents = paths.map((path) => `export * from "./${path}";`).join("\n");
   const stdin = { contents, resolveDir: SOURCES };
-  const built = await build({ stdin, bundle: true, write: false, format: "esm", platform: "neutral" });
-  return import(`data:text/javascript,${encodeURIComponent(built.outputFiles[0].text)}`);
+  const built = await build({ stdin, bundle: true, write: false, platform: "neutral", ...options });
+  return built.outputFiles[0].text;
 }
 
 /** Chance that is the same each time. */

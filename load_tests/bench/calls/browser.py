@@ -1,25 +1,19 @@
 """How long two people wait for each other's picture: the page in Chromium, on two nodes, with a fake camera."""
 
-import argparse
 import asyncio
 import json
 import shutil
 import statistics
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from load_tests.bench.cache import cache_folder, node_packages
+from load_tests.bench.cache import node_packages
 from load_tests.bench.cluster.backends import running_backends
 from load_tests.bench.cluster.nodes import Nodes
-from load_tests.bench.ending import exit_code_of
 from load_tests.bench.errors import CannotMeasure
-from load_tests.bench.options import at_least
-from load_tests.bench.report import table
 from load_tests.bench.rows import Row, Target
-from load_tests.bench.run_folder import run_folder
 
 SOURCE = Path(__file__).parents[2] / "peers" / "calls"
 CALLS = 20
@@ -97,26 +91,3 @@ async def _run(packages: Path, given: dict[str, object]) -> FirstFrames:
         raise CannotMeasure(f"the pages could not call each other:\n{complaints.decode()[-2000:]}")
     pairs = [json.loads(line) for line in out.decode().splitlines()]
     return FirstFrames([pair["callee"] for pair in pairs], [pair["caller"] for pair in pairs])
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Measure this alone: ``python -m load_tests.bench.calls.browser``."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--calls", type=at_least(1), default=CALLS, help="default: %(default)s")
-    parser.add_argument("--cache", type=Path, default=cache_folder(), help="where npm's packages are kept")
-    arguments = parser.parse_args(argv)
-    return exit_code_of(lambda: _alone(arguments))
-
-
-def _alone(arguments: argparse.Namespace) -> int:
-    with run_folder(None, _keep_nothing) as folder:
-        print(table(asyncio.run(measure_first_frames(folder, arguments.cache, arguments.calls))))
-    return 0
-
-
-def _keep_nothing(_run: Path, _wanted: Path) -> None:
-    pass
-
-
-if __name__ == "__main__":
-    sys.exit(main())

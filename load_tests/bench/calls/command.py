@@ -13,6 +13,8 @@ from redis.asyncio import Redis
 
 from hub.kernel.tasks import Tasks
 from hub.version import __version__
+from load_tests.bench.cache import cache_folder
+from load_tests.bench.calls.browser import CALLS, measure_first_frames
 from load_tests.bench.calls.held import bytes_of_a_call
 from load_tests.bench.calls.kills import ENVIRONMENT, PEOPLE, run_kills
 from load_tests.bench.calls.kills import NODES as KILLED_NODES
@@ -30,7 +32,7 @@ from load_tests.bench.report import table, write_json
 from load_tests.bench.rows import Row
 from load_tests.bench.run_folder import run_folder
 
-ROWS = ("races", "pace", "held", "schedules", "kills")
+ROWS = ("races", "pace", "held", "schedules", "kills", "pictures")
 AT_ONCE = 16
 PER_SECOND = 40.0
 
@@ -53,7 +55,8 @@ def parser() -> argparse.ArgumentParser:
         "devices accept while the caller takes it back; set-ups are counted and timed, signals alone. Schedules run "
         "the hub's calls on that Valkey in this process, where nodes can die between any two steps and time is no "
         "obstacle: whoever calls, answers, talks and hangs up then, no call may be stuck, answered twice or ring on. "
-        "Kills are the same on three real nodes, which get SIGKILL while calls are in each of their states.",
+        "Kills are the same on three real nodes, which get SIGKILL while calls are in each of their states. "
+        "Two pages in Chromium show how long people wait for each other's picture.",
     )
     add = parser.add_argument
     add("--rows", type=some_of(ROWS), default=ROWS, metavar="A,B", help=f"of: {', '.join(ROWS)} (default: all)")
@@ -64,6 +67,7 @@ def parser() -> argparse.ArgumentParser:
     add("--seed", type=int, default=1, help="of the first schedule, of the races and of the kills (default: 1)")
     add("--short", action="store_true", help="a tenth of everything")
     add("--gate", action="store_true", help="fail where a row is below 75 %% of its target")
+    add("--cache", type=Path, default=cache_folder(), help="where npm's packages are kept (default: %(default)s)")
     add("--json", type=Path, metavar="FILE", help="write the machine and rows")
     add("--history", type=Path, metavar="FOLDER", help="keep the nodes' logs there; an empty folder")
     return parser
@@ -74,6 +78,9 @@ async def _run(arguments: argparse.Namespace) -> int:
     rows: list[Row] = []
     faults: list[str] = []
     with run_folder(arguments.history, _copy_logs) as folder:
+        if "pictures" in arguments.rows:  # first: where there is no browser, nothing else is measured in vain
+            (folder / "pictures").mkdir()
+            rows += await measure_first_frames(folder / "pictures", arguments.cache, max(CALLS // part, 2))
         async with running_backends(folder, people=PEOPLE, rooms=1, also=PEOPLE) as backends:
             if "schedules" in arguments.rows:
                 async with Redis.from_url(backends.redis_url) as redis:
@@ -133,7 +140,8 @@ async def _phones(
     backends: Backends, nodes: Nodes
 ) -> AsyncIterator[tuple[list[tuple[Phone, Phone]], Phone, list[Phone]]]:
     """Pairs of people on two nodes, and one with one device beside one with eight."""
-    people = list(zip(backends.crowd.people, backends.crowd.tokens(2 * AT_ONCE + 2), strict=True))
+    count = 2 * AT_ONCE + 2
+    people = list(zip(backends.crowd.people[:count], backends.crowd.tokens(count), strict=True))
     async with aiohttp.ClientSession() as http:
         tasks = Tasks()
         first, second = [node.port for node in nodes.all]

@@ -38,6 +38,8 @@ class Handset:
     """Where it believes each call to be: ``rings``, ``in`` or ``over``."""
     doubts: set[str] = field(default_factory=set)
     """Calls that it has to ask about: it may be another device that has them."""
+    told_over: dict[str, int] = field(default_factory=dict)
+    """Version of the event by which it heard that a call was over here. An answer may be older, and come later."""
     seqs: dict[str, int] = field(default_factory=dict)
     """Number of the last signal that it sent in each call."""
 
@@ -48,29 +50,31 @@ class Handset:
         self._note(event, call_id, payload["version"])
         if event == "call:incoming" and where is None:
             self._is(call_id, "rings")
-        elif event == "call:ended":
+        elif event == "call:cancelled" and where == "in" and payload["reason"] in NOT_MINE:
+            self.doubts.add(call_id)
+        elif event in ("call:cancelled", "call:ended"):
+            self.told_over[call_id] = payload["version"]
             self._is(call_id, "over")
-        elif event == "call:cancelled":
-            if where == "in" and payload["reason"] in NOT_MINE:
-                self.doubts.add(call_id)
-            else:
-                self._is(call_id, "over")
 
     def answered(self, event: str, call_id: str, answer: dict[str, Any]) -> None:
         """What it asked was done."""
         if event == "call:accept":
             self._note("accepted", call_id, answer["version"])
-            self._is(call_id, "in")
+            self._comes_in(call_id, answer)
         elif event == "call:initiate":
             if answer["callId"] != call_id:
                 self._is(call_id, "over")
-            self._is(answer["callId"], "over" if answer["state"] == "ended" else "in")
+            self._comes_in(answer["callId"], answer)
         elif event in ("call:hangup", "call:reject") or (event == "call:ringing" and answer["state"] == "ended"):
             self._is(call_id, "over")
-        elif event == "call:transfer":
-            self.doubts.add(call_id)  # it may have come here
+        elif event == "call:transfer" and "iceServers" in answer:  # else somebody else is to have it
+            self._comes_in(call_id, answer)
         elif event == "call:sync":
             self._learn(call_id, answer)
+
+    def is_done(self, event: str, call_id: str) -> bool:
+        """Whether what had no answer need not be repeated: it is known by now, or the call came here otherwise."""
+        return event == "call:sync" or (event == "call:accept" and self.calls.get(call_id) == "in")
 
     def refused(self, call_id: str, code: str) -> None:
         """What it asked was not done."""
@@ -81,10 +85,14 @@ class Handset:
         self.doubts.discard(call_id)
         me = next((one for one in snapshot["members"] if one["userId"] == self.user_id), None)
         if snapshot["mine"]:
-            self._is(call_id, "in")
+            self._comes_in(call_id, snapshot)
             self.seqs[call_id] = snapshot["seq"]
         elif snapshot["state"] == "ended" or me is None or me["state"] != "ringing":
             self._is(call_id, "over")
+
+    def _comes_in(self, call_id: str, answer: dict[str, Any]) -> None:
+        is_over = answer["state"] == "ended" or answer["version"] < self.told_over.get(call_id, 0)
+        self._is(call_id, "over" if is_over else "in")
 
     def _is(self, call_id: str, where: str) -> None:
         if self.calls.get(call_id) != where:

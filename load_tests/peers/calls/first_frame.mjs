@@ -25,7 +25,7 @@ try {
 
 /** A page with a new account. */
 async function enter(url, name) {
-  const context = await browser.newContext();
+  const context = await browser.newContext({ permissions: ["camera", "microphone"] }); // somebody who was asked before
   context.setDefaultTimeout(ANSWER_MS);
   await context.addInitScript(watch);
   const page = await context.newPage();

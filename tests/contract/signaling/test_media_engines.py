@@ -73,7 +73,8 @@ async def embedded(redis: Redis, folder: Path) -> AsyncIterator[Case]:
 @contextlib.asynccontextmanager
 async def janus(redis: Redis, folder: Path) -> AsyncIterator[Case]:
     del redis
-    with running_janus(folder) as url:
+    with running_janus(folder) as process:
+        url = process.url
         async with aiohttp.ClientSession() as http:
             connections = []
 

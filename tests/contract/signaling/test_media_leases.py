@@ -15,6 +15,12 @@ from tests.support.wait import until
 SHORT_MS = 500
 
 
+@pytest.fixture(autouse=True)
+def long_lived(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leases outlast a test on a busy machine: only few tests are of their end."""
+    monkeypatch.setattr(lease_redis, "LEASE_MS", 60_000)
+
+
 @pytest.fixture
 async def servers(redis: Redis) -> AsyncIterator[MediaServers]:
     """None but those of this test."""

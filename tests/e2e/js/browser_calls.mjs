@@ -1,6 +1,6 @@
 // Calls between pages on two nodes: Ada, Bob with two devices, and Eve. Each scenario says what was seen, or how it failed.
 
-import { befriend, browse, hold, signIn, signUp, until } from "./browser.mjs";
+import { befriend, browse, connected, hold, signIn, signUp, until } from "./browser.mjs";
 import { over, peer, played, playing, prepareCalls as prepare, press, ring, says, talk } from "./call_page.mjs";
 import { input } from "./hub.mjs";
 
@@ -13,7 +13,7 @@ browse(async (open) => {
   await befriend(ada, eve);
   await signIn(phone, input.bob); // now: a list of people is read at the beginning
   const seen = {};
-  for (const scenario of [answered, taken, offersAtOnce, restarted, held, shared, ended, declined, takenBack, callsAtOnce, three]) {
+  for (const scenario of [answered, taken, offersAtOnce, restarted, held, shared, returned, copied, ended, declined, takenBack, callsAtOnce, three]) {
     seen[scenario.name] = await scenario({ ada, bob, phone, eve });
   }
   return seen;
@@ -95,18 +95,48 @@ async function shared({ ada, bob }) {
   return { seen, beside, camera: await playing(bob) };
 }
 
+/** Bob, who is muted, loads the page anew. */
+async function returned({ ada, bob }) {
+  await press(bob, "Mute");
+  await says(ada, `${input.bob} (muted)`);
+  await bob.reload();
+  await says(bob, `in a call with ${input.ada}`);
+  const played = await Promise.all([ada, bob].map((page) => playing(page)));
+  const muted = await bob.getByRole("button", { name: "Mute", exact: true }).getAttribute("aria-pressed");
+  await press(bob, "Mute");
+  await ada.locator("#call-state", { hasText: /^in a call with \S+$/ }).waitFor();
+  return { played, muted };
+}
+
+/** Bob copies the tab, and with it what it keeps. The call stays where it is. */
+async function copied({ ada, bob }) {
+  const kept = await bob.evaluate(() => ({ ...sessionStorage }));
+  const copy = await bob.context().newPage();
+  await copy.addInitScript((items) => Object.assign(sessionStorage, items), kept);
+  await copy.goto(bob.url());
+  await until(copy, () => sessionStorage.getItem("sparkle-call"), (callId) => callId === null);
+  await connected(copy);
+  const played = await Promise.all([ada, bob].map((page) => playing(page)));
+  const isShown = await copy.locator("#call").isVisible();
+  await copy.close();
+  return { played, isShown };
+}
+
 async function ended({ ada, bob }) {
   await press(bob, "Hang up");
   const told = await over([ada, bob], ada);
   return { told, open: await ada.evaluate(() => window.peers.filter(({ connectionState }) => connectionState !== "closed").length) };
 }
 
-/** Bob declines on one device: it is over on all. */
+/** Bob lets one device ring no more, and declines on the other: it is over on all. */
 async function declined({ ada, bob, phone }) {
   await ring(ada, input.bob);
   await Promise.all([bob, phone].map((page) => says(page, `call from ${input.ada}`)));
-  await press(phone, "Decline");
-  return over([ada, bob, phone], ada);
+  await press(phone, "Ignore");
+  await phone.locator("#call").waitFor({ state: "hidden" });
+  const ringsOn = await bob.locator("#call-state").textContent();
+  await press(bob, "Decline");
+  return { ringsOn, told: await over([ada, bob, phone], ada) };
 }
 
 async function takenBack({ ada, bob, phone }) {

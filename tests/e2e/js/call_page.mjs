@@ -2,9 +2,22 @@
 
 import { person, until } from "./browser.mjs";
 
-/** In the page, before its scripts: its peer connections can be got at, and its screen is a picture that moves. */
-export async function prepareCalls(context) {
-  await context.addInitScript(() => {
+/** A camera that costs little: so many pictures are decoded at once on the cores of a test. */
+const SMALL = { width: 160, height: 120, frameRate: 10 };
+
+/** As `prepareCalls`, with a small picture from the camera. */
+export function prepareCrowd(context) {
+  return prepareCalls(context, SMALL);
+}
+
+/**
+ * In the page, before its scripts: its peer connections can be got at, when pictures of whom are shown is noted, its screen
+ * is a picture that moves, and nobody is asked for the camera.
+ */
+export async function prepareCalls(context, camera = null) {
+  await context.grantPermissions(["camera", "microphone"]);
+  await context.addInitScript(noteFrames);
+  await context.addInitScript((wanted) => {
     window.peers = [];
     window.RTCPeerConnection = class extends RTCPeerConnection {
       constructor(...given) {
@@ -15,13 +28,56 @@ export async function prepareCalls(context) {
       }
     };
     if (!navigator.mediaDevices) return;
+    const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+    navigator.mediaDevices.getUserMedia = ({ audio, video }) => open({ audio, video: video && (wanted ?? true) });
     navigator.mediaDevices.getDisplayMedia = async () => {
       const canvas = document.createElement("canvas");
       const drawing = canvas.getContext("2d");
       setInterval(() => drawing.fillRect(Math.random() * 300, Math.random() * 150, 9, 9), 50);
       return canvas.captureStream(20);
     };
+  }, camera);
+}
+
+/** In the page: note in `shown` when a new picture of somebody is shown, by what their videos are called. */
+function noteFrames() {
+  window.shown = {};
+  const note = (video) => {
+    (window.shown[video.ariaLabel] ??= []).push(performance.now());
+    video.requestVideoFrameCallback(() => note(video));
+  };
+  const observed = new MutationObserver((changes) => {
+    for (const video of changes.flatMap(({ addedNodes }) => [...addedNodes])) {
+      if (video.className === "their-video") video.requestVideoFrameCallback(() => note(video));
+    }
   });
+  addEventListener("DOMContentLoaded", () => observed.observe(document.getElementById("call-videos"), { childList: true }));
+}
+
+/** In the page: the longest time without a new picture of somebody since `since`, in ms. */
+export function longestGap([name, since]) {
+  const times = window.shown[name].filter((one) => one >= since);
+  return Math.max(...times.slice(1).map((time, place) => time - times[place]));
+}
+
+/** In the page: what comes of each stream in all open connections, by the ids of the tracks: frames or octets. */
+export async function incoming() {
+  const open = window.peers.filter(({ connectionState }) => connectionState === "connected");
+  const stats = (await Promise.all(open.map((one) => one.getStats()))).flatMap((one) => [...one.values()]);
+  const streams = stats.filter(({ type }) => type === "inbound-rtp");
+  return Object.fromEntries(streams.map((one) => [`${one.kind} ${one.trackIdentifier}`, one.framesDecoded ?? one.bytesReceived]));
+}
+
+/** Wait until so many pictures and as many sounds come, and each of them goes on. */
+export async function hearsAndSees(page, others) {
+  const first = await until(page, incoming, (seen) => Object.values(seen).filter((amount) => amount > 0).length === 2 * others);
+  const goesOn = (seen) => Object.keys(first).every((id) => seen[id] > first[id]);
+  return { first, later: await until(page, incoming, goesOn) };
+}
+
+/** In the page: how many of its peer connections there are. */
+export function stillOpen() {
+  return window.peers.filter(({ connectionState }) => connectionState !== "closed").length;
 }
 
 /** Press the button with this name in the call. */

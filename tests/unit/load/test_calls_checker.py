@@ -83,6 +83,16 @@ def test_what_a_device_believes_is_compared_with_what_is_so() -> None:
     assert late([Handset(BOB, "phone", [], clock, {"c": "over"})], {"c": None}) == []
 
 
+def test_a_device_that_heard_of_the_end_is_not_back_in_the_call_by_an_older_answer() -> None:
+    phone = Handset(BOB, "phone", [], FrozenClock())
+    phone.heard("call:incoming", {"callId": "c", "version": 1})
+    phone.heard("call:ended", {"callId": "c", "version": 5, "reason": "user_hangup"})
+    phone.answered("call:accept", "c", {"version": 4, "state": "connecting"})
+    assert phone.calls == {"c": "over"}
+    phone.answered("call:accept", "c", {"version": 6, "state": "connecting"})
+    assert phone.calls == {"c": "in"}, "who left a group may join it again"
+
+
 def test_the_history_has_a_call_once_unless_it_gave_way_or_never_was() -> None:
     assert found(kept=2) == ["history: c 2 times instead of 1"]
     assert found(kept=0) == ["history: c 0 times instead of 1"]

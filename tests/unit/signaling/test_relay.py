@@ -289,6 +289,17 @@ async def test_a_signal_is_for_its_sender_to_repeat(hub: CallHub) -> None:
     assert hub.store.owed == {}
 
 
+async def test_what_redis_does_not_have_yet_is_still_owed(hub: CallHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub.rooms, "flushed", _fail)
+    await hub.ring(DESK, BOB)
+    with pytest.raises(Unavailable):
+        await hub.relay.relay()
+    assert [owing.version for owing in hub.store.owed] == [1]
+    monkeypatch.undo()
+    await hub.relay.relay()
+    assert hub.store.owed == {}
+
+
 async def test_what_cannot_be_told_now_is_told_later_and_published_once(
     hub: CallHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -107,3 +107,12 @@ async def test_head_tells_the_size_without_the_body(client: Client) -> None:
     answer = await client.head("/assets/index-abc123.js", headers={"Accept-Encoding": "identity"})
     assert answer.headers["Content-Length"] == str(len(SCRIPT))
     assert await answer.read() == b""
+
+
+def test_the_page_may_connect_to_its_own_origin_and_to_those_it_is_given() -> None:
+    def connects(*urls: str) -> str:
+        policy = static_files.headers(urls)["Content-Security-Policy"]
+        return next(part.strip() for part in policy.split(";") if part.strip().startswith("connect-src"))
+
+    assert connects() == "connect-src 'self'"
+    assert connects("wss://janus.example:8989/janus") == "connect-src 'self' wss://janus.example:8989"

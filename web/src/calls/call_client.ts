@@ -3,7 +3,9 @@
 import { HubError } from "../hub_error";
 import { newUlid } from "../ids";
 import { Call, type Surroundings, type Watcher } from "./call";
+import { KeptCall } from "./kept_call";
 import type { Devices } from "./outgoing";
+import { Returning } from "./returning";
 import type { CallType, Change, Incoming, Line, Media, Placed, Track } from "./wire";
 
 const PAUSE_MS = 1_000;
@@ -20,6 +22,11 @@ export class CallClient {
   /** Calls that this device has left, and the hub may not know that yet. */
   private readonly left = new Map<string, Leaving>();
   private readonly around: Surroundings;
+  private readonly kept = new KeptCall();
+  /** What the page before this one was in; looked for once. */
+  private found: Promise<string | null> | null = this.kept.found();
+
+  private returning: Returning | null = null;
 
   constructor(line: Line, me: string, devices: Devices, watcher: Watcher) {
     this.around = {
@@ -28,6 +35,7 @@ export class CallClient {
       devices,
       watcher,
       leave: (event, callId, reason) => this.leave(callId, { event, ...(reason && { reason }) }),
+      joined: (call) => this.kept.keep(call.id),
       forget: (call) => this.forget(call),
     };
     line.on<Incoming>("call:incoming", (incoming) => this.ring(incoming));
@@ -123,6 +131,19 @@ export class CallClient {
   private resume(): void {
     for (const callId of this.left.keys()) void this.sayGoodbye(callId);
     for (const call of this.calls.values()) void call.resume();
+    void this.return();
+  }
+
+  /** Go on with the call that this tab was in before the page was loaded anew. */
+  private async return(): Promise<void> {
+    const callId = await this.found;
+    this.found = null;
+    if (callId !== null && !this.calls.has(callId)) {
+      const call = new Call(this.around, callId, "", "audio");
+      this.calls.set(callId, call);
+      this.returning = new Returning(this.around, call);
+    }
+    await this.returning?.begin();
   }
 
   private leave(callId: string, leaving: Leaving): Promise<void> {
@@ -147,6 +168,7 @@ export class CallClient {
   }
 
   private forget(call: Call): void {
+    this.kept.drop(call.id);
     if (this.calls.get(call.id) === call) this.calls.delete(call.id);
   }
 }

@@ -18,7 +18,12 @@ export class IceRestart {
     private readonly patient: boolean,
     private readonly restart: () => Promise<void>,
     private readonly giveUp: (reason: "ice_failed" | "ice_timeout") => void,
-  ) {
+    /** How long a try may take. */
+    private readonly tryMs = TRY_MS,
+  ) {}
+
+  /** The first path is looked for from now on. */
+  begin(): void {
     this.after(CONNECT_MS);
   }
 
@@ -39,7 +44,7 @@ export class IceRestart {
     } else if (state === "failed") {
       this.after(this.courtesy);
     } else if (state === "connecting" && this.wasConnected) {
-      this.after(TRY_MS); // the other side has begun to restart
+      this.after(this.tryMs); // the other side has begun to restart
     }
   }
 
@@ -61,10 +66,10 @@ export class IceRestart {
   private after(ms: number): void {
     clearTimeout(this.timer);
     if (this.closed) return;
-    this.timer = setTimeout(() => void this.begin(), ms);
+    this.timer = setTimeout(() => void this.restartOnce(), ms);
   }
 
-  private async begin(): Promise<void> {
+  private async restartOnce(): Promise<void> {
     if (this.tries >= TRIES) return this.giveUp(this.wasConnected ? "ice_timeout" : "ice_failed");
     this.tries += 1;
     try {
@@ -72,6 +77,6 @@ export class IceRestart {
     } catch {
       this.tries -= 1; // nobody answers: the hub is away, and after it comes back there is another try
     }
-    if (this.state !== "connected") this.after(TRY_MS);
+    if (this.state !== "connected") this.after(this.tryMs);
   }
 }

@@ -1,10 +1,12 @@
-// The peer connection with one other member of a call.
+// The peer connection with one other member of a call, or with the hub's media server.
 
 import { CandidateBatch } from "./candidates";
 import { IceRestart } from "./ice_restart";
-import { type Label, labels } from "./labels";
+import { labels } from "./labels";
 import { Negotiation } from "./negotiation";
 import type { Sent } from "./outgoing";
+import type { Labelled, Relay } from "./relay";
+import { Senders } from "./senders";
 import type { Ice, Signal, Track } from "./wire";
 
 export interface Role {
@@ -12,6 +14,8 @@ export interface Role {
   polite: boolean;
   /** Makes the first offer. */
   begins: boolean;
+  /** Says nothing before `release`: the other member has not joined yet. */
+  waits?: boolean;
 }
 
 export interface Host {
@@ -23,7 +27,7 @@ export interface Host {
   changed(): void;
 }
 
-export class Link {
+export class Link implements Relay {
   /** What comes from the other member, by the ids of the streams. */
   readonly streams = new Map<string, MediaStream>();
 
@@ -31,24 +35,28 @@ export class Link {
   private readonly negotiation: Negotiation;
   private readonly candidates: CandidateBatch;
   private readonly recovery: IceRestart;
-  private readonly senders = new Map<MediaStreamTrack, RTCRtpSender>();
+  private readonly senders: Senders;
+  private waits: boolean;
   private work: Promise<void> = Promise.resolve();
 
   /** `born` is the generation that it begins with: older signals were for a connection before it. */
   constructor(
     ice: Ice,
-    role: Role,
+    readonly role: Role,
     readonly born: number,
     private readonly host: Host,
   ) {
+    this.waits = role.waits ?? false;
     this.connection = new RTCPeerConnection(configuration(ice));
-    this.candidates = new CandidateBatch((signal) => host.send(signal));
-    this.negotiation = new Negotiation(this.connection, role.polite, role.begins, (signal) => host.send(signal));
+    this.senders = new Senders(this.connection);
+    this.candidates = new CandidateBatch((signal) => this.say(signal));
+    this.negotiation = new Negotiation(this.connection, role.polite, role.begins, (signal) => this.say(signal));
     this.recovery = new IceRestart(role.polite, () => this.restart(), (reason) => host.hopeless(reason));
     this.negotiation.failed = (error) => this.broken(error);
     this.connection.onicecandidate = ({ candidate }) => this.candidates.add(candidate);
     this.connection.onconnectionstatechange = () => this.stateChanged();
     this.connection.ontrack = ({ streams }) => streams[0] && this.received(streams[0]);
+    if (!this.waits) this.recovery.begin();
   }
 
   get state(): RTCPeerConnectionState {
@@ -64,33 +72,19 @@ export class Link {
     this.streams.clear();
   }
 
-  /** Send these tracks and no others. Without `flowing` they stay agreed upon, and nothing of them is sent. */
   send(sent: readonly Sent[], flowing: boolean): void {
-    for (const [track, sender] of this.senders) {
-      if (sent.some((one) => one.track === track)) continue;
-      this.senders.delete(track);
-      this.connection.removeTrack(sender);
-    }
-    for (const { track, stream } of sent) {
-      const sender = this.senders.get(track) ?? this.connection.addTrack(track, stream);
-      this.senders.set(track, sender);
-      const wanted = flowing ? track : null;
-      if (sender.track !== wanted) void sender.replaceTrack(wanted).catch(() => {}); // it was closed meanwhile
-    }
+    this.senders.set(sent, flowing);
   }
 
-  /** The section in which a track is sent, once that is agreed upon. */
   section(track: MediaStreamTrack): string | null {
-    const sender = this.senders.get(track);
-    return this.connection.getTransceivers().find((one) => one.sender === sender)?.mid ?? null;
+    return this.senders.section(track);
   }
 
-  /** What a media server sends here: each track with whose it is. */
-  get labelled(): (Label & { track: MediaStreamTrack })[] {
+  get labelled(): Labelled[] {
     const known = labels(this.connection.currentRemoteDescription?.sdp ?? "");
     return this.connection.getTransceivers().flatMap(({ mid, receiver }) => {
       const label = known.get(mid ?? "");
-      return label ? [{ ...label, track: receiver.track }] : [];
+      return label ? [{ ...label, receiver }] : [];
     });
   }
 
@@ -110,9 +104,27 @@ export class Link {
     if (!isSame) this.negotiation.again();
   }
 
+  /** The other member has joined: say what was kept back, the candidates found so far in the offer itself. */
+  release(): void {
+    this.waits = false;
+    this.negotiation.repeat();
+    if (this.connection.iceGatheringState === "complete") this.say({ type: "end-of-candidates" });
+    this.recovery.begin();
+  }
+
   /** Take a signal of the other member, after those before it. */
   take(signal: Signal): void {
     this.work = this.work.then(() => this.apply(signal)).catch((error: unknown) => this.broken(error));
+  }
+
+  /**
+   * Whether an offer comes from another peer connection than this one is with, which each has a certificate of its own:
+   * the page of the other member was loaded anew. Not if it is ignored here; they take the offer that stands.
+   */
+  isReplacedBy(signal: Signal): boolean {
+    const known = certificates(this.connection.currentRemoteDescription?.sdp);
+    const isOther = signal.type === "offer" && known !== "" && certificates(signal.sdp) !== known;
+    return isOther && !this.negotiation.ignoresOffers;
   }
 
   /** A new generation of either side. */
@@ -126,14 +138,17 @@ export class Link {
     this.recovery.broken();
   }
 
-  /** Look for new paths now. */
   seekPaths(): void {
     this.recovery.now();
   }
 
-  /** As `seekPaths`, unless there is one. */
   seekPathsIfLost(): void {
     if (this.state !== "connected" && this.state !== "new") this.recovery.now();
+  }
+
+  /** Before `release` nothing is said: what is known then is in the offer. */
+  private say(signal: Signal): void {
+    if (!this.waits) this.host.send(signal);
   }
 
   private async apply(signal: Signal): Promise<void> {
@@ -171,6 +186,11 @@ export class Link {
   }
 }
 
-function configuration({ iceServers = [], iceTransportPolicy = "all" }: Ice): RTCConfiguration {
+export function configuration({ iceServers = [], iceTransportPolicy = "all" }: Ice): RTCConfiguration {
   return { iceServers, iceTransportPolicy };
+}
+
+/** The fingerprints of the certificates in a description. */
+function certificates(sdp = ""): string {
+  return [...new Set(sdp.match(/^a=fingerprint:.*$/gim))].join();
 }

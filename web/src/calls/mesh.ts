@@ -1,7 +1,7 @@
-// The media of a call: one link to each member, or one to the server that carries it for all; and what links have in common.
+// The links of a call, to each member or to the hub's media server, and what they have in common: signals and generations.
 
 import type { HubError } from "../hub_error";
-import { Link } from "./link";
+import { Link, type Role } from "./link";
 import type { Outgoing } from "./outgoing";
 import { Outbox } from "./signals";
 import type { Ice, Line, Restarted, Signal } from "./wire";
@@ -31,21 +31,29 @@ export class Mesh {
   private readonly links = new Map<string, Link>();
   /** The generations of the others' parts. */
   private readonly gens = new Map<string, number>();
+  /** To somebody whom it rings: it has its offer ready. */
+  private prepared: { userId: string; link: Link } | null = null;
   /** Signals of members that are not linked yet. */
   private readonly early = new Map<string, Early[]>();
   private readonly outbox: Outbox;
   private restarting: Promise<void> | null = null;
 
+  private readonly line: Line;
+  private readonly callId: string;
+  /** Generation of my part in the call. */
+  private gen: number;
+  private ice: Ice;
+
   constructor(
-    private readonly line: Line,
-    private readonly callId: string,
+    { line, callId, gen, ice, seq }: { line: Line; callId: string; gen: number; ice: Ice; seq: number },
     private readonly outgoing: Outgoing,
-    private ice: Ice,
-    /** Generation of my part in the call. */
-    private gen: number,
     private readonly meshed: Meshed,
   ) {
-    this.outbox = new Outbox(line, callId, {
+    this.line = line;
+    this.callId = callId;
+    this.gen = gen;
+    this.ice = ice;
+    this.outbox = new Outbox(line, callId, seq, {
       generation: (userId) => this.generation(userId),
       numbered: (version) => meshed.numbered(version),
       undelivered: (userId, error) => this.undelivered(userId, error),
@@ -63,31 +71,36 @@ export class Mesh {
 
   close(): void {
     this.outbox.close();
+    this.unprepare();
     for (const link of this.links.values()) link.close();
     this.links.clear();
     this.early.clear();
   }
 
+  /** Have an offer and its candidates ready for somebody whom it rings: when they answer, every moment counts. */
+  prepare(userId: string): void {
+    this.unprepare();
+    const link = this.newLink(userId, { polite: false, begins: true, waits: true });
+    this.prepared = { userId, link };
+  }
+
   /** Open a connection to somebody who joined, instead of the one to the device with which they were in it before. */
-  open(userId: string, gen: number, role: { polite: boolean; begins: boolean }): void {
+  open(userId: string, gen: number, role: Role): void {
     this.shut(userId);
     this.gens.set(userId, gen);
-    const born = this.generation(userId);
-    const link = new Link(this.ice, role, born, {
-      send: (signal) => this.outbox.send(userId, signal),
-      restart: () => this.restart(),
-      hopeless: (reason) => this.meshed.hopeless(userId, reason),
-      changed: () => this.changed(userId),
-    });
+    const link = this.takePrepared(userId, role) ?? this.newLink(userId, role);
     this.links.set(userId, link);
-    link.send(this.outgoing.sent, this.meshed.flows(userId));
     for (const { signal, gen: of } of this.early.get(userId) ?? []) this.take(userId, signal, of);
     this.early.delete(userId);
   }
 
-  /** The media server carries it from now on, under a new generation. The other links go when it does. */
-  relay(gen: number): void {
-    this.open(MEDIA, gen, { polite: false, begins: true });
+  /** The hub's media server carries it from now on, under a new generation. */
+  relay(gen: number): Link {
+    this.shut(MEDIA);
+    this.gens.set(MEDIA, gen);
+    const link = this.newLink(MEDIA, { polite: false, begins: true });
+    this.links.set(MEDIA, link);
+    return link;
   }
 
   /** Close the connection to somebody who left. Idempotent. */
@@ -100,10 +113,13 @@ export class Mesh {
   /** Take a signal of somebody. */
   take(userId: string, signal: Signal, gen: number | undefined): void {
     const link = this.links.get(userId);
-    if (link && (gen ?? link.born) >= link.born) return link.take(signal);
-    if (link) return;
-    const early = this.early.get(userId) ?? [];
-    this.early.set(userId, [...early, { signal, gen }].slice(-MOST_EARLY));
+    if (!link) {
+      const early = this.early.get(userId) ?? [];
+      this.early.set(userId, [...early, { signal, gen }].slice(-MOST_EARLY));
+    } else if ((gen ?? link.born) >= link.born) {
+      if (link.isReplacedBy(signal)) this.open(userId, this.gens.get(userId) ?? 0, { polite: link.role.polite, begins: false });
+      this.links.get(userId)?.take(signal);
+    }
   }
 
   /** My part in the call has this generation: it was begun for all, or its answer was lost. */
@@ -133,6 +149,7 @@ export class Mesh {
 
   /** Look for new paths everywhere. */
   seekPaths(): void {
+    this.unprepare(); // its candidates were found in another network
     for (const link of this.links.values()) link.seekPaths();
   }
 
@@ -140,11 +157,31 @@ export class Mesh {
     for (const link of this.links.values()) link.seekPathsIfLost();
   }
 
-  private changed(userId: string): void {
-    if (userId === MEDIA && this.links.get(MEDIA)?.state === "connected") {
-      for (const other of this.linked) if (other !== MEDIA) this.shut(other);
-    }
-    this.meshed.changed();
+  private newLink(userId: string, role: Role): Link {
+    const link = new Link(this.ice, role, this.generation(userId), {
+      send: (signal) => this.outbox.send(userId, signal),
+      restart: () => this.restart(),
+      hopeless: (reason) => this.meshed.hopeless(userId, reason),
+      changed: () => this.meshed.changed(),
+    });
+    link.send(this.outgoing.sent, this.meshed.flows(userId));
+    return link;
+  }
+
+  private takePrepared(userId: string, { polite, begins }: Role): Link | null {
+    const { prepared } = this;
+    this.prepared = null;
+    const fits = prepared?.userId === userId && prepared.link.born === this.generation(userId) && begins && !polite;
+    if (!fits) prepared?.link.close();
+    if (!prepared || !fits) return null;
+    prepared.link.send(this.outgoing.sent, this.meshed.flows(userId));
+    prepared.link.release();
+    return prepared.link;
+  }
+
+  private unprepare(): void {
+    this.prepared?.link.close();
+    this.prepared = null;
   }
 
   private generation(userId: string): number {

@@ -37,6 +37,11 @@ export class Negotiation {
     if (this.waiting) this.timer = setTimeout(() => this.waitNoMore(), PATIENCE_MS);
   }
 
+  /** Whether an offer of the other side would be ignored now: mine stands, or is being set, and I am not polite. */
+  get ignoresOffers(): boolean {
+    return !this.polite && (this.offering || this.connection.signalingState !== "stable");
+  }
+
   close(): void {
     clearTimeout(this.timer);
     this.connection.onnegotiationneeded = null;
@@ -45,8 +50,7 @@ export class Negotiation {
   /** Take a description of the other side. Not while another is being taken. */
   async describe(description: Description): Promise<void> {
     if (description.type === "answer") return this.answered(description);
-    // Set by this moment, or being set: only the impolite side.
-    this.ignoring = !this.polite && (this.offering || this.connection.signalingState !== "stable");
+    this.ignoring = this.ignoresOffers;
     if (this.ignoring) return;
     this.unset = null; // the browser asks again for what the answer leaves open
     this.taken += 1;

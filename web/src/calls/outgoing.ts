@@ -5,6 +5,8 @@ import type { CallType, Media } from "./wire";
 /** Where camera, microphone and screen come from. */
 export interface Devices {
   open(type: CallType): Promise<MediaStream>;
+  /** Whether camera and microphone can be opened without asking somebody. */
+  areAllowed(type: CallType): Promise<boolean>;
   screen(): Promise<MediaStream>;
 }
 
@@ -27,6 +29,13 @@ export class Outgoing {
   mute(kind: "audio" | "video", on: boolean): void {
     this.muted[kind] = on;
     this.applyMutes();
+  }
+
+  /** Be as one was before the page was loaded anew. The screen is not shared any more. */
+  restore(held: boolean, media: Media | undefined): void {
+    this.held = held;
+    this.muted.audio = media?.audioMuted ?? false;
+    this.muted.video = media?.videoMuted ?? false;
   }
 
   /** Have camera and microphone, or others than before. */

@@ -1,6 +1,7 @@
 // What others send, to be shown: a picture and its sound for each person, and each screen.
 
 import type { Label } from "./labels";
+import type { Labelled } from "./relay";
 import type { Purpose } from "./wire";
 
 export interface Received {
@@ -13,13 +14,13 @@ export interface Received {
 export class Gathering {
   private readonly streams = new Map<string, MediaStream>();
 
-  gather(sent: readonly (Label & { track: MediaStreamTrack })[], purposeOf: (label: Label) => Purpose): Received[] {
+  gather(sent: readonly Labelled[], purposeOf: (label: Label) => Purpose): Received[] {
     const found = new Map<string, { userId: string; purpose: Purpose; tracks: MediaStreamTrack[] }>();
-    for (const { track, ...label } of sent) {
+    for (const { receiver, ...label } of sent) {
       const purpose = purposeOf(label);
       const key = `${label.userId} ${purpose}`;
       const { tracks } = found.get(key) ?? { tracks: [] };
-      found.set(key, { userId: label.userId, purpose, tracks: [...tracks, track] });
+      found.set(key, { userId: label.userId, purpose, tracks: [...tracks, receiver.track] });
     }
     for (const key of [...this.streams.keys()]) if (!found.has(key)) this.streams.delete(key);
     return [...found].map(([key, { userId, purpose, tracks }]) => {

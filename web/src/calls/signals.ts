@@ -23,14 +23,14 @@ export interface Post {
 
 export class Outbox {
   private readonly waiting: Letter[] = [];
-  /** Number of the last signal that the hub has taken. The first that waits has the next one. */
-  private taken = 0;
   private sending = false;
   private closed = false;
 
   constructor(
     private readonly line: Line,
     private readonly callId: string,
+    /** Number of the last signal that the hub has taken. The first that waits has the next one. */
+    private taken: number,
     private readonly post: Post,
   ) {}
 

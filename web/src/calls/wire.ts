@@ -62,12 +62,20 @@ export interface Standing extends Ice {
   version: number;
   gen?: number;
   members?: Member[];
+  engine?: string;
 }
 
 /** Acknowledges `call:restart`. */
 export interface Restarted extends Ice {
   version: number;
   gen: number;
+}
+
+/** Acknowledges `call:engine`: how to reach a media server to which the hub passes nothing on. */
+export interface MediaWay {
+  engine: string;
+  url?: string;
+  token?: string;
 }
 
 /** A change of a call by somebody, as it is told or as `call:sync` has it. */

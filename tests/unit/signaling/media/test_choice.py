@@ -30,3 +30,12 @@ def test_an_operator_may_have_another_engine_or_none() -> None:
     assert engine_for(3, MediaSettings(engine="janus"), ALL) == "janus"
     assert engine_for(3, MediaSettings(engine="mesh"), ALL) == "mesh"
     assert engine_for(3, MediaSettings(mesh_most=4), ALL) == "mesh"
+
+
+@pytest.mark.parametrize(("people", "engine"), [(2, "mesh"), (3, "embedded"), (4, "embedded"), (5, "janus")])
+def test_a_call_grows_from_the_mesh_over_the_hubs_own_media_server_to_another(people: int, engine: str) -> None:
+    settings = MediaSettings(engine="janus", embedded_most=4)
+    assert engine_for(people, settings, ALL) == engine
+    assert engine_for(people, settings, ALL, now="mesh") == engine
+    assert engine_for(people, settings, ALL, now="janus") == "janus"
+    assert engine_for(people, settings, ALL - {"embedded"}) == ("mesh" if people == 2 else "janus")
