@@ -114,9 +114,7 @@ class Placing:
             version = max((member.rung for member in call.members.values() if member.by == actor.user_id), default=0)
         if version > FIRST and self._legs.first_time(actor, call_id, version):
             names = [user_id for user_id, member in call.members.items() if member.rung == version]
-            age_s = outcome.told_since_s
-            await self._telling.state(actor, call, version, "invited", age_s=age_s, members=sorted(names))
-            await self._telling.ring(call, [one for one in rung(call) if one in names], version, age_s=age_s)
+            await self._telling.invited(actor, call, version, names, age_s=outcome.told_since_s)
         self._moves.told(outcome)
         return call
 

@@ -12,7 +12,7 @@ from signaling.call.model import Call, Change, Member, Part
 from signaling.moves import REPLACED, Moves
 from signaling.placing import Placing
 from signaling.store import CallStore, Overdue
-from signaling.telling import Telling, rung
+from signaling.telling import Telling
 from signaling.told import Told
 from signaling.views import media_state
 
@@ -84,13 +84,10 @@ class Relay:
 
     async def _invited(self, call: Call, change: Change, age_s: float) -> None:
         names = change.data.split(",")
-        members = [(one, call.members[UserId(one)]) for one in names]
+        members = [(user_id, call.members[user_id]) for user_id in map(UserId, names)]
         still = [one for one, member in members if member.state is Part.RINGING and member.rung == change.version]
-        ringing = [one for one in rung(call) if one in still]
         if still and not call.is_over:
-            actor = _leg(call, change.by)
-            await self._telling.state(actor, call, change.version, "invited", age_s=age_s, members=sorted(still))
-            await self._telling.ring(call, ringing, change.version, age_s=age_s)
+            await self._telling.invited(_leg(call, change.by), call, change.version, still, age_s=age_s)
 
     async def _of_a_member(self, call: Call, change: Change, age_s: float) -> None:
         actor = _leg(call, change.by)

@@ -76,6 +76,17 @@ class Telling:
         )
         await self._tell([user_room(user_id) for user_id in rung], event, age_s=age_s)
 
+    async def invited(
+        self, actor: Caller, call: Call, version: int, names: Sequence[UserId], *, age_s: float = 0.0
+    ) -> None:
+        """The actor has more people rung: the legs hear it, and it rings at the devices of those who are not absent."""
+        for user_id in names:
+            # They may have left on a node that died before it told anybody. Their device still hears of the call, and
+            # would take its ringing for what it has heard as a leg: both are of this version.
+            await self._rooms.evict(call_room(call.call_id), of=user_room(user_id))
+        await self.state(actor, call, version, "invited", age_s=age_s, members=sorted(names))
+        await self.ring(call, [one for one in rung(call) if one in names], version, age_s=age_s)
+
     async def accepted(self, actor: Caller, call: Call, version: int, *, age_s: float = 0.0) -> None:
         """The actor joined: the legs hear it, and the actor's other devices stop ringing."""
         gen = max(call.floor, call.members[actor.user_id].gen)

@@ -15,6 +15,7 @@ MOST_ROWS = 2_000
 ALONE_S = 0.2
 """How long connections may take to go that were closed just before. Who stays longer has forgotten one."""
 _POLL_S = 0.002
+"""The 10 ms of tests.support.wait would cost each test with a database more than emptying it does."""
 
 # Changed tables are found by who wrote the catalog last: a trigger would be a part of the schema that tests see.
 _SCHEMA = """

@@ -162,6 +162,41 @@ test("a call that could not be accepted for a moment is accepted with the camera
   assert.ok(device.calls[0].joined);
 });
 
+test("a call that rings when it is over rings no more", async () => {
+  const device = new Device();
+  device.answers["call:ringing"] = () => {
+    throw new HubError("call_ended", "", false);
+  };
+  device.tell("call:incoming", { initiator: "bob", type: "audio" });
+  await settled();
+  assert.deepEqual(device.ended, ["call_ended"]);
+});
+
+test("who had no answer to accepting asks the hub before it takes the call to be elsewhere", async () => {
+  const device = new Device();
+  device.tell("call:incoming", { initiator: "bob", type: "audio" });
+  device.answers["call:accept"] = () => {
+    throw new HubError("unavailable", "", true);
+  };
+  await assert.rejects(device.calls[0].accept());
+  device.answers["call:sync"] = {
+    state: "connecting",
+    version: 2,
+    type: "audio",
+    initiator: "bob",
+    mine: true,
+    members: [{ userId: "bob", state: "joined" }, { userId: "me", state: "joined" }],
+    events: [],
+    engine: "mesh",
+    complete: true,
+    seq: 0,
+  };
+  device.tell("call:cancelled", { reason: "answered_elsewhere", version: 2 });
+  await settled();
+  assert.deepEqual(device.ended, []);
+  assert.ok(device.calls[0].joined);
+});
+
 test("who ignores a call does not ring any more, and takes nothing from the other devices", async () => {
   const device = new Device();
   device.tell("call:incoming", { initiator: "bob", type: "audio" });

@@ -36,7 +36,7 @@ class Device(Handset):
         for call_id in [one for one, where in self.calls.items() if where != "over" or one in accepting]:
             await self.ask("call:sync", {"callId": call_id, "sinceVersion": 0})
         for event, payload in again:
-            if event != "call:sync":
+            if not self.is_done(event, payload["callId"]):
                 await self.ask(event, payload)
 
     def lose(self) -> None:

@@ -67,10 +67,14 @@ class Handset:
             self._comes_in(answer["callId"], answer)
         elif event in ("call:hangup", "call:reject") or (event == "call:ringing" and answer["state"] == "ended"):
             self._is(call_id, "over")
-        elif event == "call:transfer":
-            self.doubts.add(call_id)  # it may have come here
+        elif event == "call:transfer" and "iceServers" in answer:  # else somebody else is to have it
+            self._comes_in(call_id, answer)
         elif event == "call:sync":
             self._learn(call_id, answer)
+
+    def is_done(self, event: str, call_id: str) -> bool:
+        """Whether what had no answer need not be repeated: it is known by now, or the call came here otherwise."""
+        return event == "call:sync" or (event == "call:accept" and self.calls.get(call_id) == "in")
 
     def refused(self, call_id: str, code: str) -> None:
         """What it asked was not done."""

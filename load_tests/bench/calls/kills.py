@@ -53,7 +53,7 @@ class Kills:
     states: Counter[str] = field(default_factory=Counter)
     """Of the calls that the kills met."""
     offline: int = 0
-    """Devices that were away while the rest was told."""
+    """Devices that lost their connection."""
     ends: Counter[str] = field(default_factory=Counter)
     resumed_s: list[float] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)

@@ -42,7 +42,7 @@ def kill_rows(kills: Kills) -> Iterator[Row]:
         yield Row(f"calls over killed nodes: {state}", "", count)
     for reason, count in sorted(kills.ends.items()):
         yield Row(f"calls over killed nodes: ended as {reason}", "", count)
-    yield Row("devices away while the others were told", "", kills.offline)
+    yield Row("devices that lost their connection", "", kills.offline)
     yield Row("devices that came back to a call", "", len(resumed))
     yield Row("reconnect → state of the calls known, p50", "s", _place(resumed, 0.5))
     yield Row("reconnect → state of the calls known, longest", "s", _place(resumed, 1.0), RESUMED_S)

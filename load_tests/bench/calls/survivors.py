@@ -72,7 +72,7 @@ class Survivor(Handset):
         if asked and self._connection is connection:
             self.scene.resumed_s.append(time.perf_counter() - began)
         for event, payload in again:
-            if event != "call:sync":
+            if not self.is_done(event, payload["callId"]):
                 await self.ask(event, payload)
         self.is_back = self._connection is connection
         self._settle_doubts()

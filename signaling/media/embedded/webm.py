@@ -146,15 +146,13 @@ def claim(folder: Path, name: str) -> Path:
     for number in itertools.count(1):
         whole = folder / f"{name}-{number:03}.webm"
         part = whole.with_name(whole.name + _PART)
-        if whole.exists():
-            continue
         try:
             os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _OWNER_ONLY))
         except FileExistsError:
             continue
         if not whole.exists():
             return part
-        part.unlink()  # it was finished between the two looks
+        part.unlink()
     raise AssertionError  # numbers do not end
 
 

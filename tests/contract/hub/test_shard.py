@@ -370,9 +370,9 @@ async def test_a_position_that_the_shard_never_gave_is_none(pair: list[ShardNode
 async def test_a_room_cannot_be_followed_while_redis_does_not_answer(
     pair: list[ShardNode], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hub.cluster.shard.FOLLOW_S", 0.05)
     one, _ = pair
     await one.follow("lobby")
+    monkeypatch.setattr("hub.cluster.shard.FOLLOW_S", 0.05)
     one.link.hold()
     with pytest.raises(Down):
         await one.follow("hall")

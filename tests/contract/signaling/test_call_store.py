@@ -158,6 +158,19 @@ def servers_redis_url(servers: Servers) -> str:
     return servers.redis_url  # not emptied between examples: every one makes a call of its own
 
 
+async def test_a_call_without_an_engine_takes_as_many_as_the_limit_says(node: Node) -> None:
+    call_id = new_ulid()
+    done(await node.store.create(call_id, ring(node.clock, ALICE, "bob", "carol")))
+    done(await node.store.apply(call_id, Accept(BOB, mesh_limit=2)))
+    full = await node.store.apply(call_id, Accept(CAROL, mesh_limit=2))
+    assert full.verdict is Verdict.FULL
+    assert full.call is not None
+    assert (full.call.joined, full.version) == (2, full.call.version)
+    assert (await node.store.apply(call_id, Accept(BOB, mesh_limit=2))).verdict is Verdict.REPEAT
+    done(await node.store.apply(call_id, Move("embedded", 0)))
+    done(await node.store.apply(call_id, Accept(CAROL, mesh_limit=2)))
+
+
 async def test_of_eight_devices_and_a_cancelling_caller_one_wins_at_most_and_the_call_ends_once(
     redis_url: str,
 ) -> None:

@@ -116,6 +116,23 @@ async def test_who_is_invited_again_rings_on(hub: CallHub) -> None:
     assert hub.told(f"user:{CAROL}") == [("call:incoming", "")]
 
 
+async def test_who_left_without_anybody_hearing_it_and_is_invited_again_hears_it_ring_and_not_as_a_leg(
+    hub: CallHub,
+) -> None:
+    call_id = await conference(hub)
+    room, legs_were_told = RoomName(f"call:{call_id}"), []
+    await hub.rooms.join(LAPTOP.connection_id, user_room(CAROL))
+    await hub.store.apply(call_id, End(LAPTOP))
+
+    def hear(event: str, _payload: Any) -> None:
+        legs_were_told.append((event, hub.rooms.is_member(LAPTOP.connection_id, room)))
+
+    async with hub.rooms.listen(room, hear):
+        await hub.send(DESK, "invite", callId=call_id, to=CAROL)
+    assert legs_were_told == [("call:state", False)]
+    assert hub.told(f"user:{CAROL}") == [("call:incoming", "")]
+
+
 async def test_an_end_is_told_and_settled(hub: CallHub) -> None:
     call_id = await hub.connect()
     await hub.store.apply(call_id, End(DESK))

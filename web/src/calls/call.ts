@@ -56,6 +56,8 @@ export class Call {
   private carriage: Carriage | null = null;
   private isGroup = false;
   private accepting = false;
+  /** Accepting it had no answer: it may have come here all the same. */
+  private unanswered = false;
   private syncing: Promise<void> | null = null;
 
   constructor(
@@ -124,6 +126,7 @@ export class Call {
       // Whoever calls hears nothing while a browser asks for the camera; where it need not, they can begin at once.
       if (!(await this.around.devices.areAllowed(this.type))) await this.openMedia();
       if (this.isOver || this.joined) return;
+      this.unanswered = true;
       const [standing] = await Promise.all([this.ask<Standing>("call:accept"), this.openMedia()]);
       this.join(standing);
     } catch (error) {
@@ -234,7 +237,7 @@ export class Call {
 
   /** It is over for this device, unless that is meant for the others of the same person. */
   cancelled(reason: string): void {
-    if (this.joined) return void this.sync();
+    if (this.joined || (this.unanswered && !this.accepting)) return void this.sync();
     if (!(this.accepting && reason === "answered_elsewhere")) this.over(reason); // else the answer to that says it
   }
 

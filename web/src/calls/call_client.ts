@@ -117,7 +117,10 @@ export class CallClient {
     this.calls.set(callId, call);
     call.learn([{ userId: initiator, state: "joined" }, ...(members ?? [])]);
     if (members) call.becomeGroup();
-    void this.around.line.ask("call:ringing", { callId }).catch(() => {}); // only lets the caller know
+    // Lets the caller know. A node that stood still may ring late: then it is over, and rings no more.
+    void this.around.line.ask("call:ringing", { callId }).catch((error: unknown) => {
+      if (error instanceof HubError && !error.temporary) call.over(error.code);
+    });
     this.around.watcher.begun(call);
   }
 
