@@ -90,8 +90,8 @@ class Room:
         takes = codec is not None
         found = self._source(peer, section, codec) if section.receives else None
         if found is None:
-            if section.mid in peer.slots:
-                peer.slots[section.mid].drop(now_ms)
+            # Not only dropped: Chromium shows nothing that comes again under the SSRC of what was inactive meanwhile.
+            peer.close_slot(section.mid, now_ms)
             return Accepted(section, codec or preferred(section.codecs), takes, None)
         source, codec = found
         slot = peer.slot(section, codec.clock_rate)

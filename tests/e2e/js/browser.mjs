@@ -113,14 +113,14 @@ export async function openDocument(owner, friend, title, friendsName) {
   await friend.getByText("✓ saved").waitFor();
 }
 
-/** Wait until `read`, run in the page, gives something that fits; give that. */
-export async function until(page, read, fits, given = null) {
+/** Wait until `read`, run in the page, gives something that fits; give that. Read again every so often. */
+export async function until(page, read, fits, given = null, everyMs = 50) {
   const end = Date.now() + ANSWER_MS;
   for (;;) {
     const value = await page.evaluate(read, given);
     if (fits(value)) return value;
     if (Date.now() > end) throw new Error(`not so within ${ANSWER_MS} ms; last: ${JSON.stringify(value)}`);
-    await page.waitForTimeout(50);
+    await page.waitForTimeout(everyMs);
   }
 }
 

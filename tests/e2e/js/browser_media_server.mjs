@@ -12,8 +12,12 @@ browse(async (open) => {
   const others = pages.length - 1;
   for (const page of pages.slice(1)) await befriend(ada, page);
   await talk(ada, bob, names[1]);
-  for (const place of [2, 3]) await join(ada, pages[place], names[place], place);
-  await Promise.all(pages.slice(4).map((page, more) => join(ada, page, names[4 + more], others)));
+  for (const place of [2, 3]) {
+    await ring(ada, names[place]);
+    await join(pages[place], place);
+  }
+  for (const name of names.slice(4)) await ring(ada, name); // one by one: a page has one mouse
+  await Promise.all(pages.slice(4).map((page) => join(page, others)));
   const all = await Promise.all(pages.map((page) => hearsAndSees(page, others)));
   const shown = await Promise.all(pages.map((page) => playing(page, others)));
   const connections = await Promise.all(pages.map((page) => until(page, stillOpen, (count) => count === 1)));
@@ -25,9 +29,8 @@ browse(async (open) => {
   return { all, shown, connections, made, screen, returned, left: await playing(bob, others - 1) };
 });
 
-/** Ring somebody who accepts, and wait until they see so many. */
-async function join(caller, page, name, others) {
-  await ring(caller, name);
+/** Accept, and wait until so many are seen. */
+async function join(page, others) {
   await press(page, "Accept");
   await page.locator(".their-video").nth(others - 1).waitFor();
 }

@@ -2,22 +2,49 @@
 
 import { person, until } from "./browser.mjs";
 
-/** A camera that costs little: so many pictures are decoded at once on the cores of a test. */
-const SMALL = { width: 160, height: 120, frameRate: 10 };
+const STATISTICS_EVERY_MS = 500; // those of eight pages, read without a pause, take half a core
 
-/** As `prepareCalls`, with a small picture from the camera. */
-export function prepareCrowd(context) {
-  return prepareCalls(context, SMALL);
+/**
+ * As `prepareCalls`, with small drawn pictures in place of the camera, which hardly take drawing, and sound of a media
+ * server that arrives but is not played. To draw and to play everything for eight takes more than two cores. And a
+ * camera that eight pages show stands still: it has buffers for ten pictures, and each page keeps those that it shows.
+ */
+export async function prepareCrowd(context) {
+  await prepareCalls(context);
+  await context.addInitScript(makeSmall);
+}
+
+/** In the page. */
+function makeSmall() {
+  const tiny = new CSSStyleSheet();
+  tiny.replaceSync("video { width: 4px !important; height: 3px !important; }");
+  document.adoptedStyleSheets = [tiny];
+  const add = MediaStream.prototype.addTrack;
+  MediaStream.prototype.addTrack = function (track) {
+    if (track.kind !== "video" || this.getTracks().includes(track)) return;
+    add.call(this, track);
+    for (const video of document.querySelectorAll("video")) {
+      if (video.srcObject === this) video.srcObject = this; // one that had nothing to play gives up
+    }
+  };
+  const { mediaDevices } = navigator;
+  const open = mediaDevices?.getUserMedia.bind(mediaDevices);
+  if (!open) return;
+  mediaDevices.getUserMedia = async () => {
+    const camera = window.drawing(160, 120, 5).getVideoTracks();
+    const microphone = await open({ audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false } });
+    return new MediaStream([...microphone.getTracks(), ...camera]);
+  };
 }
 
 /**
  * In the page, before its scripts: its peer connections can be got at, when pictures of whom are shown is noted, its screen
  * is a picture that moves, and nobody is asked for the camera.
  */
-export async function prepareCalls(context, camera = null) {
+export async function prepareCalls(context) {
   await context.grantPermissions(["camera", "microphone"]);
   await context.addInitScript(noteFrames);
-  await context.addInitScript((wanted) => {
+  await context.addInitScript(() => {
     window.peers = [];
     window.RTCPeerConnection = class extends RTCPeerConnection {
       constructor(...given) {
@@ -27,16 +54,15 @@ export async function prepareCalls(context, camera = null) {
         window.peers.push(this);
       }
     };
-    if (!navigator.mediaDevices) return;
-    const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
-    navigator.mediaDevices.getUserMedia = ({ audio, video }) => open({ audio, video: video && (wanted ?? true) });
-    navigator.mediaDevices.getDisplayMedia = async () => {
-      const canvas = document.createElement("canvas");
+    window.drawing = (width, height, framesPerS) => {
+      const canvas = Object.assign(document.createElement("canvas"), { width, height });
       const drawing = canvas.getContext("2d");
-      setInterval(() => drawing.fillRect(Math.random() * 300, Math.random() * 150, 9, 9), 50);
-      return canvas.captureStream(20);
+      setInterval(() => drawing.fillRect(Math.random() * width, Math.random() * height, 9, 9), 1000 / framesPerS);
+      return canvas.captureStream(framesPerS);
     };
-  }, camera);
+    if (!navigator.mediaDevices) return;
+    navigator.mediaDevices.getDisplayMedia = async () => window.drawing(300, 150, 20);
+  });
 }
 
 /** In the page: note in `shown` when a new picture of somebody is shown, by what their videos are called. */
@@ -70,9 +96,10 @@ export async function incoming() {
 
 /** Wait until so many pictures and as many sounds come, and each of them goes on. */
 export async function hearsAndSees(page, others) {
-  const first = await until(page, incoming, (seen) => Object.values(seen).filter((amount) => amount > 0).length === 2 * others);
+  const complete = (seen) => Object.values(seen).filter((amount) => amount > 0).length === 2 * others;
+  const first = await until(page, incoming, complete, null, STATISTICS_EVERY_MS);
   const goesOn = (seen) => Object.keys(first).every((id) => seen[id] > first[id]);
-  return { first, later: await until(page, incoming, goesOn) };
+  return { first, later: await until(page, incoming, goesOn, null, STATISTICS_EVERY_MS) };
 }
 
 /** In the page: how many of its peer connections there are. */

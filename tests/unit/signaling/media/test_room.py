@@ -51,6 +51,20 @@ def test_a_section_keeps_its_stream_and_a_freed_one_gets_another() -> None:
     assert [slot.ssrc for slot in d.peer.slots.values()] == before
 
 
+def test_a_section_that_was_inactive_goes_on_under_another_ssrc() -> None:
+    # Chromium has let go of the old one, and shows nothing that comes under it.
+    room = Room()
+    joined(room, "a", section("0", "video", sends=1))
+    b, wanted = joined(room, "b"), section("0", "video", receives=True)
+    labels(room, b, wanted)
+    before = b.peer.slots["0"].ssrc
+    room.leave("a", 0.0)
+    assert labels(room, b, wanted) == [None]
+    joined(room, "c", section("0", "video", sends=1))
+    assert labels(room, b, wanted) == ["user-c c/0"]
+    assert b.peer.slots["0"].ssrc != before
+
+
 def test_packets_go_to_everybody_else_and_to_nobody_after_somebody_has_left() -> None:
     room = Room()
     a = joined(room, "a", section("0", "video", sends=1))
