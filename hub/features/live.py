@@ -22,6 +22,7 @@ from core_api.accounts.calling import CallRule
 from core_api.accounts.people import ActOnTwo
 from core_api.accounts.signing_key import SigningKey
 from core_api.accounts.store_postgres_privacy import PostgresPrivacy
+from hub.cluster.lent_link import lent_by
 from hub.cluster.servers import link_to_any, servers_of
 from hub.features import oversight
 from hub.features.core import Core, Feature
@@ -220,8 +221,7 @@ def calls(core: Core) -> Calls:
 
 
 def call_commands(core: Core) -> Commands:
-    """A link of their own where one server has all keys; on a Redis Cluster redis-py finds each key's server."""
-    url = core.settings.redis_url or "redis://nowhere"
-    if redis_url.is_cluster(url):
+    """Over the link of the bus where one server has all keys; on a Redis Cluster redis-py finds each key's server."""
+    if redis_url.is_cluster(core.settings.redis_url or "redis://nowhere"):
         return ClientCommands(core.redis)
-    return LinkedCommands(link_to_any(servers_of(url)))
+    return LinkedCommands(lent_by(core.bus.commands_of("")))
