@@ -19,6 +19,7 @@ from collab.service import DocumentRoles, DocumentService
 from collab.store_postgres import PostgresDocumentStore
 from core_api import outbox
 from core_api.accounts.calling import CallRule
+from core_api.accounts.gathered import GatheredStandings
 from core_api.accounts.people import ActOnTwo
 from core_api.accounts.signing_key import SigningKey
 from core_api.accounts.store_postgres_privacy import PostgresPrivacy
@@ -188,7 +189,7 @@ def calls(core: Core) -> Calls:
     telling = Telling(core.rooms, legs, engines.all)
     told = CallsTold(store, core.rooms)
     moves = Moves(store, busy, history, telling, told, core.clock)
-    callees = CallRule(PostgresPrivacy(core.pool))
+    callees = CallRule(GatheredStandings(PostgresPrivacy(core.pool)))
     placing = Placing(store, busy, moves, telling, callees, legs, core.clock, settings)
     service = CallService(store, busy, moves, placing, telling, legs)
     deadlines = Deadlines(store, busy, moves, service, telling, legs, core.rooms)
