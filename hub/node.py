@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 
 from hub import log as logs
 from hub.app import build
+from hub.cluster.servers import link_to_any, servers_of
 from hub.config import ConfigError, Settings
 from hub.kernel.errors import HubError
 from hub.kernel.ports import NodeAddress
@@ -62,7 +63,8 @@ async def serve(settings: Settings) -> int:
     if applied:
         log.info("applied %d migrations", applied)
     try:
-        redis = connect(settings.redis_url, size=settings.redis_pool)
+        open_link = link_to_any(servers_of(settings.redis_url))
+        redis = connect(settings.redis_url, size=settings.redis_pool, open_link=open_link)
         await redis.ping()
     except (RedisError, OSError, ValueError, TypeError) as error:  # the last two: options of the URL
         return _fail(f"REDIS_URL: {_words(error)}", 1)

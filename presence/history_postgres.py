@@ -43,6 +43,8 @@ class PostgresHistory:
 
     async def add(self, queue: HistoryQueue) -> int:
         """See HistoryStore."""
+        if not await queue.oldest():  # as nearly always, when nobody needs a turn
+            return 0
         async with self._pool.acquire() as connection, connection.transaction():
             if not await connection.fetchval(TAKE_TURN):
                 return 0

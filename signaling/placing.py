@@ -65,7 +65,11 @@ class Placing:
         began = self._clock.now_ms()
         people = await self._callees_of(actor, to)
         call_id, command = call_id or new_ulid(), Create(actor, people, media, began + self._ring_ms)
-        if len(people) > 1:
+        with self._telling.expect(call_id):
+            return await self._place(actor, call_id, command, began)
+
+    async def _place(self, actor: Caller, call_id: str, command: Create, began: int) -> Call:
+        if len(command.to) > 1:
             placement = Placement(await self._store.create(call_id, command), "", None)
         else:
             placement = await self._store.place(call_id, command)
@@ -165,13 +169,13 @@ class Placing:
     async def joined(self, actor: Caller, outcome: Outcome) -> Call:
         """The actor has accepted: they hear of the call from now on, and the others of them. Raises CallEnded."""
         call = ruled(outcome)
-        await self._telling.hear(actor, call.call_id)
-        # Also the initiator, who was not busy before: nobody who rings somebody shall be busy for that.
-        await self._busy.take({actor.user_id, call.initiator} if not call.group else {actor.user_id}, call.call_id)
-        if self._legs.first_time(actor, call.call_id, outcome.version):
-            await self._telling.accepted(actor, call, outcome.version, age_s=outcome.told_since_s)
-        await self._moves.tell_who_went(outcome)  # who transferred the call to the actor
-        await self._moves.still_on(actor, call.call_id)
+        async with self._telling.hearing(actor, call.call_id):
+            if self._legs.first_time(actor, call.call_id, outcome.version):
+                await self._telling.accepted(actor, call, outcome.version, age_s=outcome.told_since_s)
+            await self._moves.tell_who_went(outcome)  # who transferred the call to the actor
+            # Also the initiator, who was not busy before: nobody who rings somebody shall be busy for that.
+            await self._busy.take({actor.user_id, call.initiator} if not call.group else {actor.user_id}, call.call_id)
+            await self._moves.still_on(actor, call.call_id)
         if call.alone_until:  # which is a deadline of its own
             await self._moves.look_after(call.call_id)
         return call
@@ -198,17 +202,17 @@ class Placing:
         if call.is_over:  # a repeat of a call that gave way to one that is over as well
             await self._moves.settle(call)
             return call
-        await self._telling.hear(actor, call.call_id)
-        is_late = created.age_s > LATE_S
-        if call.state is State.RINGING and not is_late and self._legs.first_time(actor, call.call_id, FIRST):
-            await self._telling.ring(call, rung(call), FIRST, busy=busy, age_s=created.told_since_s)
-            self._moves.told(created)
-        try:
-            await self._moves.still_on(actor, call.call_id)
-        except errors.CallEnded:
-            # Whoever ended it while this node was at it may have told them before it rang there.
-            call = (await self._store.apply(call.call_id, Expire())).call or call
-            await self._telling.ended(call)
+        async with self._telling.hearing(actor, call.call_id):
+            is_late = created.age_s > LATE_S
+            if call.state is State.RINGING and not is_late and self._legs.first_time(actor, call.call_id, FIRST):
+                await self._telling.ring(call, rung(call), FIRST, busy=busy, age_s=created.told_since_s)
+                self._moves.told(created)
+            try:
+                await self._moves.still_on(actor, call.call_id)
+            except errors.CallEnded:
+                # Whoever ended it while this node was at it may have told them before it rang there.
+                call = (await self._store.apply(call.call_id, Expire())).call or call
+                await self._telling.ended(call)
         return call
 
     async def _give_way(self, actor: Caller, call: Call) -> None:

@@ -63,10 +63,11 @@ class CallService:
         Whoever left a group, or did not answer, can join it as long as it goes on. Raises CallFull if no engine carries
         it and as many as ``mesh_limit`` are in it.
         """
-        outcome = await self._moves.apply(call_id, Accept(actor, mesh_limit=mesh_limit))
-        if outcome.verdict is Verdict.FULL:
-            raise errors.CallFull(mostPeople=mesh_limit)
-        return await self._placing.joined(actor, outcome)
+        with self._telling.expect(call_id):
+            outcome = await self._moves.apply(call_id, Accept(actor, mesh_limit=mesh_limit))
+            if outcome.verdict is Verdict.FULL:
+                raise errors.CallFull(mostPeople=mesh_limit)
+            return await self._placing.joined(actor, outcome)
 
     async def ignore(self, actor: Caller, call_id: str) -> Call:
         """Silence this one device. Nobody is told, and any device may still accept."""

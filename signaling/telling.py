@@ -10,7 +10,8 @@ What is told of a change has the change's version as its id. Whoever tells it fo
 could (relay.py, or the node that gets a repeat) says how old the change is, and it is published unless it was already.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager
 from typing import TypeAlias
 
 import msgspec
@@ -47,10 +48,24 @@ class Telling:
         self._legs = legs
         self._engines = engines
 
+    def expect(self, call_id: str) -> AbstractContextManager[None]:
+        """Have whoever gets a leg inside of ``with`` hear of the call sooner."""
+        return self._rooms.expect(call_room(call_id))
+
     async def hear(self, actor: Caller, call_id: str) -> None:
         """Make the actor's connection, which has the leg, hear of the call. Raises Unavailable."""
         await self._rooms.join(actor.connection_id, call_room(call_id))
         self._legs.add(actor, call_id)
+
+    @asynccontextmanager
+    async def hearing(self, actor: Caller, call_id: str) -> AsyncIterator[None]:
+        """The same from the beginning of ``async with`` on; behind it whoever comes back does, too. Raises Unavailable.
+
+        What is told and asked inside goes to Redis together with that.
+        """
+        async with self._rooms.joining(actor.connection_id, call_room(call_id)):
+            self._legs.add(actor, call_id)
+            yield
 
     async def hear_no_more(self, actor: Caller, call_id: str) -> None:
         """The actor's connection has no leg any more."""

@@ -11,7 +11,7 @@ Pair = tuple[UserId, UserId]
 """A viewer, and whom they look at."""
 
 
-class Relations(Protocol):
+class Standings(Protocol):
     """Who stands to whom how, and wants to be seen by whom."""
 
     async def relations(self, pairs: Sequence[Pair]) -> Mapping[Pair, tuple[Privacy, Relation]]:
@@ -20,6 +20,10 @@ class Relations(Protocol):
         Missing where the second has no account, or it is deleted.
         """
         ...
+
+
+class Relations(Standings, Protocol):
+    """The same, and who is in whose circle."""
 
     async def circle(self, user_id: UserId, circle: Circle, limit: int) -> list[UserId]:
         """The accounts in somebody's circle, those followed last first."""

@@ -173,6 +173,10 @@ class Bus:
         except Down as error:
             raise Unavailable from error
 
+    def begin(self, room: RoomName) -> None:
+        """Begin to follow a room, and wait for nothing."""
+        self._shards[self._place(room)].begin(room)
+
     def leave(self, room: RoomName) -> None:
         """Follow a room no more."""
         self._shards[self._place(room)].leave(room)

@@ -10,6 +10,8 @@ from itertools import pairwise
 from typing import Final
 
 DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
+PAIRS: Final = [first + second for first in DIGITS for second in DIGITS]
+"""Two digits at a time take half of the steps: every node writes the position of every event."""
 MAX_DIGITS: Final = 13
 """Of a position in base 36: 64 bits."""
 
@@ -64,7 +66,7 @@ def read_offset(text: object, shards: int) -> list[int] | None:
 
 def _in_base_36(number: int) -> str:
     digits = ""
-    while number:
-        number, digit = divmod(number, 36)
-        digits = DIGITS[digit] + digits
-    return digits or "0"
+    while number >= len(PAIRS):
+        number, pair = divmod(number, len(PAIRS))
+        digits = PAIRS[pair] + digits
+    return (PAIRS[number] + digits).lstrip("0") or "0"

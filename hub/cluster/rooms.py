@@ -3,8 +3,8 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Protocol
 
 from hub.cluster.bus import Bus
@@ -109,14 +109,41 @@ class ClusterRooms:
     async def join(self, connection_id: ConnectionId, room: RoomName) -> int:
         """See hub.kernel.ports.Rooms."""
         if not self.is_member(connection_id, room):
-            joined = await self.enter(connection_id, [room])
-            try:
-                await self._records.moved(connection_id, joined)
-            except Unavailable:
-                self._local.leave(connection_id, room)
-                self._let_go(room)
-                raise
+            await self._record(connection_id, room, await self.enter(connection_id, [room]))
         return await self._came(room, [connection_id])
+
+    @asynccontextmanager
+    async def joining(self, connection_id: ConnectionId, room: RoomName) -> AsyncIterator[None]:
+        """See hub.kernel.ports.Rooms."""
+        if self.is_member(connection_id, room):
+            yield
+            return
+        joined = await self.enter(connection_id, [room])
+        # A task, so that its command is in one write with those of whoever goes on here.
+        recorded = asyncio.get_running_loop().create_task(self._record(connection_id, room, joined))
+        try:
+            yield
+        finally:
+            await recorded
+
+    async def _record(self, connection_id: ConnectionId, room: RoomName, joined: Mapping[RoomName, int]) -> None:
+        """Have it kept that a connection is in a room. Raises Unavailable, and then it is not in it."""
+        try:
+            await self._records.moved(connection_id, joined)
+        except Unavailable:
+            self._local.leave(connection_id, room)
+            self._let_go(room)
+            raise
+
+    @contextmanager
+    def expect(self, room: RoomName) -> Iterator[None]:
+        """See hub.kernel.ports.Rooms."""
+        self._entered[room] += 1
+        try:
+            self._bus.begin(room)
+            yield
+        finally:
+            self._done_entering(room)
 
     async def enter(
         self, connection_id: ConnectionId, rooms: Iterable[RoomName], *, at_least: Sequence[int] = ()

@@ -369,15 +369,19 @@ class Shard:
 
     # ---------------------------------------------------------------- rooms
 
+    def begin(self, room: str) -> None:
+        """Begin to follow a room, for who will wait for it by :meth:`follow`. Harmless if it is followed already."""
+        if room not in self._rooms:
+            self._rooms[room] = NOWHERE
+            self._subscriptions.add(room)
+            self._anchor_soon(room)
+
     async def follow(self, room: str) -> None:
         """Follow a room: on return everything of it above the position will come. Harmless if it is followed already.
 
         Raises Down if Redis does not confirm it; the room is still followed then, unless it is left.
         """
-        if room not in self._rooms:
-            self._rooms[room] = NOWHERE
-            self._subscriptions.add(room)
-            self._anchor_soon(room)
+        self.begin(room)
         if self._rooms[room] != NOWHERE:
             return
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()

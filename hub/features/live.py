@@ -19,9 +19,11 @@ from collab.service import DocumentRoles, DocumentService
 from collab.store_postgres import PostgresDocumentStore
 from core_api import outbox
 from core_api.accounts.calling import CallRule
+from core_api.accounts.gathered import GatheredStandings
 from core_api.accounts.people import ActOnTwo
 from core_api.accounts.signing_key import SigningKey
 from core_api.accounts.store_postgres_privacy import PostgresPrivacy
+from hub.cluster.lent_link import lent_by
 from hub.cluster.servers import link_to_any, servers_of
 from hub.features import oversight
 from hub.features.core import Core, Feature
@@ -187,7 +189,7 @@ def calls(core: Core) -> Calls:
     telling = Telling(core.rooms, legs, engines.all)
     told = CallsTold(store, core.rooms)
     moves = Moves(store, busy, history, telling, told, core.clock)
-    callees = CallRule(PostgresPrivacy(core.pool))
+    callees = CallRule(GatheredStandings(PostgresPrivacy(core.pool)))
     placing = Placing(store, busy, moves, telling, callees, legs, core.clock, settings)
     service = CallService(store, busy, moves, placing, telling, legs)
     deadlines = Deadlines(store, busy, moves, service, telling, legs, core.rooms)
@@ -220,8 +222,7 @@ def calls(core: Core) -> Calls:
 
 
 def call_commands(core: Core) -> Commands:
-    """A link of their own where one server has all keys; on a Redis Cluster redis-py finds each key's server."""
-    url = core.settings.redis_url or "redis://nowhere"
-    if redis_url.is_cluster(url):
+    """Over the link of the bus where one server has all keys; on a Redis Cluster redis-py finds each key's server."""
+    if redis_url.is_cluster(core.settings.redis_url or "redis://nowhere"):
         return ClientCommands(core.redis)
-    return LinkedCommands(link_to_any(servers_of(url)))
+    return LinkedCommands(lent_by(core.bus.commands_of("")))

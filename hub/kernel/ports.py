@@ -1,7 +1,7 @@
 """What features need of the hub around them, as Protocols; the composition root gives the implementations."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -23,6 +23,22 @@ class Rooms(Protocol):
         """Put a connection of this node into ``room`` and return the members on all nodes. Idempotent.
 
         Access is the caller's to check, before. A connection that is gone meanwhile joins nothing.
+        """
+        ...
+
+    def expect(self, room: RoomName) -> AbstractContextManager[None]:
+        """Have a room ready for who may join it inside of ``with``: the join waits for less. Nobody is in it by that.
+
+        For who knows the room before access to it has been checked, which takes as long as this does.
+        """
+        ...
+
+    def joining(self, connection_id: ConnectionId, room: RoomName) -> AbstractAsyncContextManager[None]:
+        """Put a connection of this node into ``room``, as :meth:`join` does, which has no attendance.
+
+        Inside of ``async with`` it gets what is sent there. Behind it the same is so for whoever comes back; what is
+        asked inside is asked together with that. Raises Unavailable before or behind, and then the connection is not in
+        it.
         """
         ...
 

@@ -1,5 +1,6 @@
 """The Redis (or Valkey) client of a node."""
 
+from collections.abc import Awaitable, Callable
 from typing import cast
 
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -7,6 +8,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from hub.kernel import redis_url
+from hub.storage.linked_redis import LinkedRedis, RedisLink
 from hub.storage.redis_cluster import ClusterClient
 from hub.storage.redis_connection import PACKING
 
@@ -14,8 +16,10 @@ WAIT_S = 5
 """For a connection of the pool, as long as for an answer."""
 
 
-def connect(url: str, *, size: int) -> Redis:
+def connect(url: str, *, size: int, open_link: Callable[[], Awaitable[RedisLink]] | None = None) -> Redis:
     """A client with a pool of at most ``size`` connections, that gives bytes and does not repeat commands.
+
+    With ``open_link`` commands to one server go over a link, see hub.storage.linked_redis.
 
     redis-py retries a command whose connection broke; the server may have run it the first time, and most of ours are
     not harmless twice. Callers decide. Connects lazily: an unreachable server shows at the first command. When all
@@ -34,7 +38,7 @@ def connect(url: str, *, size: int) -> Redis:
         retry=Retry(NoBackoff(), 0),
     )
     pool.connection_class = PACKING[pool.connection_class]
-    return Redis.from_pool(pool)
+    return Redis.from_pool(pool) if open_link is None else LinkedRedis(pool, open_link)
 
 
 class RedisProbe:

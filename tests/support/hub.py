@@ -11,6 +11,7 @@ from aiohttp import web
 
 from core_api.accounts.signing_key import SigningKey, new_key
 from hub.app import build
+from hub.cluster.servers import link_to_any, servers_of
 from hub.config import Settings, load
 from hub.lifecycle import Hub
 from hub.storage.postgres import create_pool
@@ -69,7 +70,7 @@ async def running_hub(
     assert chosen.database_url is not None
     assert chosen.redis_url is not None
     pool = create_pool(chosen.database_url, size=5)
-    redis = connect(chosen.redis_url, size=20)
+    redis = connect(chosen.redis_url, size=20, open_link=link_to_any(servers_of(chosen.redis_url)))
     await pool
     hub = build(chosen, pool=pool, redis=redis, key=key or new_key())
     runner = web.AppRunner(hub.web, access_log=None, shutdown_timeout=1, max_line_size=HEAD_BYTES)

@@ -1,7 +1,7 @@
 """A Rooms that remembers: for unit tests of services, without sockets and Redis."""
 
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 
 from hub.kernel.delivery import Delivery
@@ -25,9 +25,17 @@ class RecordedRooms:
     listeners: dict[RoomName, list[Listener]] = field(default_factory=dict)
     screens: dict[str, Screen] = field(default_factory=dict)
 
+    def expect(self, _room: RoomName) -> AbstractContextManager[None]:
+        return nullcontext()
+
     async def join(self, connection_id: ConnectionId, room: RoomName) -> int:
         self.members.setdefault(room, set()).add(connection_id)
         return len(self.members[room])
+
+    @asynccontextmanager
+    async def joining(self, connection_id: ConnectionId, room: RoomName) -> AsyncIterator[None]:
+        await self.join(connection_id, room)
+        yield
 
     async def note(self, connection_id: ConnectionId, room: RoomName, note: bytes) -> None:
         self.notes[connection_id, room] = note

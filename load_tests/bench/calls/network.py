@@ -5,7 +5,8 @@ dies before or after a step: after it, the step has been done, and nobody has th
 """
 
 import random
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -138,7 +139,7 @@ class Node:
         self._draw = draw
         commands = _MortalCommands(self, redis)
         store, busy = RedisCallStore(commands, clock, SETTINGS), RedisBusyLines(commands, SETTINGS)
-        rooms = _Mortal(self, _Rooms(network))
+        rooms = _MortalRooms(self, _Rooms(network))
         telling = Telling(rooms, self.legs)
         told = Told(store, rooms)
         moves = Moves(store, busy, _Mortal(self, history), telling, told, clock)
@@ -212,7 +213,18 @@ class _Mortal:
             self._node.step()
             return result
 
-        return method if name == "is_member" else use
+        return method if name in ("is_member", "expect") else use
+
+
+class _MortalRooms(_Mortal):
+    """The same, and a step before and after each end of a ``with``."""
+
+    @asynccontextmanager
+    async def joining(self, connection_id: ConnectionId, room: RoomName) -> AsyncIterator[None]:
+        await self.join(connection_id, room)
+        yield
+        self._node.step()  # what is kept for who comes back
+        self._node.step()
 
 
 class _Rooms:
@@ -223,6 +235,9 @@ class _Rooms:
 
     def is_member(self, connection_id: ConnectionId, room: RoomName) -> bool:
         return connection_id in self._network.rooms.get(room, ())
+
+    def expect(self, _room: RoomName) -> AbstractContextManager[None]:
+        return nullcontext()
 
     async def join(self, connection_id: ConnectionId, room: RoomName) -> int:
         if connection_id in self._network.listeners:

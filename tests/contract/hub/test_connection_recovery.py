@@ -13,6 +13,7 @@ from hub.cluster.records import Records
 from hub.cluster.recovery import ConnectionRecovery
 from hub.cluster.rooms import ClusterRooms
 from hub.cluster.servers import servers_of
+from hub.kernel.errors import Unavailable
 from hub.kernel.events import Caller
 from hub.kernel.ids import ConnectionId, NodeId, RoomName, SessionId, UserId, session_room, user_room
 from hub.kernel.recovery import Claim, Recovered
@@ -81,6 +82,10 @@ class Node:
 
         return goes_on
 
+    @property
+    def followed(self) -> set[str]:
+        return {room for shard in self.bus._shards for room in shard.rooms}
+
 
 @pytest.fixture
 async def pair(redis: Redis, redis_url: str) -> AsyncIterator[tuple[Node, Node]]:
@@ -97,6 +102,47 @@ async def pair(redis: Redis, redis_url: str) -> AsyncIterator[tuple[Node, Node]]
 def missed(recovered: Recovered | None) -> list[int]:
     assert recovered is not None
     return [delivery.payload["number"] for _, delivery in recovered.missed]
+
+
+async def test_who_is_joining_hears_at_once_and_has_the_room_again_behind_it(pair: tuple[Node, Node]) -> None:
+    one, two = pair
+    await one.begin("a")
+    async with one.rooms.joining(ConnectionId("a"), A):
+        await one.say(A, 1)
+        assert one.heard("a") == [1]
+    offset = one.bus.offset
+    await one.say(A, 2)
+    assert missed(await two.resume("b", offset)) == [2]
+
+
+async def test_who_would_not_have_the_room_again_is_not_in_it_and_it_is_said(
+    pair: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, _ = pair
+    await one.begin("a")
+
+    async def fails(*_: object) -> None:
+        raise Unavailable
+
+    monkeypatch.setattr(one.records, "moved", fails)
+    with pytest.raises(Unavailable):
+        async with one.rooms.joining(ConnectionId("a"), A):
+            assert one.rooms.is_member(ConnectionId("a"), A)
+    assert not one.rooms.is_member(ConnectionId("a"), A)
+    assert A not in one.followed
+
+
+async def test_a_room_is_followed_while_somebody_is_expected_and_then_if_they_came(pair: tuple[Node, Node]) -> None:
+    one, _ = pair
+    await one.begin("a")
+    with one.rooms.expect(A):
+        assert A in one.followed
+    assert A not in one.followed
+    with one.rooms.expect(A):
+        await one.rooms.join(ConnectionId("a"), A)
+    assert A in one.followed
+    await one.say(A, 1)
+    assert one.heard("a") == [1]
 
 
 async def test_on_a_node_that_lags_nothing_comes_twice(pair: tuple[Node, Node]) -> None:

@@ -5,22 +5,26 @@ from collections.abc import AsyncIterator
 import pytest
 from redis.asyncio import Redis
 
+from hub.cluster.lent_link import lent_by
 from hub.cluster.link import Link
 from hub.cluster.servers import link_to_any, servers_of
+from hub.cluster.shard_commands import ShardCommands
 from hub.kernel.errors import Unavailable
 from signaling.redis_commands import Asked, ClientCommands, Commands, LinkedCommands, Script
 
 ECHO = Script("return {KEYS[1], ARGV[1]}")
 
 
-@pytest.fixture(params=["link", "client"])
+@pytest.fixture(params=["link", "lent", "client"])
 async def commands(request: pytest.FixtureRequest, redis: Redis, redis_url: str) -> AsyncIterator[Commands]:
     if request.param == "client":
         yield ClientCommands(redis)
         return
-    linked = LinkedCommands(link_to_any(servers_of(redis_url)))
+    shard = ShardCommands(0, servers_of(redis_url))
+    linked = LinkedCommands(link_to_any(servers_of(redis_url)) if request.param == "link" else lent_by(shard))
     yield linked
     await linked.close()
+    shard.close()
 
 
 async def test_a_command_and_a_script_answer_alike(commands: Commands, redis: Redis) -> None:
@@ -84,10 +88,33 @@ async def test_a_link_that_broke_is_opened_anew(redis: Redis, redis_url: str) ->
     await linked.close()
 
 
+async def test_whoever_gives_a_lent_link_back_asks_no_more_and_leaves_it_to_the_others(redis_url: str) -> None:
+    shard = ShardCommands(0, servers_of(redis_url))
+    linked = LinkedCommands(lent_by(shard))
+    assert await linked.run("PING") == b"PONG"
+    link = await shard.link()
+    await linked.close()
+    with pytest.raises(Unavailable):
+        await linked.run("PING")
+    assert await link.call("PING") == b"PONG"
+    shard.close()
+
+
+async def test_a_lent_link_that_broke_is_lent_anew(redis_url: str) -> None:
+    shard = ShardCommands(0, servers_of(redis_url))
+    linked = LinkedCommands(lent_by(shard))
+    await linked.run("PING")
+    shard.close()
+    assert await linked.run("PING") == b"PONG"
+    shard.close()
+
+
 async def test_a_server_that_is_not_there_is_unavailable() -> None:
     nowhere = "redis://127.0.0.1:1"  # tcpmux: nothing listens there
     async with Redis.from_url(nowhere) as gone:
-        for commands in (ClientCommands(gone), LinkedCommands(link_to_any(servers_of(nowhere)))):
+        nobody = servers_of(nowhere)
+        lent = LinkedCommands(lent_by(ShardCommands(0, nobody)))
+        for commands in (ClientCommands(gone), LinkedCommands(link_to_any(nobody)), lent):
             for attempt in (
                 commands.run("GET", "x"),
                 commands.call(ECHO, "x", "y"),
