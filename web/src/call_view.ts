@@ -1,9 +1,9 @@
 // The call on the page: who is in it, what they send, and the buttons.
 
-import { CallClient } from "./calls/call_client";
+import { CallVideos } from "./call_videos";
 import type { Call, Watcher } from "./calls/call";
-import type { Received } from "./calls/received";
-import { byId, el, notice, onPress } from "./dom";
+import { CallClient } from "./calls/call_client";
+import { byId, notice, onPress } from "./dom";
 import type { Hub } from "./hub";
 import type { People } from "./people";
 import type { User } from "./session";
@@ -36,7 +36,7 @@ export class CallView implements Watcher {
   private elsewhere: Call | null = null;
   private readonly client: CallClient;
   private readonly section = byId("call", HTMLElement);
-  private readonly videos = byId("call-videos", HTMLElement);
+  private readonly videos: CallVideos;
   private readonly myVideo = byId("my-video", HTMLVideoElement);
   private readonly accepts = byId("call-accept", HTMLButtonElement);
   private readonly declines = byId("call-decline", HTMLButtonElement);
@@ -44,13 +44,13 @@ export class CallView implements Watcher {
   private readonly ends = byId("call-end", HTMLButtonElement);
   private readonly offer = byId("call-elsewhere", HTMLElement);
   private readonly talking = byId("call-talking", HTMLElement);
-  private readonly shown = new Map<string, HTMLVideoElement>();
 
   constructor(
     hub: Hub,
     me: User,
     private readonly people: () => People,
   ) {
+    this.videos = new CallVideos(byId("call-videos", HTMLElement), (userId) => this.people().nameOf(userId));
     this.client = new CallClient(hub, me.id, { open: openCamera, screen: openScreen, areAllowed }, this);
     onPress(this.accepts, () => this.current?.accept());
     onPress(this.declines, () => this.current?.end());
@@ -100,7 +100,7 @@ export class CallView implements Watcher {
     this.current = null;
     this.section.hidden = true;
     this.myVideo.srcObject = null;
-    this.renderVideos([]);
+    this.videos.show([]);
     if (reason === "answered_elsewhere" || reason === "moved") {
       this.elsewhere = call;
       this.offer.hidden = false;
@@ -127,7 +127,7 @@ export class CallView implements Watcher {
     byId("call-state", HTMLElement).textContent = `${this.doing(call)} ${this.names(call)}`;
     for (const button of this.talking.querySelectorAll("button")) button.ariaPressed = String(pressed.get(button)?.(call));
     if (this.myVideo.srcObject !== call.outgoing.user) this.myVideo.srcObject = call.outgoing.user;
-    this.renderVideos(call.received);
+    this.videos.show(call.received);
   }
 
   private doing(call: Call): string {
@@ -153,27 +153,6 @@ export class CallView implements Watcher {
       return this.people().nameOf(userId) + (said.length ? ` (${said.join(", ")})` : "");
     });
     return names.join(", ") + (call.isRecorded ? ", recorded" : "");
-  }
-
-  /** The elements stay as long as their streams: a new one would begin with a black picture. */
-  private renderVideos(received: readonly Received[]): void {
-    const wanted = new Map(received.map((one) => [one.stream.id, one]));
-    for (const [id, video] of this.shown) {
-      if (wanted.has(id)) continue;
-      video.srcObject = null;
-      video.remove();
-      this.shown.delete(id);
-    }
-    for (const [id, { userId, stream, purpose }] of wanted) {
-      const video = this.shown.get(id) ?? el("video", { className: "their-video", autoplay: true, playsInline: true });
-      if (video.srcObject !== stream) video.srcObject = stream;
-      video.dataset.purpose = purpose;
-      const name = this.people().nameOf(userId);
-      video.ariaLabel = purpose === "screenshare" ? `Screen of ${name}` : name;
-      if (this.shown.has(id)) continue;
-      this.shown.set(id, video);
-      this.videos.prepend(video);
-    }
   }
 
   /** A button that is pressed or not, as the call is. */

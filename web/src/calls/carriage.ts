@@ -206,10 +206,14 @@ export class Carriage {
     return gathering.gather(tracks, ({ userId, trackId }) => this.parties.of(userId).media?.streams[trackId] ?? "usermedia");
   }
 
-  /** What the media server sends here. While the way changes, of those only whose pictures are all there. */
+  /**
+   * What the media server sends here of who is in the call: it may hear later than we do that somebody has left. While
+   * the way changes, of those only whose pictures are all there.
+   */
   private brought(): Labelled[] {
-    const all = this.relay?.labelled ?? [];
-    if (!this.changesUntil) return [...all];
+    const joined = new Set(this.parties.joined().map(({ userId }) => userId));
+    const all = (this.relay?.labelled ?? []).filter(({ userId }) => joined.has(userId));
+    if (!this.changesUntil) return all;
     const coming = all.filter(({ receiver }) => !this.isThere(receiver));
     return all.filter(({ userId }) => !coming.some((one) => one.userId === userId));
   }

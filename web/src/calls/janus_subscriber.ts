@@ -70,9 +70,11 @@ export class JanusSubscriber {
     this.then(() => this.update());
   }
 
-  /** Somebody sends nothing any more. Janus takes it out of the offer by itself. */
+  /** Somebody sends nothing any more. Janus takes it out of the offer by itself, which it may do late. */
   gone(userId: string): void {
     this.published.delete(userId);
+    this.sections = this.sections.filter((one) => one.feed_id !== userId);
+    this.changed();
   }
 
   /** Have everything that is sent and not had yet, and nothing that is not sent any more. */
