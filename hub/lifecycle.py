@@ -73,6 +73,7 @@ class Hub:
         await self.nodes.start()
         for step in self.starts:
             await step()
+        await self.nodes.known()
         self.health.started = True
 
     async def drain(self) -> None:

@@ -90,7 +90,7 @@ class RedisNodes:
         self._seen: dict[NodeId, NodeAddress] = {}
         self._by_tag: dict[NodeTag, NodeAddress] = {}
         self._seen_at = self._failed_at = -math.inf
-        self._trusted_from = 0.0
+        self._trusted_from = self._taken_at = 0.0
         self._beating: Running | None = None
         self._is_missed = asyncio.Event()
         """Redis does not know of this node, which has beaten: the next beat should not wait."""
@@ -107,7 +107,16 @@ class RedisNodes:
             await self._take()
         except (RedisError, OSError) as error:
             raise Unavailable("Redis does not answer.") from error
+        self._taken_at = time.monotonic()
         self._beating = self._tasks.start(self._beat_for_ever(), name="node lease")
+
+    async def known(self) -> None:
+        """Return when all other nodes take this one for alive, after ``start``. Raises Unavailable.
+
+        They may have looked just before it had its lease. Until they look again they count nobody who is on it.
+        """
+        if len(await self.live()) > 1:
+            await asyncio.sleep(self._taken_at + FRESH_S - time.monotonic())
 
     async def release(self) -> None:
         """Give the lease back, on shutdown. Others then need not wait for it to run out."""

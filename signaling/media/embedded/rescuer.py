@@ -14,14 +14,18 @@ AFTER_AN_OUTAGE_S = LEASE_MS / 1000
 """Without Redis all leases run out. Whoever is alive beats again within a second."""
 LOOK_EVERY_S = 0.5
 """As often as deadlines of calls: people see a frozen picture until then."""
+LOOK_AGAIN_S, LOOKS = 0.1, 20
+"""For another server, where there is none: one that ``run`` starts again is there in a second, and a call that has
+become a mesh meanwhile stays one. In all well below TAKEN_MS, after which another node takes the calls."""
 
 
 class Rescuer:
     """``rescue`` moves a call; it is repeated, by whichever node comes first, if it raised Unavailable for one."""
 
-    def __init__(self, servers: MediaServers, rescue: Callable[[str], Awaitable[None]]) -> None:
+    def __init__(self, servers: MediaServers, rescue: Callable[[str], Awaitable[None]], looks: int = LOOKS) -> None:
         self._servers = servers
         self._rescue = rescue
+        self._looks = looks
 
     def start(self, tasks: Tasks) -> None:
         """Look until the node ends."""
@@ -29,11 +33,21 @@ class Rescuer:
 
     async def look(self) -> None:
         """Once. Raises Unavailable."""
-        for server, rooms in await self._servers.take_dead():
+        dead = await self._servers.take_dead()
+        if any(rooms for _, rooms in dead):
+            await self._another()
+        for server, rooms in dead:
             log.warning("media server %s is dead; %d calls are moved", server, len(rooms))
             rescued = [await self._try(room) for room in rooms]
             if all(rescued):
                 await self._servers.buried(server)
+
+    async def _another(self) -> None:
+        """Return when there is a server that is alive, or LOOKS have found none."""
+        for _ in range(self._looks):
+            if await self._servers.live():
+                return
+            await asyncio.sleep(LOOK_AGAIN_S)
 
     async def _try(self, room: str) -> bool:
         try:

@@ -87,6 +87,15 @@ async def test_a_node_whose_lease_ran_out_is_told_so(pair: tuple[Node, Node], re
     await until(lambda: lapsed)
 
 
+async def test_a_node_that_is_known_is_alive_for_who_has_looked_just_before_it_came(redis: Redis, tasks: Tasks) -> None:
+    one, two = RedisNodes(redis, NodeId("one"), tasks), RedisNodes(redis, NodeId("two"), tasks)
+    await one.start()
+    assert await one.live() == {"one"}
+    await two.start()
+    await two.known()
+    assert await one.live() == {"one", "two"}
+
+
 async def test_a_redis_that_lost_its_memory_makes_nobody_dead(
     redis: Redis, tasks: Tasks, monkeypatch: pytest.MonkeyPatch
 ) -> None:

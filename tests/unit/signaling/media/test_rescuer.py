@@ -12,6 +12,13 @@ class Dead:
 
     def __init__(self, **rooms: list[str]) -> None:
         self.rooms = rooms
+        self.looks = 0
+        self.alive_after = 0
+        """Looks for a server that is alive, before there is one."""
+
+    async def live(self) -> list[str]:
+        self.looks += 1
+        return ["new"] if self.looks > self.alive_after else []
 
     async def take_dead(self) -> list[tuple[str, list[str]]]:
         return list(self.rooms.items())
@@ -20,7 +27,7 @@ class Dead:
         del self.rooms[name]
 
 
-def rescuer(dead: Dead, refusals: dict[str, HubError]) -> tuple[Rescuer, list[str]]:
+def rescuer(dead: Dead, refusals: dict[str, HubError], looks: int = 10) -> tuple[Rescuer, list[str]]:
     moved: list[str] = []
 
     async def rescue(call_id: str) -> None:
@@ -28,7 +35,7 @@ def rescuer(dead: Dead, refusals: dict[str, HubError]) -> tuple[Rescuer, list[st
         if call_id in refusals:
             raise refusals[call_id]
 
-    return Rescuer(cast("MediaServers", dead), rescue), moved
+    return Rescuer(cast("MediaServers", dead), rescue, looks), moved
 
 
 async def test_all_calls_of_a_dead_server_are_moved_and_it_is_forgotten() -> None:
@@ -49,3 +56,19 @@ async def test_a_server_of_whose_calls_one_could_not_be_moved_is_looked_at_again
     refusals.clear()
     await looking.look()
     assert dead.rooms == {}
+
+
+async def test_calls_wait_until_the_server_that_is_started_again_is_there() -> None:
+    dead = Dead(one=["a"])
+    dead.alive_after = 2
+    looking, moved = rescuer(dead, {})
+    await looking.look()
+    assert (moved, dead.looks) == (["a"], 3)
+
+
+async def test_without_another_server_calls_are_moved_all_the_same() -> None:
+    dead = Dead(one=["a"])
+    dead.alive_after = 1000
+    looking, moved = rescuer(dead, {}, looks=1)
+    await looking.look()
+    assert moved == ["a"]
