@@ -10,6 +10,7 @@ from signaling.media.embedded.inbound import Encoding, Inbound, Publisher
 from signaling.media.embedded.offer import Section
 from signaling.media.embedded.outbound import Outbound
 from signaling.media.embedded.peer import Peer
+from signaling.media.embedded.repeats import Repeats
 
 VP8 = Codec("video/vp8", 90_000, None, 96, "", ("nack", "nack pli", "goog-remb"), 97)
 OPUS = Codec("audio/opus", 48_000, 2, 111, "minptime=10", (), None)
@@ -26,7 +27,7 @@ class Receiver:
         self.got.append(rtp.parse(rtp.header(bits, kind, sequence, timestamp, ssrc) + body))
 
     def slot(self, kind: str = "video") -> Outbound:
-        return Outbound(kind, CODECS[kind].clock_rate, self.send)
+        return Outbound(kind, CODECS[kind].clock_rate, self.send, Repeats())
 
 
 @dataclass

@@ -12,22 +12,20 @@ from typing import TYPE_CHECKING
 
 from signaling.media.embedded import extensions, rtp, sequence
 from signaling.media.embedded.extensions import Numbers
+from signaling.media.embedded.repeats import Repeats
 
 if TYPE_CHECKING:
     from signaling.media.embedded.inbound import Inbound
     from signaling.media.embedded.reception import Block
 
-REPEATS_PER_S = 300
-"""Packets that one receiver gets again in a second, at most: a tenth of 20 Mb/s. A NACK of 16 bytes asks for up to 17
-packets, so without a bound anybody could have the server send much for little."""
 NEVER = 1 << 62
 """``since`` of a slot that passes nothing."""
 
 
 class Outbound:
-    """A slot. ``send`` must not raise."""
+    """A slot. ``send`` must not raise. ``repeats`` is shared by all slots of a receiver."""
 
-    def __init__(self, kind: str, clock_rate: int, send: rtp.Send) -> None:
+    def __init__(self, kind: str, clock_rate: int, send: rtp.Send, repeats: Repeats) -> None:
         self.kind = kind
         self.send = send
         self.ssrc = secrets.randbits(32)
@@ -55,7 +53,7 @@ class Outbound:
         self._counted = (0, 0)
         """Packets and octets of sources before this one, less what this one had passed on before."""
         self._rtx_next = secrets.randbelow(1 << 15)
-        self._repeats_left, self._repeats_at = float(REPEATS_PER_S), 0.0
+        self._repeats = repeats
         self._reported: tuple[int, float] | None = None
         """The middle of the NTP time in the last sender report, and when it went (ms)."""
 
@@ -121,18 +119,14 @@ class Outbound:
         same_number = self.rtx_payload_type is None
         if source is None or self.since == NEVER or (same_number and self.numbers is not extensions.NONE):
             return 0
-        self._repeats_left += (now_ms - self._repeats_at) * REPEATS_PER_S / 1000
-        self._repeats_left = min(self._repeats_left, REPEATS_PER_S)
-        self._repeats_at = now_ms
         repeated = 0
         for number16 in lost:
-            if self._repeats_left < 1:
-                break
             number = sequence.extend(number16, source.highest + self.shift) - self.shift
             kept = source.find(number) if number >= self.since else None
             if kept is None:
                 continue
-            self._repeats_left -= 1
+            if not self._repeats.takes(now_ms):
+                break
             repeated += 1
             timestamp = kept.timestamp + self.timestamp_shift & 0xFFFFFFFF
             if self.rtx_payload_type is None:

@@ -14,6 +14,7 @@ from signaling.media.embedded.offer import Section
 from signaling.media.embedded.outbound import Outbound
 from signaling.media.embedded.quality import Quality, judge
 from signaling.media.embedded.reception import Block
+from signaling.media.embedded.repeats import Repeats
 
 REPORT_EVERY_MS = 1000
 LEARNED = 16
@@ -43,6 +44,7 @@ class Peer:
         self.reachable = False
         """Whether packets to it arrive yet."""
         self._send = send
+        self._repeats = Repeats()
         self._send_control = send_control
         self._video_bits_per_s = video_bits_per_s
         self._ssrc = secrets.randbits(32)
@@ -74,7 +76,7 @@ class Peer:
     def slot(self, section: Section, clock_rate: int) -> Outbound:
         """The slot of a section, made at its first use."""
         if section.mid not in self.slots:
-            made = self.slots[section.mid] = Outbound(section.kind, clock_rate, self._send)
+            made = self.slots[section.mid] = Outbound(section.kind, clock_rate, self._send, self._repeats)
             self._slot_of[made.ssrc] = made
         return self.slots[section.mid]
 

@@ -16,6 +16,7 @@ from aiortc.rtp import RtpPacket
 from signaling.media.embedded import rtp
 from signaling.media.embedded.inbound import Inbound
 from signaling.media.embedded.outbound import Outbound
+from signaling.media.embedded.repeats import Repeats
 from signaling.media.embedded.webm import WebmWriter, can_write
 
 log = logging.getLogger(__name__)
@@ -82,7 +83,7 @@ class StreamRecording:
         self._writer = writer
         self._last: int | None = None
         # A slot like any other, so it has numbers without a break whatever the publisher does.
-        self._slot = Outbound(stream.encoding.kind, codec.clock_rate, self._packet)
+        self._slot = Outbound(stream.encoding.kind, codec.clock_rate, self._packet, Repeats())
         self._slot.take(stream, codec.payload_type, None, now_ms)
         stream.want_key_frame(now_ms)
 

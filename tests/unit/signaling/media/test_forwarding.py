@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signaling.media.embedded import inbound, outbound, rtp, sequence
+from signaling.media.embedded import inbound, outbound, repeats, rtp, sequence
 from signaling.media.embedded.losses import ASK_AGAIN_MS, ASKED_AT_MOST, HOPELESS
 from tests.support.media_streams import Published, Receiver
 
@@ -122,8 +122,8 @@ def test_nobody_has_the_server_send_much_for_little() -> None:
     slot = connected(published, receiver)
     published.packet(1)
     asked = [receiver.got[0].sequence] * 10_000
-    assert slot.repeat(asked, 0.0) == outbound.REPEATS_PER_S
-    assert slot.repeat(asked, 100.0) == outbound.REPEATS_PER_S // 10
+    assert slot.repeat(asked, 0.0) == repeats.PER_S
+    assert slot.repeat(asked, 100.0) == repeats.PER_S // 10
 
 
 def test_a_missing_packet_is_asked_for_at_once_again_later_and_at_last_no_more() -> None:

@@ -1,6 +1,6 @@
 """Who of a room gets which stream."""
 
-from signaling.media.embedded import extensions, rtcp
+from signaling.media.embedded import extensions, repeats, rtcp
 from signaling.media.embedded.codecs import Codec
 from signaling.media.embedded.extensions import Numbers
 from signaling.media.embedded.offer import Section
@@ -101,6 +101,19 @@ def test_a_receiver_that_asks_is_served_and_its_wish_for_a_key_frame_reaches_the
     assert (len(b.packets), b.packets[1].ssrc) == (2, slot.rtx_ssrc)
     b.peer.control(rtcp.key_frame_wanted(9, slot.ssrc), 0.0)
     assert rtcp.KeyFrameWanted(1) in [said for data in a.control for said in rtcp.parse(data)]
+
+
+def test_a_receiver_of_many_streams_gets_no_more_again_than_one_of_a_single_stream() -> None:
+    room, many = Room(), range(4)
+    senders = [joined(room, f"a{one}", section("0", "video", sends=2 * one + 1)) for one in many]
+    b = joined(room, "b", *(section(str(one), "video", receives=True) for one in many))
+    for one in many:
+        senders[one].send(2 * one + 1, 7)
+    lost = [(packet.ssrc, packet.sequence) for packet in b.packets]
+    for _ in range(repeats.PER_S):
+        for ssrc, number in lost:
+            b.peer.control(rtcp.nack(9, ssrc, [number]), 0.0)
+    assert len(b.packets) == len(many) + repeats.PER_S
 
 
 def test_nobody_asks_for_packets_of_a_slot_that_is_not_theirs() -> None:
