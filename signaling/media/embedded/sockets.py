@@ -46,8 +46,8 @@ class Sockets:
             raise
         loop = asyncio.get_running_loop()
         for one in self._sockets:
-            outbox = self._outboxes[one] = Outbox(one)
-            loop.add_reader(one.fileno(), self._readable, one, outbox)
+            self._outboxes[one] = Outbox(one)
+            loop.add_reader(one.fileno(), self._readable, one)
         return port
 
     def route(self, way: Way) -> Route:
@@ -63,7 +63,7 @@ class Sockets:
         self._sockets.clear()
         self._outboxes.clear()
 
-    def _readable(self, ready: socket.socket, outbox: Outbox) -> None:
+    def _readable(self, ready: socket.socket) -> None:
         for _ in range(IN_A_TURN):
             try:
                 data, address = ready.recvfrom(DATAGRAM)
@@ -72,7 +72,8 @@ class Sockets:
             except OSError:  # an ICMP answer to something that we sent
                 continue
             self._received(data, (ready, (address[0], address[1])))
-        outbox.flush()
+        for outbox in self._outboxes.values():  # what came by one address may go out by another
+            outbox.flush()
 
 
 def machine_addresses() -> list[str]:
