@@ -37,6 +37,8 @@ class Call:
     """Keys of what is on its way to either side."""
     taken: bool = False
     """Whether the callee's side has begun."""
+    descriptions: dict[str, str] = field(default_factory=dict)
+    """The offer and the answer, as they came."""
     abandoned: bool = False
     """Whether it goes another way than meant. Then nothing of it is owed any more."""
     _seen: set[tuple[int, str]] = field(default_factory=set)

@@ -70,6 +70,9 @@ def add_options(parser: LocustArgumentParser) -> None:
         default=usual.patience_s,
         help="Seconds for which a user keeps trying to sign up or to connect when the hub says: later",
     )
+    parser.add_argument(
+        "--media", action="store_true", help="Let those who call each other connect by WebRTC (aiortc), and echo"
+    )
     parser.add_argument("--draw-seed", type=int, default=int(usual.seed), help="Of what users draw: times and choices")
     parser.add_argument(
         "--beyond-loopback",
@@ -101,6 +104,8 @@ def begin(environment: Environment, **_: Any) -> None:
         document_size=options.document_size,
         within_s=options.within,
         patience_s=options.patience,
+        media=options.media,
+        only_loopback=is_loopback(host),
         seed=f"{options.draw_seed}.{getattr(environment.runner, 'worker_index', 0)}",
     )
     HubUser.world = World(settings, Report(environment.events.request.fire))

@@ -5,7 +5,7 @@ import random
 import threading
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from load_tests.call import endings
 from load_tests.client.turnstile import Turnstile
@@ -13,6 +13,9 @@ from load_tests.gatherings import Circle, Document, Gatherings, Room, Switchboar
 from load_tests.measures.deliveries import Deliveries
 from load_tests.measures.faults import Undelivered
 from load_tests.measures.report import Report
+
+if TYPE_CHECKING:
+    from load_tests.client.peer_connection import PeerConnection, PeerConnections
 
 SIGN_UPS_AT_ONCE = 4
 """As many as two nodes hash passwords. More would only wait there, and be refused when the queue is full."""
@@ -35,6 +38,10 @@ class Settings:
     """How long a connect, an acknowledgement or a delivery may take before it has failed."""
     patience_s: float = 120.0
     """How long a user who is refused for now keeps trying to sign up or to connect."""
+    media: bool = False
+    """Whether those who call each other connect by WebRTC."""
+    only_loopback: bool = True
+    """Whether that stays on this machine."""
     seed: str = "1"
     """Of what users draw: times and choices."""
 
@@ -66,11 +73,22 @@ class World:
         self.endings = endings(self.draw)
         self.noticed_s = settings.within_s + 3 * LOOK_EVERY_S
         """How long after the sending a missing delivery has been reported for certain."""
+        self._peer_connections: PeerConnections | None = None
         self._over = threading.Event()
 
     def start(self) -> None:
         """Begin to look for what does not arrive."""
         threading.Thread(target=self._look, daemon=True).start()
+
+    def peer_connection(self) -> "PeerConnection | None":
+        """For one side of a call; None if callers only signal."""
+        if not self.settings.media:
+            return None
+        if self._peer_connections is None:
+            from load_tests.client.peer_connection import PeerConnections  # noqa: PLC0415 aiortc takes half a second
+
+            self._peer_connections = PeerConnections(only_loopback=self.settings.only_loopback)
+        return self._peer_connections.make()
 
     def stop(self) -> None:
         """End it."""

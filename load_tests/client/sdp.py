@@ -11,13 +11,16 @@ ADDRESS = "192.0.2.7"
 HEX = "0123456789ABCDEF"
 
 
-def description(stamp: Stamp, draw: random.Random, *, setup: str) -> str:
-    """An audio section with Opus. The session name (``s=``) is the stamp; ``setup`` is that of DTLS (RFC 5763)."""
+UNNAMED = "s=-"
+
+
+def description(draw: random.Random, *, setup: str) -> str:
+    """An audio section with Opus. ``setup`` is that of DTLS (RFC 5763)."""
     fingerprint = ":".join(draw.choice(HEX) + draw.choice(HEX) for _ in range(32))
     lines = [
         "v=0",
         f"o=- {draw.getrandbits(62)} 2 IN IP4 127.0.0.1",
-        f"s={stamp}",
+        UNNAMED,
         "t=0 0",
         "a=group:BUNDLE 0",
         "a=extmap-allow-mixed",
@@ -41,6 +44,11 @@ def description(stamp: Stamp, draw: random.Random, *, setup: str) -> str:
         f"a=ssrc:{draw.getrandbits(32)} cname:{draw.getrandbits(64):016x}",
     ]
     return "\r\n".join(lines) + "\r\n"
+
+
+def stamped(description: str, stamp: Stamp) -> str:
+    """A description whose session has no name, with the stamp as its name (``s=``)."""
+    return description.replace(UNNAMED, f"s={stamp}", 1)
 
 
 def candidate(draw: random.Random) -> dict[str, object]:

@@ -62,6 +62,13 @@ class Undelivered(Fault):
         super().__init__(f"not delivered within {within_s:g} s")
 
 
+class Unheard(Fault):
+    """Two who had signaled everything to each other did not connect in time."""
+
+    def __init__(self, within_s: float) -> None:
+        super().__init__(f"nothing came back over the peer connection within {within_s:g} s")
+
+
 class Disordered(Fault):
     """A message came after a later one of the same sender."""
 

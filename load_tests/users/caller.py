@@ -2,16 +2,20 @@
 
 import threading
 import time
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from ulid import ULID
 
 from load_tests.call import SIGNALS, Call
 from load_tests.client.connection import Connection
-from load_tests.client.sdp import candidate, description
+from load_tests.client.sdp import candidate, description, stamped
 from load_tests.measures.faults import Fault
 from load_tests.measures.stamp import Stamp
 from load_tests.users.hub_user import POLL_S, HubUser, action
+
+if TYPE_CHECKING:
+    from load_tests.client.peer_connection import PeerConnection
 
 TALK_S = 3.0
 """From the last signal to the end, at the usual tempo."""
@@ -29,6 +33,7 @@ class CallerUser(HubUser):
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
         self._call: Call | None = None
+        self._peer: PeerConnection | None = None
 
     def join(self, connection: Connection) -> None:
         """Can be called from now on, unless a call from before the loss is still to be ended."""
@@ -93,9 +98,11 @@ class CallerUser(HubUser):
                 self._sees(call, call.callee, "call:cancelled")
         elif self._sees(call, self.number, "call:accepted"):
             self._signal(call, "offer")
+            since_s = time.monotonic()
             if self._sees(call, call.callee, "end-of-candidates") and self._sees(
                 call, self.number, "end-of-candidates"
             ):
+                self._hear(call, since_s)
                 self.pause(TALK_S)
                 self._tell(call, "call:hangup", {"callId": call.id}, "call:ended")
                 self._sees(call, call.callee, "call:ended")
@@ -132,19 +139,37 @@ class CallerUser(HubUser):
 
     def _signal(self, call: Call, kind: str) -> None:
         """Send a description, then candidates. Raises Fault."""
-        setup = "actpass" if kind == "offer" else "active"
+        text = self._describe(call, kind)
         stamp = Stamp.of(self.number, 1, time.monotonic())
         for signal in (
-            {"type": kind, "sdp": description(stamp, self.draw, setup=setup)},
+            {"type": kind, "sdp": stamped(text, stamp)},
             {"type": "candidate", "candidates": [candidate(self.draw) for _ in range(3)]},
             {"type": "end-of-candidates"},
         ):
             payload = {"callId": call.id, "seq": SIGNALS[str(signal["type"])], "signal": signal}
             self._tell(call, "call:signal", payload, f"call:signal {signal['type']}")
 
+    def _describe(self, call: Call, kind: str) -> str:
+        """The description of a connection that is there, or of one as a browser would have it. Raises Fault."""
+        peer = self._peer = self.world.peer_connection()
+        if peer is None:
+            return description(self.draw, setup="actpass" if kind == "offer" else "active")
+        within_s = self.world.settings.within_s
+        make = peer.offer if kind == "offer" else partial(peer.answer, call.descriptions["offer"])
+        return str(self.measure("media", kind, time.monotonic(), lambda: make(within_s)))
+
+    def _hear(self, call: Call, since_s: float) -> None:
+        """Hear the callee over the peer connection, if there is one. Raises Fault."""
+        peer = self._peer
+        if peer is not None:
+            within_s, answer = self.world.settings.within_s, call.descriptions["answer"]
+            self.measure("media", "echo", since_s, lambda: peer.connect(answer, within_s))
+
     def _signalled(self, call: Call, signal: dict[str, Any]) -> None:
-        kind = signal["type"]
-        stamps = Stamp.all_in(signal.get("sdp", ""))
+        kind, text = signal["type"], signal.get("sdp", "")
+        if text:
+            call.descriptions[kind] = text
+        stamps = Stamp.all_in(text)
         stamped_s = stamps[0].due_s if stamps else None
         name = f"call:signal {kind}"
         fault = call.check_signal(self.number, kind)
@@ -170,6 +195,8 @@ class CallerUser(HubUser):
     def _free(self, call: Call) -> None:
         if self._call is call:
             self._call = None
+            if self._peer is not None:
+                self._peer.close()
             if self.is_here and not self.is_leaving:
                 self.world.callers.release(self.number, self)
 

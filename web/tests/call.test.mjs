@@ -197,6 +197,23 @@ test("who had no answer to accepting asks the hub before it takes the call to be
   assert.ok(device.calls[0].joined);
 });
 
+test("who has joined by now does not ring again because an older list of the members comes late", async () => {
+  const device = new Device();
+  const members = [["bob", "joined"], ["me", "joined"], ["eve", "ringing"]].map(([userId, state]) => ({ userId, state }));
+  let answer;
+  device.answers = {
+    "call:accept": { callId: "c", version: 5, gen: 0, engine: "embedded", iceServers: [] },
+    "call:sync": () => new Promise((resolve) => (answer = resolve)),
+  };
+  device.tell("call:incoming", { version: 4, initiator: "bob", type: "audio", members });
+  await device.calls[0].accept();
+  await settled();
+  device.tell("call:accepted", { version: 6, from: "eve", gen: 0 });
+  answer({ state: "active", version: 5, type: "audio", initiator: "bob", mine: true, members, events: [], seq: 0 });
+  await settled();
+  assert.deepEqual(device.calls[0].others.map(({ userId, state }) => [userId, state]), [["bob", "joined"], ["eve", "joined"]]);
+});
+
 test("who ignores a call does not ring any more, and takes nothing from the other devices", async () => {
   const device = new Device();
   device.tell("call:incoming", { initiator: "bob", type: "audio" });

@@ -68,6 +68,19 @@ def test_every_class_of_users_is_served_without_failure_and_measured(hub: HubPro
     assert not re.search(r"Traceback|ERROR", run.output), run.output
 
 
+def test_callers_connect_by_webrtc_and_hear_each_other(hub: HubProcess, tmp_path: Path) -> None:
+    echo = ("media", "echo")
+    run = run_locust(
+        hub.url,
+        tmp_path,
+        {"CallerUser": 4},
+        *("--media", "--tempo", "15", "--within", "30"),
+        until=lambda counts: echo in counts and counts[echo].all >= 3,
+    )
+    assert run.failures == set(), run.output
+    assert run.exit_code == 0, run.output
+
+
 def test_users_outlive_their_tokens_on_the_connection_that_they_have(servers: Servers, tmp_path: Path) -> None:
     lives, users = 3, {"ChattyUser": 2, "EditorUser": 2}
     refresh = ("ack", "auth:refresh")

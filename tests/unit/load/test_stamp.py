@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from load_tests.client.sdp import description
+from load_tests.client.sdp import description, stamped
 from load_tests.measures.stamp import Stamp
 from tests.support.yjs import Writer, text_of
 
@@ -42,7 +42,7 @@ def test_a_yjs_update_carries_a_stamp_in_one_piece_also_between_others() -> None
 
 def test_a_session_description_carries_one_stamp() -> None:
     stamp = Stamp(7, 1, 123)
-    sdp = description(stamp, Random(1), setup="actpass")
+    sdp = stamped(description(Random(1), setup="actpass"), stamp)
     assert Stamp.all_in(sdp) == [stamp]
     assert sdp.startswith("v=0\r\n")
     assert sdp.endswith("\r\n")

@@ -170,7 +170,7 @@ export class Call {
   async invite(to: readonly string[]): Promise<void> {
     const standing = await this.ask<Standing>("call:invite", { to });
     this.becomeGroup();
-    this.parties.learn(standing.members ?? to.map((userId): Member => ({ userId, state: "ringing" })));
+    this.parties.learn(standing.members ?? to.map((userId): Member => ({ userId, state: "ringing" })), standing.version);
     this.versions.mine(standing.version);
     this.changed();
   }
@@ -195,7 +195,7 @@ export class Call {
   join(standing: Joining, begins = false): void {
     if (this.isOver || this.joined) return;
     this.joined = true;
-    if (standing.members) this.learn(standing.members);
+    if (standing.members) this.learn(standing.members, standing.version);
     const { line, me } = this.around;
     const part = { line, me, callId: this.id, initiator: this.initiator, ice: standing, gen: standing.gen ?? 0, seq: standing.seq ?? 0 };
     this.carriage = new Carriage(part, this.parties, this.outgoing, {
@@ -214,10 +214,10 @@ export class Call {
     this.changed();
   }
 
-  /** Take the members from the hub. More than two, or none listed for a call between two. */
-  learn(members: readonly Member[]): void {
+  /** Take the members as the hub lists them at a version of the call. More than two, or none for a call between two. */
+  learn(members: readonly Member[], version: number): void {
     if (members.length > 2) this.becomeGroup();
-    this.parties.learn(members);
+    this.parties.learn(members, version);
   }
 
   becomeGroup(): void {
@@ -306,7 +306,7 @@ export class Call {
     const changes = snapshot.events.map((change) => ({ version: change.version, act: () => this.apply(change) }));
     this.versions.fill(changes, snapshot.version);
     if (this.isOver) return;
-    this.learn(snapshot.members);
+    this.learn(snapshot.members, snapshot.version);
     this.carry(snapshot.engine, snapshot.gen ?? 0, true);
     this.carriage?.spread();
     this.carriage?.resume(snapshot.seq);

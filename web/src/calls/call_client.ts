@@ -58,7 +58,7 @@ export class CallClient {
   async place(to: readonly string[], type: CallType): Promise<void> {
     const call = new Call(this.around, newUlid(), this.around.me, type);
     this.calls.set(call.id, call);
-    call.learn(to.map((userId) => ({ userId, state: "ringing" })));
+    call.learn(to.map((userId) => ({ userId, state: "ringing" })), 0);
     if (to.length > 1) call.becomeGroup();
     this.around.watcher.begun(call);
     try {
@@ -111,11 +111,11 @@ export class CallClient {
     void call.sync(); // what came under the other call's id before this one knew it
   }
 
-  private ring({ callId, initiator, type, members }: Incoming): void {
+  private ring({ callId, version, initiator, type, members }: Incoming): void {
     if (this.calls.has(callId) || this.left.has(callId)) return;
     const call = new Call(this.around, callId, initiator, type);
     this.calls.set(callId, call);
-    call.learn([{ userId: initiator, state: "joined" }, ...(members ?? [])]);
+    call.learn([{ userId: initiator, state: "joined" }, ...(members ?? [])], version);
     if (members) call.becomeGroup();
     // Lets the caller know. A node that stood still may ring late: then it is over, and rings no more.
     void this.around.line.ask("call:ringing", { callId }).catch((error: unknown) => {

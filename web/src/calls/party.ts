@@ -11,6 +11,8 @@ export interface Party {
   /** Their connection to the hub is gone, and may come back. Media may flow all the same. */
   away: boolean;
   media: Media | null;
+  /** Of the last change of theirs that was told here. */
+  version: number;
 }
 
 export class Parties {
@@ -31,23 +33,29 @@ export class Parties {
   of(userId: string): Party {
     const known = this.others.get(userId);
     if (known) return known;
-    const party: Party = { userId, state: "ringing", gen: 0, held: false, away: false, media: null };
+    const party: Party = { userId, state: "ringing", gen: 0, held: false, away: false, media: null, version: 0 };
     this.others.set(userId, party);
     return party;
   }
 
-  /** Take all of them as the hub lists them. */
-  learn(members: readonly Member[]): void {
+  /** Take all of them as the hub lists them at a version of the call. What was told of somebody may be newer than that. */
+  learn(members: readonly Member[], version: number): void {
     for (const { userId, state, gen = 0, held = false, away = false, media = null } of members) {
-      if (userId !== this.me) Object.assign(this.of(userId), { state, gen, held, away, media });
+      if (userId === this.me) continue;
+      const party = this.of(userId);
+      if (party.version > version) continue;
+      Object.assign(party, { state, gen, held, away, media });
     }
   }
 
   /** Take one change of one of them. */
-  change({ kind, from, gen, members, media }: Change): void {
-    if (kind === "invited") for (const userId of members ?? []) if (userId !== this.me) this.of(userId).state = "ringing";
+  change({ kind, from, gen, members, media, version }: Change): void {
+    if (kind === "invited") {
+      for (const userId of members ?? []) if (userId !== this.me) Object.assign(this.of(userId), { state: "ringing", version });
+    }
     if (!from || from === this.me) return;
     const party = this.of(from);
+    party.version = version;
     party.gen = gen ?? party.gen;
     if (kind === "accepted") Object.assign(party, { state: "joined", away: false, held: false, media: null });
     if (kind === "declined" || kind === "left") party.state = kind;

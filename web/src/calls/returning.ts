@@ -46,7 +46,7 @@ export class Returning {
     const mine = snapshot.members.find(({ userId }) => userId === around.me);
     call.initiator = snapshot.initiator;
     call.type = snapshot.type;
-    call.learn(snapshot.members);
+    call.learn(snapshot.members, snapshot.version);
     call.outgoing.restore(mine?.held ?? false, mine?.media);
     if (!this.isShown) around.watcher.begun(call);
     this.isShown = true;
