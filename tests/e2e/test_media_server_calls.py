@@ -11,8 +11,8 @@ from tests.e2e.test_calls import plays
 from tests.support.hub_process import HubProcess, running_hub_process
 from tests.support.servers import Servers
 
-pytestmark = pytest.mark.timeout(300)
-"""As a limit: browsers that encode and decode pictures, on cores that others use too."""
+pytestmark = [pytest.mark.timeout(300), pytest.mark.alone]
+"""As a limit: several browsers that encode and decode pictures of each other."""
 PEOPLE = 8
 
 

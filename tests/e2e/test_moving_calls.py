@@ -10,8 +10,8 @@ from tests.support.hub_process import HubProcess, running_hub_process
 from tests.support.janus import TOKEN_SECRET, running_janus
 from tests.support.servers import Servers
 
-pytestmark = pytest.mark.timeout(300)
-"""As a limit: browsers that encode and decode pictures, on cores that others use too."""
+pytestmark = [pytest.mark.timeout(300), pytest.mark.alone]
+"""As a limit: several browsers that encode and decode pictures of each other."""
 GAP_MS = 1000
 """What may be. The old way stays until the new one brings everybody, so it is a frame or two."""
 
