@@ -12,16 +12,16 @@ browse(async (open) => {
   const others = pages.length - 1;
   for (const page of pages.slice(1)) await befriend(ada, page);
   await talk(ada, bob, names[1]);
+  const made = [];
   for (const place of [2, 3]) {
     await ring(ada, names[place]);
-    await join(pages[place], place);
+    made.push(await join(pages[place], place));
   }
   for (const name of names.slice(4)) await ring(ada, name); // one by one: a page has one mouse
-  await Promise.all(pages.slice(4).map((page) => join(page, others)));
+  made.push(...(await Promise.all(pages.slice(4).map((page) => join(page, others)))));
   const all = await Promise.all(pages.map((page) => hearsAndSees(page, others)));
   const shown = await Promise.all(pages.map((page) => playing(page, others)));
   const connections = await Promise.all(pages.map((page) => until(page, stillOpen, (count) => count === 1)));
-  const made = await Promise.all(pages.map((page) => page.evaluate(() => window.peers.length)));
   const screen = await share(ada, bob);
   const returned = await loadAnew(pages.at(-1), ada, others);
   await press(pages.at(-1), "Hang up");
@@ -29,10 +29,11 @@ browse(async (open) => {
   return { all, shown, connections, made, screen, returned, left: await playing(bob, others - 1) };
 });
 
-/** Accept, and wait until so many are seen. */
+/** Accept, and wait until so many are seen. How many connections that took. */
 async function join(page, others) {
   await press(page, "Accept");
   await page.locator(".their-video").nth(others - 1).waitFor();
+  return page.evaluate(() => window.peers.length);
 }
 
 /** What one sees of the other's screen, which is more than a camera. */
