@@ -23,11 +23,18 @@ browse(async (open) => {
   const shown = await Promise.all(pages.map((page) => playing(page, others)));
   const connections = await Promise.all(pages.map((page) => until(page, stillOpen, (count) => count === 1)));
   const screen = await share(ada, bob);
-  const returned = await loadAnew(pages.at(-1), ada, others);
-  await press(pages.at(-1), "Hang up");
-  await Promise.all(pages.slice(0, -1).map((page) => until(page, played, (seen) => seen.length === others - 1, ".their-video")));
-  return { all, shown, connections, made, screen, returned, left: await playing(bob, others - 1) };
+  await leave(pages.splice(4), pages);
+  const left = await playing(bob, pages.length - 1);
+  const returned = await loadAnew(pages.at(-1), ada, pages.length - 1);
+  return { all, shown, connections, made, screen, left, returned };
 });
+
+/** These hang up, and the others see only each other. */
+async function leave(leaving, staying) {
+  await Promise.all(leaving.map((page) => press(page, "Hang up")));
+  const few = (seen) => seen.length === staying.length - 1;
+  await Promise.all(staying.map((page) => until(page, played, few, ".their-video")));
+}
 
 /** Accept, and wait until so many are seen. How many connections that took. */
 async function join(page, others) {
