@@ -91,7 +91,7 @@ async def test_who_is_not_known_is_missing(database: Database, standings: Gather
 async def test_an_error_is_for_those_who_were_asked_for_and_the_next_are_asked_for_again(
     database: Database, standings: GatheredStandings
 ) -> None:
-    first, second = (asyncio.ensure_future(standings.relations([pair(one)])) for one in (1, 2))  # noqa: TID251
+    first, second = (asyncio.ensure_future(standings.relations([pair(one)])) for one in (1, 2))  # noqa: TID251 awaited below
     await turns()
     database.asked[0][1].set_exception(ConnectionError("away"))
     with pytest.raises(ConnectionError):
@@ -102,7 +102,7 @@ async def test_an_error_is_for_those_who_were_asked_for_and_the_next_are_asked_f
 
 
 async def test_whoever_is_cancelled_holds_up_nobody(database: Database, standings: GatheredStandings) -> None:
-    first, second = (asyncio.ensure_future(standings.relations([pair(one)])) for one in (1, 2))  # noqa: TID251
+    first, second = (asyncio.ensure_future(standings.relations([pair(one)])) for one in (1, 2))  # noqa: TID251 awaited below
     await turns()
     first.cancel()
     database.asked[0][1].set_result(False)
